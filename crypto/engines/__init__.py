@@ -1,0 +1,1 @@
+"""Where algorithms come from that the `cryptography` package does not have."""

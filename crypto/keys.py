@@ -1,0 +1,140 @@
+"""Signing keys: what they must be able to do, and the encrypted file that holds one for trials and tests.
+
+A key file (`oa-key/1`) is JSON: certificates in clear, so that they can be listed without a PIN, and the PKCS #8 key
+under AES-256-GCM with a scrypt key of the PIN (RFC 7914: N = 2^14, r = 8, p = 1).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cryptography import x509
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from crypto.errors import KeyRefused
+from crypto.suite import suite_for
+
+FORMAT = "oa-key/1"
+_SCRYPT = {"length": 32, "n": 2**14, "r": 8, "p": 1}
+PIN_MINIMUM = 6
+
+
+class SigningKey(Protocol):
+    """A private key with its certificate, wherever the key lives: in a file, in a token, in another process."""
+
+    @property
+    def certificate(self) -> x509.Certificate: ...
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]: ...
+
+    def sign(self, data: bytes) -> bytes:
+        """A signature over `data` with the certificate's suite."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoftKey:
+    """A signing key in this process's memory."""
+
+    private_key: Any
+    certificate: x509.Certificate
+    chain: tuple[x509.Certificate, ...] = ()
+
+    def sign(self, data: bytes) -> bytes:
+        return suite_for(self.private_key.public_key()).sign(self.private_key, data)
+
+
+def seal_key_file(private_key: Any, pin: str, certificates: Sequence[x509.Certificate] = ()) -> bytes:
+    """A key file for `private_key` under `pin`. Raises KeyRefused for a PIN that is too short."""
+    if len(pin) < PIN_MINIMUM:
+        raise KeyRefused("key.pin_short", f"a PIN has at least {PIN_MINIMUM} characters")
+    pkcs8 = private_key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    salt, nonce = os.urandom(16), os.urandom(12)
+    key = Scrypt(salt=salt, **_SCRYPT).derive(pin.encode())
+    content = {
+        "format": FORMAT,
+        "salt": _b64(salt),
+        "nonce": _b64(nonce),
+        "key": _b64(AESGCM(key).encrypt(nonce, pkcs8, FORMAT.encode())),
+        "certificates": [_b64(c.public_bytes(serialization.Encoding.DER)) for c in certificates],
+    }
+    return json.dumps(content, indent=1).encode()
+
+
+def with_certificates(data: bytes, certificates: Sequence[x509.Certificate]) -> bytes:
+    """The same key file holding these certificates; no PIN is needed, for certificates are public."""
+    content = _read(data)
+    content["certificates"] = [_b64(c.public_bytes(serialization.Encoding.DER)) for c in certificates]
+    return json.dumps(content, indent=1).encode()
+
+
+def read_certificates(data: bytes) -> list[x509.Certificate]:
+    """The certificates of a key file, the key's own first. Raises KeyRefused when it is no key file."""
+    try:
+        return [x509.load_der_x509_certificate(_unb64(item)) for item in _read(data)["certificates"]]
+    except ValueError as error:
+        raise KeyRefused("key.unreadable", "the key file holds something that is no certificate") from error
+
+
+def open_private_key(data: bytes, pin: str) -> Any:
+    """The private key of a key file. Raises KeyRefused: `key.wrong_pin`, `key.unreadable`."""
+    content = _read(data)
+    key = Scrypt(salt=_unb64(content["salt"]), **_SCRYPT).derive(pin.encode())
+    try:
+        pkcs8 = AESGCM(key).decrypt(_unb64(content["nonce"]), _unb64(content["key"]), FORMAT.encode())
+    except InvalidTag as error:
+        raise KeyRefused("key.wrong_pin", "the PIN is wrong") from error
+    return serialization.load_der_private_key(pkcs8, None)
+
+
+def open_key_file(data: bytes, pin: str) -> SoftKey:
+    """The key of a key file with its certificates. Raises KeyRefused, also when it has no certificate yet."""
+    private_key = open_private_key(data, pin)
+    certificates = read_certificates(data)
+    if not certificates:
+        raise KeyRefused("key.no_certificate", "the key file holds no certificate yet")
+    return SoftKey(private_key, certificates[0], tuple(certificates[1:]))
+
+
+def make_csr(private_key: Any, subject: x509.Name) -> bytes:
+    """A PKCS #10 request in DER, signed by the key itself: proof that its holder possesses it."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
+    algorithm = suite_for(private_key.public_key()).hash_for(private_key.public_key())
+    return builder.sign(private_key, algorithm).public_bytes(serialization.Encoding.DER)
+
+
+def serial_text(certificate: x509.Certificate) -> str:
+    """A certificate's serial number as we write it: lower-case hex."""
+    return format(certificate.serial_number, "x")
+
+
+def _read(data: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(data)
+        if content["format"] != FORMAT:
+            raise KeyRefused("key.unreadable", "not a key file of this format")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise KeyRefused("key.unreadable", "not a key file") from error
+    return dict(content)
+
+
+def _b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _unb64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise KeyRefused("key.unreadable", "not a key file") from error

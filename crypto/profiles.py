@@ -1,0 +1,115 @@
+"""Certificate profiles: what each kind of certificate holds, and what it may be used for (RFC 5280, 4.2.1).
+
+An official has two certificates on one key device, each with its own key: one signs in, the other signs documents, so
+that neither signature can ever be passed off as the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID as EKU
+from cryptography.x509.oid import ObjectIdentifier as OID
+
+# Our arc under 2.25 (ITU-T X.667: UUID-derived, so it needs no registration and collides with nobody's).
+_ARC = "2.25.265104518973016184735560942871064187325"
+SIGN_IN_PURPOSE = OID(f"{_ARC}.1")
+SEAL_PURPOSE = OID(f"{_ARC}.2")
+DOCUMENT_SIGNING = OID("1.3.6.1.5.5.7.3.36")  # RFC 9336
+
+_NO_USAGE = {
+    "digital_signature": False,
+    "content_commitment": False,
+    "key_encipherment": False,
+    "data_encipherment": False,
+    "key_agreement": False,
+    "key_cert_sign": False,
+    "crl_sign": False,
+    "encipher_only": False,
+    "decipher_only": False,
+}
+
+
+def _usage(*names: str) -> x509.KeyUsage:
+    return x509.KeyUsage(**{**_NO_USAGE, **dict.fromkeys(names, True)})
+
+
+class Profile(StrEnum):
+    """The kinds of certificate."""
+
+    ROOT = "root"
+    ISSUING = "issuing"
+    SIGN_IN = "sign-in"
+    SIGNING = "signing"
+    SEAL = "seal"
+    SERVER = "server"
+    TIMESTAMP = "timestamp"
+    OCSP = "ocsp"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a profile prescribes: key usage, extended key usage, longest life, and place in the chain."""
+
+    key_usage: x509.KeyUsage
+    purposes: tuple[OID, ...]
+    life: timedelta
+    path_length: int | None = None
+    critical_purposes: bool = False
+    no_check: bool = False
+
+    @property
+    def is_authority(self) -> bool:
+        return self.path_length is not None
+
+
+_YEAR = timedelta(days=365)
+
+SPECS: dict[Profile, Spec] = {
+    Profile.ROOT: Spec(_usage("key_cert_sign", "crl_sign"), (), 20 * _YEAR, path_length=1),
+    Profile.ISSUING: Spec(_usage("key_cert_sign", "crl_sign"), (), 10 * _YEAR, path_length=0),
+    Profile.SIGN_IN: Spec(_usage("digital_signature"), (EKU.CLIENT_AUTH, SIGN_IN_PURPOSE), 3 * _YEAR),
+    Profile.SIGNING: Spec(_usage("digital_signature", "content_commitment"), (DOCUMENT_SIGNING,), 3 * _YEAR),
+    Profile.SEAL: Spec(_usage("digital_signature", "content_commitment"), (SEAL_PURPOSE,), 5 * _YEAR),
+    Profile.SERVER: Spec(_usage("digital_signature"), (EKU.SERVER_AUTH,), _YEAR),
+    # A timestamp must outlive what it stamps, so its certificate lives as long as the issuing authority's.
+    Profile.TIMESTAMP: Spec(_usage("digital_signature"), (EKU.TIME_STAMPING,), 10 * _YEAR, critical_purposes=True),
+    Profile.OCSP: Spec(_usage("digital_signature"), (EKU.OCSP_SIGNING,), _YEAR, no_check=True),
+}
+
+# The one purpose that makes a certificate fit for a use.
+PURPOSE: dict[Profile, OID] = {
+    Profile.SIGN_IN: SIGN_IN_PURPOSE,
+    Profile.SIGNING: DOCUMENT_SIGNING,
+    Profile.SEAL: SEAL_PURPOSE,
+    Profile.SERVER: EKU.SERVER_AUTH,
+    Profile.TIMESTAMP: EKU.TIME_STAMPING,
+    Profile.OCSP: EKU.OCSP_SIGNING,
+}
+
+
+def profile_of(certificate: x509.Certificate) -> Profile | None:
+    """The profile a certificate follows, judged by its purposes and its place; None when it is none of ours."""
+    try:
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        if constraints.ca:
+            return Profile.ROOT if certificate.issuer == certificate.subject else Profile.ISSUING
+        purposes = set(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except (x509.ExtensionNotFound, ValueError):
+        return None
+    return next((profile for profile, purpose in PURPOSE.items() if purpose in purposes), None)
+
+
+def fits(certificate: x509.Certificate, usage: Profile) -> bool:
+    """Whether a certificate may be used so: purposes and key usage both say it."""
+    spec = SPECS[usage]
+    try:
+        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        key_usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    signs = key_usage.digital_signature and (key_usage.content_commitment or not spec.key_usage.content_commitment)
+    return bool(signs) and PURPOSE[usage] in purposes

@@ -1,0 +1,102 @@
+"""Suites: the algorithms that go together. Callers name none of them; they ask the suite.
+
+`intl` signs with ECDSA on P-256 and SHA-256 and also checks P-384 and RSA from 2048 bits. A `gm` suite (SM2, SM3, SM4)
+fits behind the same interface.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from crypto.errors import KeyRefused
+
+RSA_MINIMUM = 2048
+_CURVES = (ec.SECP256R1, ec.SECP384R1)
+
+
+class Suite(Protocol):
+    """One family of algorithms."""
+
+    name: str
+    hash_name: str
+
+    def digest(self, data: bytes) -> bytes:
+        """The suite's hash of `data`."""
+
+    def generate_key(self) -> Any:
+        """A fresh private key."""
+
+    def hash_for(self, public_key: Any) -> hashes.HashAlgorithm:
+        """The hash that goes with signatures of this key."""
+
+    def sign(self, private_key: Any, data: bytes) -> bytes:
+        """A signature over `data` (ECDSA: DER)."""
+
+    def verify(self, public_key: Any, signature: bytes, data: bytes) -> bool:
+        """Whether `signature` is the key's over `data`. Never raises."""
+
+    def check_quality(self, public_key: Any) -> None:
+        """Raise KeyRefused for a key that is too weak or of another kind."""
+
+
+class International:
+    """ECDSA P-256/P-384, RSA PKCS #1 v1.5, SHA-256/SHA-384."""
+
+    name = "intl"
+    hash_name = "sha256"
+
+    def digest(self, data: bytes) -> bytes:
+        return sha256(data).digest()
+
+    def generate_key(self) -> ec.EllipticCurvePrivateKey:
+        return ec.generate_private_key(ec.SECP256R1())
+
+    def hash_for(self, public_key: Any) -> hashes.HashAlgorithm:
+        is_p384 = isinstance(public_key, ec.EllipticCurvePublicKey) and isinstance(public_key.curve, ec.SECP384R1)
+        return hashes.SHA384() if is_p384 else hashes.SHA256()
+
+    def sign(self, private_key: Any, data: bytes) -> bytes:
+        algorithm = self.hash_for(private_key.public_key())
+        if isinstance(private_key, ec.EllipticCurvePrivateKey):
+            return private_key.sign(data, ec.ECDSA(algorithm))
+        if isinstance(private_key, rsa.RSAPrivateKey):
+            return private_key.sign(data, padding.PKCS1v15(), algorithm)
+        raise KeyRefused("key.kind", "this suite signs with elliptic-curve and RSA keys")
+
+    def verify(self, public_key: Any, signature: bytes, data: bytes) -> bool:
+        algorithm = self.hash_for(public_key)
+        try:
+            if isinstance(public_key, ec.EllipticCurvePublicKey):
+                public_key.verify(signature, data, ec.ECDSA(algorithm))
+            elif isinstance(public_key, rsa.RSAPublicKey):
+                public_key.verify(signature, data, padding.PKCS1v15(), algorithm)
+            else:
+                return False
+        except InvalidSignature:
+            return False
+        return True
+
+    def check_quality(self, public_key: Any) -> None:
+        if isinstance(public_key, ec.EllipticCurvePublicKey):
+            if not isinstance(public_key.curve, _CURVES):
+                raise KeyRefused("key.curve", "use P-256 or P-384", curve=public_key.curve.name)
+        elif isinstance(public_key, rsa.RSAPublicKey):
+            if public_key.key_size < RSA_MINIMUM or public_key.public_numbers().e < 65537:
+                raise KeyRefused("key.too_short", "use RSA of at least 2048 bits", bits=public_key.key_size)
+        else:
+            raise KeyRefused("key.kind", "use an elliptic-curve or RSA key")
+
+
+INTL: Suite = International()
+
+
+def suite_for(public_key: Any) -> Suite:
+    """The suite that a key belongs to. Raises KeyRefused for a key of none."""
+    if isinstance(public_key, (ec.EllipticCurvePublicKey, rsa.RSAPublicKey)):
+        return INTL
+    raise KeyRefused("key.kind", "no suite has keys of this kind")
