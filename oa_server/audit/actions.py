@@ -1,0 +1,108 @@
+"""Writing the audit log: records in the business transaction, leaves and heads behind it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from crypto import merkle
+from crypto.canonical import canonical_json
+from oa_server.audit import access
+from oa_server.audit.models import AuditHead, AuditLeaf, AuditRecord
+from oa_server.audit.verbs import Verb
+from oa_server.core import clock
+from oa_server.core.actor import SYSTEM, Actor
+from oa_server.core.ids import new_id
+from oa_server.core.ports import AuditEntry, ports
+from oa_server.storage.unit_of_work import housekeeping, unit_of_work
+
+SEQUENCE_BATCH = 1000
+
+
+class AuditLog:
+    """The sink that the unit of work writes to (`core.ports.AuditSink`)."""
+
+    async def record(self, actor: Actor, entries: Sequence[AuditEntry]) -> None:
+        """Insert one record per entry, inside the transaction that is open."""
+        at = clock.now()
+        await AuditRecord.bulk_create([_record(actor, entry, at) for entry in entries])
+
+
+def _record(actor: Actor, entry: AuditEntry, at: datetime) -> AuditRecord:
+    record = AuditRecord(
+        id=new_id(),
+        at=at,
+        verb=str(Verb(entry.verb)),
+        actor_id=actor.official_id,
+        actor_name=actor.name,
+        organ_id=actor.organ_id,
+        certificate_serial=actor.certificate_serial,
+        address=actor.address,
+        subject_type=entry.subject_type,
+        subject_id=entry.subject_id,
+        facts=entry.facts,
+        salt=secrets.token_hex(8),
+        digest="",
+    )
+    record.digest = merkle.leaf_hash(record_bytes(record)).hex()
+    return record
+
+
+def record_bytes(record: AuditRecord) -> bytes:
+    """The canonical JSON of a record: what its leaf hashes. The salt keeps names from being guessed from digests."""
+    content: dict[str, Any] = {
+        "id": str(record.id),
+        "at": record.at.isoformat(timespec="microseconds"),
+        "verb": record.verb,
+        "actor": str(record.actor_id) if record.actor_id else None,
+        "actor_name": record.actor_name,
+        "organ": str(record.organ_id) if record.organ_id else None,
+        "certificate": record.certificate_serial,
+        "address": record.address,
+        "subject_type": record.subject_type,
+        "subject_id": record.subject_id,
+        "facts": record.facts,
+        "salt": record.salt,
+    }
+    return canonical_json(content)
+
+
+async def sequence() -> int:
+    """Give every record that has none its leaf, in order of arrival. Returns how many leaves were added.
+
+    Writers never wait for the log's order: only this one place decides it. Two sequencers that race collide on the
+    leaf's primary key, and the second one's transaction is rolled back.
+    """
+    async with housekeeping():
+        records = await access.unsequenced(SEQUENCE_BATCH)
+        first = await access.leaf_count()
+        leaves = [
+            AuditLeaf(seq=first + offset, record_id=record.id, digest=record.digest)
+            for offset, record in enumerate(records)
+        ]
+        if leaves:
+            await AuditLeaf.bulk_create(leaves)
+    return len(leaves)
+
+
+async def sign_head() -> AuditHead | None:
+    """Sign the log as it stands, unless it has not grown since the last head."""
+    assert ports.head_signer is not None, "app.py plugs the head signer in"
+    digests = await access.leaf_digests()
+    last = await access.last_head()
+    if not digests or (last and last.size == len(digests)):
+        return None
+    root = merkle.root_of_hashes([bytes.fromhex(digest) for digest in digests]).hex()
+    at = clock.now()
+    signature = await ports.head_signer.sign_head(head_bytes(len(digests), root, at))
+    async with unit_of_work(SYSTEM) as work:
+        head = await AuditHead.create(id=new_id(), size=len(digests), root=root, at=at, signature=signature)
+        work.audit(Verb.HEAD_SIGNED, "audit_head", head.id, size=head.size, root=root)
+    return head
+
+
+def head_bytes(size: int, root: str, at: datetime) -> bytes:
+    """What a head's signature covers."""
+    return canonical_json({"type": "oa/audit-head/1", "size": size, "root": root, "at": at.isoformat(timespec="microseconds")})

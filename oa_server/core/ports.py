@@ -1,0 +1,75 @@
+"""What lower layers need of higher ones, as protocols; `app.py` plugs the domains in.
+
+The unit of work writes audit entries without knowing the audit domain, the guard finds sessions without knowing identity,
+and signing in examines certificates without knowing the certificate register: each asks a port that was filled at start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from oa_server.core.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One act to be recorded: the verb (a constant of the audit catalogue), its subject, and its facts (JSON values)."""
+
+    verb: str
+    subject_type: str
+    subject_id: str
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class AuditSink(Protocol):
+    async def record(self, actor: Actor, entries: Sequence[AuditEntry]) -> None:
+        """Insert the entries inside the transaction that is open."""
+
+
+class LivePush(Protocol):
+    async def notify(self, topic: str, last_id: int) -> None:
+        """Wake whoever follows `topic`: the outbox holds a row up to `last_id`. Losing a call loses nothing."""
+
+
+class SessionLookup(Protocol):
+    async def find(self, token: str, address: str | None) -> Actor:
+        """The actor behind a session token. Raises NotSignedIn with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose a certificate is: an official's, or an organ's seal."""
+
+    serial: str
+    official_id: UUID | None
+    organ_id: UUID | None
+
+
+class CertificateRegister(Protocol):
+    async def examine(self, certificate: bytes, chain: Sequence[bytes], usage: str) -> Holder:
+        """The holder of a certificate (DER) that is good for `usage` now. Raises Denied saying why it is not."""
+
+
+class HeadSigner(Protocol):
+    async def sign_head(self, head: bytes) -> bytes:
+        """A detached CMS signature over the canonical bytes of an audit tree head."""
+
+    async def verify_head(self, head: bytes, signature: bytes) -> bool:
+        """Whether the signature is ours over these bytes."""
+
+
+@dataclass(slots=True)
+class Ports:
+    """The plugs, filled once by `app.py` before anything runs."""
+
+    audit: AuditSink | None = None
+    live: LivePush | None = None
+    sessions: SessionLookup | None = None
+    certificates: CertificateRegister | None = None
+    head_signer: HeadSigner | None = None
+
+
+ports = Ports()

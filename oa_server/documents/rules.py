@@ -1,0 +1,316 @@
+"""The law of official documents: which verb leads from which state to which, for whom, and what must be true first.
+
+Sources: 《党政机关公文处理工作条例》, articles as cited; nothing here reads or writes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from oa_server.core.actor import Actor, Role
+from oa_server.core.errors import Ability, Conflict, Invalid, Reason
+from oa_server.documents.states import (
+    UPWARD_KINDS,
+    Classification,
+    DocKind,
+    IncomingState,
+    OutgoingState,
+)
+
+if TYPE_CHECKING:
+    from oa_server.documents.models import IncomingDocument, OutgoingDocument
+
+# What stands in the way, by name.
+NOT_DRAFTER = Reason("documents.not_drafter", "只有拟稿人可以进行此操作", "Only the drafter may do this.")
+NOT_DRAFTING = Reason(
+    "documents.not_drafting", "公文已送审，须退回或撤回后才能修改", "It is under review; it must come back before it can change."
+)
+NOT_YOUR_TASK = Reason(
+    "documents.not_your_task", "当前环节不由您办理", "The step that is open is not yours."
+)
+NOT_SIGNERS_TURN = Reason("documents.not_signers_turn", "尚未送到签发环节，或您不是签发人", "It has not come to the signer.")
+WRONG_STATE = Reason("documents.wrong_state", "公文当前的状态不允许此操作，请刷新", "Its state does not allow this; reload.")
+NOT_CLERK = Reason("documents.not_clerk", "只有本机关的机要文书可以进行此操作", "Only a clerk of the organ may do this.")
+NOT_SIGNED = Reason("documents.not_signed", "公文尚未签发", "The document has not been signed by the leader.")
+NOT_NUMBERED = Reason("documents.not_numbered", "公文尚未编号", "The document has no number yet.")
+NOT_FROZEN = Reason("documents.not_frozen", "公文尚未定版", "The pages have not been frozen yet.")
+NOT_SEALED = Reason("documents.not_sealed", "公文尚未用印，不能发出", "The document has not been sealed; it cannot be sent.")
+NOT_KEEPER = Reason("documents.not_keeper", "只有本机关的印章管理员可以用印", "Only the organ's seal keeper may seal.")
+KEEPER_CONFLICT = Reason(
+    "documents.keeper_conflict", "拟稿人和签发人不得自行用印", "Neither the drafter nor the signer may seal."
+)
+NOT_DISPATCHED = Reason("documents.not_dispatched", "公文尚未分发", "The document has not been sent.")
+UNDELIVERED = Reason(
+    "documents.undelivered", "仍有收文机关未签收或未拒收，不能办结", "Some recipients have neither signed for nor refused it."
+)
+ALREADY_READ = Reason("documents.already_read", "下一环节已开始处理，不能撤回", "The next step has begun; it cannot be withdrawn.")
+MISSING_ELEMENT = Reason("documents.missing_element", "公文要素不完整，请补充后再送审", "An element is missing.")
+NO_RECIPIENT = Reason("documents.no_recipient", "请至少选择一个主送机关", "Choose at least one main recipient.")
+NO_SIGNER = Reason("documents.no_signer", "请选择签发人", "Choose the signer.")
+NO_BODY = Reason("documents.no_body", "正文不能为空", "The body is empty.")
+NO_TITLE = Reason("documents.no_title", "标题不能为空", "The title is empty.")
+TITLE_KIND = Reason(
+    "documents.title_kind", "标题应以所选文种结尾（条例第九条第六项）", "The title must end with the kind (article 9(6))."
+)
+NOT_AN_ISSUER = Reason(
+    "documents.not_an_issuer", "本机关未进行发文立户，没有机关代字", "The organ has no issuing word; it does not issue."
+)
+REQUEST_ONE_RECIPIENT = Reason(
+    "documents.request_one_recipient",
+    "请示只能主送一个上级机关（条例第十五条）",
+    "A request goes to exactly one superior (article 15).",
+)
+ABOVE_CEILING = Reason(
+    "documents.above_ceiling",
+    "密级超出本系统允许的上限，不得录入任何内容",
+    "The classification is above what this system may hold.",
+)
+OWN_ORGAN = Reason("documents.own_organ", "收文机关不能是本机关", "An organ does not send to itself.")
+TEXT_CHANGED = Reason(
+    "documents.text_changed",
+    "正文在签发后发生变化，须退回原签发人复审（条例第二十五条第一项）",
+    "The text has changed since the leader signed; it goes back to the signer (article 25(1)).",
+)
+PAGES_CHANGED = Reason(
+    "documents.pages_changed", "版面已更新，请重新阅读后再签署", "The pages have changed; read them again before signing."
+)
+FILES_UPLOADING = Reason("documents.files_uploading", "附件仍在上传，请稍候", "Attachments are still being uploaded.")
+REASON_NEEDED = Reason("documents.reason_needed", "请填写理由", "Give a reason.")
+OPINION_NEEDED = Reason("documents.opinion_needed", "请填写意见", "Write an opinion.")
+NOT_RECEIVER = Reason("documents.not_receiver", "只有收文机关的机要文书可以签收或拒收", "Only the receiving organ's clerk may.")
+ALREADY_SIGNED_FOR = Reason("documents.already_signed_for", "公文已由他人签收", "Somebody has already signed for it.")
+NOT_SIGNED_FOR = Reason("documents.not_signed_for", "公文尚未签收", "It has not been signed for.")
+NOT_LEADER = Reason("documents.not_leader", "本件未呈送您批示", "It has not been put before you.")
+NOT_UNIT_HEAD = Reason("documents.not_unit_head", "本件不由您的部门承办", "Your unit does not handle it.")
+NOT_IN_UNIT = Reason("documents.not_in_unit", "您没有所在部门，不能起草公文", "You have no unit; you cannot draft.")
+
+SIGNED_VERBS = frozenset({"approve", "return", "sign", "seal", "dispatch", "sign_for", "refuse", "instruct", "finish"})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an actor stands to one document: the step of the route that is open to them, and whether the last hand-over
+    has been read."""
+
+    open_step: str | None = None
+    handed_over_unread: bool = False
+    settled: bool = False  # every consignment has been signed for or refused
+
+Guard = Callable[[Actor, "OutgoingDocument", Standing], Reason | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One line of the machine: in `state`, `verb` leads to `next` when `guard` finds nothing against it."""
+
+    state: OutgoingState
+    verb: str
+    guard: Guard
+    next: OutgoingState
+
+
+def _drafter(actor: Actor, document: OutgoingDocument, _standing: Standing) -> Reason | None:
+    return None if document.drafter_id == actor.official_id else NOT_DRAFTER
+
+
+def _withdrawer(actor: Actor, document: OutgoingDocument, standing: Standing) -> Reason | None:
+    return _drafter(actor, document, standing) or (None if standing.handed_over_unread else ALREADY_READ)
+
+
+def _reviewer(_actor: Actor, _document: OutgoingDocument, standing: Standing) -> Reason | None:
+    return None if standing.open_step in {"unit_review", "office_review"} else NOT_YOUR_TASK
+
+
+def _returner(_actor: Actor, _document: OutgoingDocument, standing: Standing) -> Reason | None:
+    return None if standing.open_step in {"unit_review", "office_review", "signing"} else NOT_YOUR_TASK
+
+
+def _signer(actor: Actor, document: OutgoingDocument, standing: Standing) -> Reason | None:
+    at_signing = standing.open_step == "signing" and document.signer_id == actor.official_id
+    return None if at_signing else NOT_SIGNERS_TURN
+
+
+def _clerk(actor: Actor, document: OutgoingDocument, _standing: Standing) -> Reason | None:
+    return None if actor.has(Role.CLERK) and actor.organ_id == document.organ_id else NOT_CLERK
+
+
+def _keeper(actor: Actor, document: OutgoingDocument, _standing: Standing) -> Reason | None:
+    if not actor.has(Role.SEAL_KEEPER) or actor.organ_id != document.organ_id:
+        return NOT_KEEPER
+    return KEEPER_CONFLICT if actor.official_id in {document.drafter_id, document.signer_id} else None
+
+
+def _closer(actor: Actor, document: OutgoingDocument, standing: Standing) -> Reason | None:
+    return _clerk(actor, document, standing) or (None if standing.settled else UNDELIVERED)
+
+
+MOVES = (
+    Move(OutgoingState.DRAFTING, "edit", _drafter, OutgoingState.DRAFTING),
+    Move(OutgoingState.DRAFTING, "submit", _drafter, OutgoingState.UNDER_REVIEW),
+    Move(OutgoingState.DRAFTING, "abandon", _drafter, OutgoingState.ABANDONED),
+    Move(OutgoingState.UNDER_REVIEW, "withdraw", _withdrawer, OutgoingState.DRAFTING),
+    Move(OutgoingState.UNDER_REVIEW, "approve", _reviewer, OutgoingState.UNDER_REVIEW),
+    Move(OutgoingState.UNDER_REVIEW, "return", _returner, OutgoingState.DRAFTING),
+    Move(OutgoingState.UNDER_REVIEW, "sign", _signer, OutgoingState.SIGNED),
+    Move(OutgoingState.SIGNED, "number", _clerk, OutgoingState.NUMBERED),
+    Move(OutgoingState.NUMBERED, "freeze", _clerk, OutgoingState.FROZEN),
+    Move(OutgoingState.FROZEN, "seal", _keeper, OutgoingState.SEALED),
+    Move(OutgoingState.SEALED, "dispatch", _clerk, OutgoingState.DISPATCHED),
+    Move(OutgoingState.DISPATCHED, "close", _closer, OutgoingState.CLOSED),
+)
+
+# What to say when a verb is asked for too early or too late: the thing that is missing, not merely "wrong state".
+_MISSING = {
+    "edit": NOT_DRAFTING,
+    "submit": NOT_DRAFTING,
+    "abandon": NOT_DRAFTING,
+    "number": NOT_SIGNED,
+    "freeze": NOT_NUMBERED,
+    "seal": NOT_FROZEN,
+    "dispatch": NOT_SEALED,
+    "close": NOT_DISPATCHED,
+}
+
+VERBS = tuple(dict.fromkeys(move.verb for move in MOVES))
+
+
+def _judge(actor: Actor, document: OutgoingDocument, standing: Standing, verb: str) -> Reason | None:
+    """The reason against `verb`, or None. The person is judged before the state: who may never do it is told so."""
+    moves = [move for move in MOVES if move.verb == verb]
+    for move in moves:
+        if move.state == document.state:
+            return move.guard(actor, document, standing)
+    return _MISSING.get(verb, WRONG_STATE)
+
+
+def abilities(actor: Actor, document: OutgoingDocument, standing: Standing) -> list[Ability]:
+    """Every verb, allowed or denied with its reason."""
+    return [Ability(verb, _judge(actor, document, standing, verb)) for verb in VERBS]
+
+
+def check(actor: Actor, document: OutgoingDocument, standing: Standing, verb: str) -> Move:
+    """The move that `verb` makes. Raises Denied with the same reason that greys its button."""
+    Ability(verb, _judge(actor, document, standing, verb)).check()
+    return next(move for move in MOVES if move.verb == verb and move.state == document.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule of the regulation that a draft breaks."""
+
+    reason: Reason
+    article: str
+
+
+def examine(document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID], has_text: bool) -> list[Finding]:
+    """Everything that keeps a draft from being submitted (articles 9, 13–17)."""
+    kind = DocKind(document.kind)
+    found = [
+        Finding(NO_TITLE, "9(6)") if not document.title.strip() else None,
+        Finding(TITLE_KIND, "9(6)") if document.title.strip() and not title_fits(document.title, kind) else None,
+        Finding(NO_BODY, "9(8)") if not has_text else None,
+        Finding(NO_RECIPIENT, "9(7)") if not main else None,
+        Finding(NO_SIGNER, "22") if document.signer_id is None else None,
+        Finding(OWN_ORGAN, "14") if document.organ_id in {*main, *copies} else None,
+        Finding(REQUEST_ONE_RECIPIENT, "15") if kind in UPWARD_KINDS and len(main) != 1 and main else None,
+    ]
+    return [finding for finding in found if finding]
+
+
+def check_complete(findings: Sequence[Finding]) -> None:
+    """Refuse a draft with findings, naming the first one and listing all."""
+    if findings:
+        raise Invalid(findings[0].reason, all=[{"code": f.reason.code, "article": f.article} for f in findings])
+
+
+def title_fits(title: str, kind: DocKind) -> bool:
+    """Whether a title ends with its kind, as article 9(6) has it (发文机关名称 + 事由 + 文种)."""
+    return title.strip().rstrip("）)").endswith(kind.title_zh.removesuffix("（令）")) or kind is DocKind.ORDER
+
+
+def check_ceiling(classification: Classification, ceiling: Classification) -> None:
+    """Refuse content above the deployment's ceiling (R26-1): without override, before anything is stored."""
+    if classification.rank > ceiling.rank:
+        raise Invalid(ABOVE_CEILING, ceiling=ceiling.value)
+
+
+def check_text(signed_sha256: str | None, rendered_sha256: str) -> None:
+    """Article 25(1): after the leader has signed, the text must be the very text that was signed."""
+    if signed_sha256 != rendered_sha256:
+        raise Conflict(TEXT_CHANGED, signed=signed_sha256, rendered=rendered_sha256)
+
+
+def format_number(word: str, year: int, seq: int) -> str:
+    """发文字号: `江政办发〔2026〕1号`, brackets U+3014 and U+3015, no leading zero (GB/T 9704-2012, 7.2.5)."""
+    return f"{word}〔{year}〕{seq}号"
+
+
+def format_receive_number(day: date, seq: int) -> str:
+    """收文号: year and a four-digit running number."""
+    return f"{day.year}-{seq:04d}"
+
+
+IncomingGuard = Callable[[Actor, "IncomingDocument", Standing], Reason | None]
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMove:
+    """One line of the receiving machine."""
+
+    state: IncomingState
+    verb: str
+    guard: IncomingGuard
+    next: IncomingState
+
+
+def _receiver(actor: Actor, document: IncomingDocument, _standing: Standing) -> Reason | None:
+    return None if actor.has(Role.CLERK) and actor.organ_id == document.organ_id else NOT_RECEIVER
+
+
+def _instructor(actor: Actor, document: IncomingDocument, _standing: Standing) -> Reason | None:
+    return None if document.leader_id == actor.official_id else NOT_LEADER
+
+
+def _handler(_actor: Actor, _document: IncomingDocument, standing: Standing) -> Reason | None:
+    return None if standing.open_step == "handle" else NOT_UNIT_HEAD
+
+
+INCOMING_MOVES = (
+    IncomingMove(IncomingState.ARRIVED, "sign_for", _receiver, IncomingState.SIGNED_FOR),
+    IncomingMove(IncomingState.ARRIVED, "refuse", _receiver, IncomingState.REFUSED),
+    IncomingMove(IncomingState.SIGNED_FOR, "register", _receiver, IncomingState.REGISTERED),
+    IncomingMove(IncomingState.REGISTERED, "propose", _receiver, IncomingState.PROPOSED),
+    IncomingMove(IncomingState.PROPOSED, "instruct", _instructor, IncomingState.INSTRUCTED),
+    IncomingMove(IncomingState.INSTRUCTED, "assign", _receiver, IncomingState.HANDLING),
+    IncomingMove(IncomingState.HANDLING, "finish", _handler, IncomingState.HANDLED),
+    IncomingMove(IncomingState.HANDLED, "close", _receiver, IncomingState.CLOSED),
+    # A document that is only to be read is closed without a leader's instruction or a unit's work.
+    IncomingMove(IncomingState.REGISTERED, "close", _receiver, IncomingState.CLOSED),
+    IncomingMove(IncomingState.INSTRUCTED, "close", _receiver, IncomingState.CLOSED),
+)
+
+INCOMING_VERBS = tuple(dict.fromkeys(move.verb for move in INCOMING_MOVES))
+
+
+def _judge_incoming(actor: Actor, document: IncomingDocument, standing: Standing, verb: str) -> Reason | None:
+    for move in INCOMING_MOVES:
+        if move.verb == verb and move.state == document.state:
+            return move.guard(actor, document, standing)
+    if verb in {"sign_for", "refuse"}:
+        return ALREADY_SIGNED_FOR
+    return NOT_SIGNED_FOR if document.state == IncomingState.ARRIVED else WRONG_STATE
+
+
+def incoming_abilities(actor: Actor, document: IncomingDocument, standing: Standing) -> list[Ability]:
+    """Every verb of the receiving side, allowed or denied with its reason."""
+    return [Ability(verb, _judge_incoming(actor, document, standing, verb)) for verb in INCOMING_VERBS]
+
+
+def check_incoming(actor: Actor, document: IncomingDocument, standing: Standing, verb: str) -> IncomingMove:
+    """The move that `verb` makes on the receiving side. Raises Denied with its reason."""
+    Ability(verb, _judge_incoming(actor, document, standing, verb)).check()
+    return next(move for move in INCOMING_MOVES if move.verb == verb and move.state == document.state)

@@ -1,0 +1,36 @@
+"""Attachments: rows here, bytes in the object store, encrypted in parts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from oa_server.storage import fields
+
+
+class FileState(StrEnum):
+    UPLOADING = "uploading"
+    READY = "ready"
+    REMOVED = "removed"
+
+
+class StoredFile(fields.Model):
+    """附件. `received` counts plain bytes that are durable; part n holds plain bytes from n × part_size on."""
+
+    id = fields.Key()
+    subject_type = fields.Text(32)
+    subject_id = fields.Id(db_index=True)
+    name = fields.Text(255)
+    media_type = fields.Text(100)
+    size = fields.BigNumber()
+    received = fields.BigNumber(default=0)
+    part_size = fields.Number()
+    sha256 = fields.Digest(null=True)
+    state = fields.State(FileState)
+    wrapped_key = fields.Bytes()
+    position = fields.Number(default=0)
+    uploaded_by = fields.ForeignKey("oa.Official")
+    at = fields.Moment()
+
+    class Meta:
+        app = "oa"
+        table = "stored_file"

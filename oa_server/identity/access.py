@@ -1,0 +1,103 @@
+"""Reading organs, people and sessions. The directory of organs is open to every signed-in official; sessions are not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from oa_server.core.actor import Role
+from oa_server.core.errors import NOT_FOUND, NotFound
+from oa_server.identity.models import Challenge, Official, Organ, Post, Responsibility, Session, Unit
+
+DIRECTORY_LIMIT = 5000
+
+
+async def organ(organ_id: UUID) -> Organ:
+    """One organ. Raises NotFound."""
+    return _found(await Organ.get_or_none(id=organ_id))
+
+
+async def official(official_id: UUID) -> Official:
+    """One official. Raises NotFound."""
+    return _found(await Official.get_or_none(id=official_id))
+
+
+async def unit(unit_id: UUID) -> Unit:
+    """One unit. Raises NotFound."""
+    return _found(await Unit.get_or_none(id=unit_id))
+
+
+def _found(row: Any) -> Any:
+    if row is None:
+        raise NotFound(NOT_FOUND)
+    return row
+
+
+async def organs(query: str = "") -> list[dict[str, Any]]:
+    """All organs whose names or code hold `query`, in the order of the official list (by code)."""
+    rows = Organ.all()
+    if query:
+        rows = Organ.filter(full_name__contains=query) | Organ.filter(short_name__contains=query)
+    return await rows.order_by("code").limit(DIRECTORY_LIMIT).values(
+        "id", "code", "full_name", "short_name", "level", "superior_id", "issuing_word", "issuer_mark"
+    )
+
+
+async def organs_by_id(ids: Collection[UUID]) -> dict[UUID, Organ]:
+    """The organs with these ids; unknown ids are missing from the answer."""
+    return {row.id: row for row in await Organ.filter(id__in=list(ids))} if ids else {}
+
+
+async def units_of(organ_id: UUID) -> list[Unit]:
+    return await Unit.filter(organ_id=organ_id).order_by("position", "name")
+
+
+async def posts_of(organ_id: UUID) -> list[dict[str, Any]]:
+    """Posts of an organ with the officials in them, in the order units list them."""
+    return await Post.filter(organ_id=organ_id, official__active=True).order_by("position").values(
+        "official_id", "official__name", "official__code", "unit_id", "title", "is_principal"
+    )
+
+
+async def roles_in(organ_id: UUID) -> dict[UUID, set[Role]]:
+    """The roles each official holds in an organ."""
+    held: dict[UUID, set[Role]] = {}
+    for row in await Responsibility.filter(organ_id=organ_id).values("official_id", "role"):
+        held.setdefault(row["official_id"], set()).add(Role(row["role"]))
+    return held
+
+
+async def roles_of(official_id: UUID, organ_id: UUID) -> frozenset[Role]:
+    """The roles of one official in one organ, read anew each time so that a change takes effect at once."""
+    rows = await Responsibility.filter(official_id=official_id, organ_id=organ_id).values_list("role", flat=True)
+    return frozenset(Role(role) for role in rows)
+
+
+async def post_of(official_id: UUID) -> Post | None:
+    """The first post of an active official: where they act when they sign in."""
+    return await Post.filter(official_id=official_id, official__active=True).order_by("position").first()
+
+
+async def holders(role: Role, *, organ_id: UUID, unit_id: UUID | None = None) -> list[UUID]:
+    """Who holds a role in an organ, or in one unit of it."""
+    rows = Responsibility.filter(role=role, organ_id=organ_id, official__active=True)
+    if unit_id is not None:
+        rows = rows.filter(unit_id=unit_id)
+    found: Sequence[Any] = await rows.order_by("id").values_list("official_id", flat=True)
+    return list(found)
+
+
+async def names_of(ids: Collection[UUID]) -> dict[UUID, str]:
+    """Names of officials by id."""
+    if not ids:
+        return {}
+    return {row["id"]: row["name"] for row in await Official.filter(id__in=list(ids)).values("id", "name")}
+
+
+async def challenge(nonce_sha256: str) -> Challenge | None:
+    return await Challenge.get_or_none(nonce_sha256=nonce_sha256)
+
+
+async def session(session_id: UUID) -> Session | None:
+    return await Session.get_or_none(id=session_id)

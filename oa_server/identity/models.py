@@ -1,0 +1,127 @@
+"""Organs and people, and who is signed in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from oa_server.core.actor import Role
+from oa_server.storage import fields
+
+
+class OrganLevel(StrEnum):
+    """级别: decides the diameter of the seal and who is above whom."""
+
+    PROVINCE = "province"
+    CITY = "city"
+    COUNTY = "county"
+    TOWNSHIP = "township"
+    DEPARTMENT = "department"
+
+
+class Organ(fields.Model):
+    """机关. `issuing_word` is its 发文机关代字 (江政办发) and `issuer_mark` its 发文机关标志; an organ without them does not issue."""
+
+    id = fields.Key()
+    code = fields.Text(32, unique=True)
+    full_name = fields.Text(120)
+    short_name = fields.Text(60)
+    level = fields.State(OrganLevel)
+    superior = fields.ForeignKey("oa.Organ", null=True)
+    issuing_word = fields.Text(20, default="")
+    issuer_mark = fields.Text(60, default="")
+
+    class Meta:
+        app = "oa"
+        table = "organ"
+
+
+class Unit(fields.Model):
+    """部门、处室 of an organ."""
+
+    id = fields.Key()
+    organ = fields.ForeignKey("oa.Organ")
+    name = fields.Text(100)
+    position = fields.Number(default=0)
+
+    class Meta:
+        app = "oa"
+        table = "unit"
+        unique_together = (("organ", "name"),)
+
+
+class Official(fields.Model):
+    """人员. `code` is unique in the whole installation; one person is one row."""
+
+    id = fields.Key()
+    code = fields.Text(32, unique=True)
+    name = fields.Text(60)
+    active = fields.Flag(default=True)
+
+    class Meta:
+        app = "oa"
+        table = "official"
+
+
+class Post(fields.Model):
+    """岗位: an official in a unit with a title; every act is done as somebody in a post."""
+
+    id = fields.Key()
+    official = fields.ForeignKey("oa.Official")
+    unit = fields.ForeignKey("oa.Unit")
+    organ = fields.ForeignKey("oa.Organ")
+    title = fields.Text(60)
+    is_principal = fields.Flag(default=False)
+    position = fields.Number(default=0)
+
+    class Meta:
+        app = "oa"
+        table = "post"
+        unique_together = (("official", "unit"),)
+
+
+class Responsibility(fields.Model):
+    """职责: one role of an official in an organ; a unit head also names the unit."""
+
+    id = fields.Key()
+    official = fields.ForeignKey("oa.Official")
+    organ = fields.ForeignKey("oa.Organ")
+    unit = fields.ForeignKey("oa.Unit", null=True)
+    role = fields.State(Role)
+
+    class Meta:
+        app = "oa"
+        table = "responsibility"
+        unique_together = (("official", "organ", "role"),)
+
+
+class Challenge(fields.Model):
+    """A sign-in challenge: only its digest is kept, with the browser it was given to."""
+
+    id = fields.Key()
+    nonce_sha256 = fields.Digest(unique=True)
+    browser_sha256 = fields.Digest()
+    expires_at = fields.Moment(db_index=True)
+    used_at = fields.Moment(null=True)
+
+    class Meta:
+        app = "oa"
+        table = "challenge"
+
+
+class Session(fields.Model):
+    """会话. The token in the cookie names the row (`jti`); the row decides."""
+
+    id = fields.Key()
+    official = fields.ForeignKey("oa.Official")
+    organ = fields.ForeignKey("oa.Organ")
+    certificate_serial = fields.Text(64, db_index=True)
+    address = fields.Text(64, null=True)
+    opened_at = fields.Moment()
+    seen_at = fields.Moment()
+    expires_at = fields.Moment()
+    ended_at = fields.Moment(null=True)
+    end_reason = fields.Text(64, null=True)
+
+    class Meta:
+        app = "oa"
+        table = "session"

@@ -1,0 +1,164 @@
+"""Sessions and the directory over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from starlette.responses import Response
+
+from oa_server.core import clock
+from oa_server.core.errors import Invalid
+from oa_server.identity import access, actions, rules
+from oa_server.identity.schemas import (
+    AnswerIn,
+    ChallengeOut,
+    EndSession,
+    Named,
+    OfficialOut,
+    OrganList,
+    OrganOut,
+    OrganQuery,
+    OrganRef,
+    OrganRow,
+    SessionOut,
+    UnitOut,
+)
+from oa_server.identity.signin import Answer, SignIn, new_browser_secret
+from oa_server.web import guard
+from oa_server.web.endpoint import INVALID, Access, Call, endpoint, resource
+
+BROWSER_COOKIE = "oa-browser"
+
+
+def _sign_in(call: Call[Any]) -> SignIn:
+    found: SignIn = call.request.app.state.sign_in
+    return found
+
+
+def _set_cookie(call: Call[Any], response: Response, name: str, value: str, *, max_age: int | None) -> None:
+    response.set_cookie(
+        name, value, max_age=max_age, path="/", httponly=True, samesite="strict", secure=call.request.scope["oa.secure"]
+    )
+
+
+def _json(result: msgspec.Struct, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(result), status, media_type="application/json")
+
+
+@endpoint(summary="取得登录挑战", returns=ChallengeOut, access=Access.OPEN)
+async def challenge(call: Call[None]) -> Response:
+    guard.check_origin(call.request)
+    browser = call.request.cookies.get(BROWSER_COOKIE) or new_browser_secret()
+    nonce = await _sign_in(call).challenge(browser)
+    expires = clock.now() + rules.CHALLENGE_LIFE
+    text = base64.urlsafe_b64encode(nonce).decode().rstrip("=")
+    response = _json(ChallengeOut(nonce=text, csrf=guard.csrf_token(browser), expires_at=expires))
+    _set_cookie(call, response, BROWSER_COOKIE, browser, max_age=600)
+    return response
+
+
+@endpoint(summary="用证书登录", body=AnswerIn, returns=SessionOut, status=201, access=Access.OPEN)
+async def open_session(call: Call[AnswerIn]) -> Response:
+    guard.check_origin(call.request)
+    browser = call.request.cookies.get(BROWSER_COOKIE, "")
+    guard.check_csrf(call.request, browser)
+    address = call.request.client.host if call.request.client else None
+    token, session = await _sign_in(call).open(_answer(call.body), browser=browser, address=address)
+    call.actor = await _sign_in(call).find(token, address)
+    response = _json(await _session_out(call, token, session.expires_at), 201)
+    name = guard.session_cookie(secure=call.request.scope["oa.secure"])
+    _set_cookie(call, response, name, token, max_age=None)
+    return response
+
+
+def _answer(body: AnswerIn) -> Answer:
+    try:
+        return Answer(
+            certificate=base64.b64decode(body.certificate, validate=True),
+            chain=tuple(base64.b64decode(item, validate=True) for item in body.chain),
+            nonce=base64.urlsafe_b64decode(body.nonce + "=" * (-len(body.nonce) % 4)),
+            signature=base64.b64decode(body.signature, validate=True),
+        )
+    except (binascii.Error, ValueError) as error:
+        raise Invalid(INVALID, str(error)) from None
+
+
+@endpoint(summary="当前会话", returns=SessionOut)
+async def show_session(call: Call[None]) -> SessionOut:
+    assert call.actor.session_id is not None
+    session = await access.session(call.actor.session_id)
+    assert session is not None
+    return await _session_out(call, guard.session_token(call.request), session.expires_at)
+
+
+async def _session_out(call: Call[Any], token: str, expires_at: Any) -> SessionOut:
+    actor = call.actor
+    assert actor.official_id and actor.organ_id and actor.unit_id
+    organ = await access.organ(actor.organ_id)
+    unit = await access.unit(actor.unit_id)
+    post = await access.post_of(actor.official_id)
+    return SessionOut(
+        official=Named(actor.official_id, actor.name),
+        organ=OrganRef(organ.id, organ.code, organ.full_name),
+        unit=Named(unit.id, unit.name),
+        post=post.title if post else "",
+        roles=sorted(actor.roles),
+        csrf=guard.csrf_token(token),
+        idle_minutes=_sign_in(call).idle_minutes,
+        expires_at=expires_at,
+        certificate_serial=actor.certificate_serial or "",
+        counts={name: await count(actor) for name, count in call.request.app.state.counters.items()},
+    )
+
+
+@endpoint(summary="退出登录", query=EndSession)
+async def end_session(call: Call[None]) -> Response:
+    assert call.actor.session_id is not None
+    await actions.end_session(call.actor, call.actor.session_id, reason=call.query.reason)
+    response = Response(status_code=204)
+    response.delete_cookie(guard.session_cookie(secure=call.request.scope["oa.secure"]), path="/")
+    return response
+
+
+@endpoint(summary="机关目录", query=OrganQuery, returns=OrganList)
+async def list_organs(call: Call[None]) -> OrganList:
+    rows = await access.organs(call.query.q.strip())
+    return OrganList([_organ_row(row) for row in rows])
+
+
+def _organ_row(row: dict[str, Any]) -> OrganRow:
+    return OrganRow(row["id"], row["code"], row["full_name"], row["short_name"], row["level"], row["superior_id"])
+
+
+@endpoint(summary="机关的部门和人员", returns=OrganOut)
+async def show_organ(call: Call[None]) -> OrganOut:
+    organ = await access.organ(call.id())
+    roles = await access.roles_in(organ.id)
+    by_unit: dict[UUID, list[OfficialOut]] = {}
+    for post in await access.posts_of(organ.id):
+        by_unit.setdefault(post["unit_id"], []).append(
+            OfficialOut(
+                id=post["official_id"],
+                code=post["official__code"],
+                name=post["official__name"],
+                post=post["title"],
+                is_principal=post["is_principal"],
+                roles=sorted(roles.get(post["official_id"], ())),
+            )
+        )
+    units = [UnitOut(unit.id, unit.name, by_unit.get(unit.id, [])) for unit in await access.units_of(organ.id)]
+    return OrganOut(
+        organ.id, organ.code, organ.full_name, organ.short_name, organ.level, organ.superior_id, units=units
+    )
+
+
+routes = [
+    resource("/api/session/challenge", POST=challenge),
+    resource("/api/session", GET=show_session, POST=open_session, DELETE=end_session),
+    resource("/api/organs", GET=list_organs),
+    resource("/api/organs/{id}", GET=show_organ),
+]

@@ -1,0 +1,84 @@
+"""Pure decisions about sign-in, sessions and the directory."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from oa_server.core.actor import ADMIN_ROLES, Actor, Role
+from oa_server.core.errors import Ability, Denied, NotSignedIn, Reason
+
+if TYPE_CHECKING:
+    from oa_server.identity.models import Challenge, Session
+
+CHALLENGE_LIFE = timedelta(seconds=60)
+SEEN_EVERY = timedelta(seconds=30)
+
+WRONG_CHALLENGE = Reason(
+    "identity.wrong_challenge", "登录挑战无效，请重新点击登录", "The challenge is not one of ours; start signing in again."
+)
+STALE_CHALLENGE = Reason(
+    "identity.stale_challenge", "登录挑战已过期（60秒），请重新点击登录", "The challenge has expired; start signing in again."
+)
+USED_CHALLENGE = Reason(
+    "identity.used_challenge", "登录挑战已使用过，请重新点击登录", "The challenge was already used; start signing in again."
+)
+WRONG_SIGNATURE = Reason(
+    "identity.wrong_signature", "证书签名与登录挑战不符，登录未成功", "The signature does not answer the challenge."
+)
+NOT_AN_OFFICIAL = Reason(
+    "identity.not_an_official", "该证书的持有人已停用或没有岗位，请联系系统管理员", "The holder has no active post."
+)
+SESSION_ENDED = Reason("identity.session_ended", "登录已结束，请重新登录", "The session has ended; sign in again.")
+SESSION_IDLE = Reason("identity.session_idle", "长时间未操作，已自动退出，请重新登录", "The session was idle too long.")
+SESSION_EXPIRED = Reason("identity.session_expired", "登录已超过时限，请重新登录", "The session is over its time limit.")
+SESSION_REVOKED = Reason(
+    "identity.session_revoked", "您的证书已被吊销，登录已结束，请联系管理员", "The certificate was revoked."
+)
+KEY_REMOVED = Reason("identity.key_removed", "证书已拔出，登录已结束", "The key was pulled out.")
+NOT_SYSTEM_ADMIN = Reason(
+    "identity.not_system_admin", "只有系统管理员可以维护机关和人员", "Only the system administrator keeps the directory."
+)
+ONE_ADMIN_ROLE = Reason(
+    "identity.one_admin_role",
+    "系统、安全、审计三类管理员必须由不同的人担任，且不得兼任业务职责",
+    "The three administrators are three different people without business roles.",
+)
+
+END_REASONS = {
+    reason.code: reason for reason in (SESSION_ENDED, SESSION_IDLE, SESSION_EXPIRED, SESSION_REVOKED, KEY_REMOVED)
+}
+
+
+def check_challenge(challenge: Challenge | None, browser_sha256: str, at: datetime) -> None:
+    """Refuse an answer to a challenge that is unknown, of another browser, used or stale."""
+    if challenge is None or challenge.browser_sha256 != browser_sha256:
+        raise NotSignedIn(WRONG_CHALLENGE)
+    if challenge.used_at is not None:
+        raise NotSignedIn(USED_CHALLENGE)
+    if challenge.expires_at <= at:
+        raise NotSignedIn(STALE_CHALLENGE)
+
+
+def check_session(session: Session | None, at: datetime, idle: timedelta) -> None:
+    """Refuse a session that is unknown, ended, over its limit or idle too long; the reason tells which."""
+    if session is None:
+        raise NotSignedIn(SESSION_ENDED)
+    if session.ended_at is not None:
+        raise NotSignedIn(END_REASONS.get(session.end_reason or "", SESSION_ENDED))
+    if session.expires_at <= at:
+        raise NotSignedIn(SESSION_EXPIRED)
+    if session.seen_at + idle <= at:
+        raise NotSignedIn(SESSION_IDLE)
+
+
+def check_roles(roles: frozenset[Role]) -> None:
+    """Separation of the three administrators (GB/T 22239-2019, 8.1.5): one admin role, and nothing besides."""
+    if roles & ADMIN_ROLES and len(roles) > 1:
+        raise Denied(ONE_ADMIN_ROLE, roles=sorted(roles))
+
+
+def abilities(actor: Actor) -> list[Ability]:
+    """What `actor` may do with the directory."""
+    keeps = actor.is_system or actor.has(Role.SYSTEM_ADMIN)
+    return [Ability("import_directory", None if keeps else NOT_SYSTEM_ADMIN)]

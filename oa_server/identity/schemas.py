@@ -1,0 +1,98 @@
+"""What identity says over the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+Base64 = Annotated[str, Meta(max_length=64 * 1024, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+
+
+class Named(Struct):
+    """Anything shown by its name."""
+
+    id: UUID
+    name: str
+
+
+class ChallengeOut(Struct):
+    """A nonce (base64url) to be signed within its minute, and the cross-site token for the answer."""
+
+    nonce: str
+    csrf: str
+    expires_at: datetime
+
+
+class AnswerIn(Struct, forbid_unknown_fields=True):
+    """The answer to a challenge: certificate and chain in base64 DER, the raw signature in base64."""
+
+    certificate: Base64
+    chain: Annotated[list[Base64], Meta(max_length=5)]
+    nonce: Annotated[str, Meta(min_length=20, max_length=200)]
+    signature: Base64
+
+
+class OrganRef(Struct):
+    id: UUID
+    code: str
+    name: str
+
+
+class SessionOut(Struct):
+    """Who is signed in, where, until when."""
+
+    official: Named
+    organ: OrganRef
+    unit: Named
+    post: str
+    roles: list[str]
+    csrf: str
+    idle_minutes: int
+    expires_at: datetime
+    certificate_serial: str
+    counts: dict[str, int]
+
+
+class OrganRow(Struct):
+    id: UUID
+    code: str
+    name: str
+    short_name: str
+    level: str
+    superior_id: UUID | None
+
+
+class OrganList(Struct):
+    items: list[OrganRow]
+
+
+class OfficialOut(Struct):
+    id: UUID
+    code: str
+    name: str
+    post: str
+    is_principal: bool
+    roles: list[str]
+
+
+class UnitOut(Struct):
+    id: UUID
+    name: str
+    officials: list[OfficialOut]
+
+
+class OrganOut(OrganRow):
+    units: list[UnitOut]
+
+
+class EndSession(Struct, forbid_unknown_fields=True):
+    """Why the page ends its session: signing out, or the key was pulled."""
+
+    reason: Annotated[str, Meta(max_length=64)] = "identity.session_ended"
+
+
+class OrganQuery(Struct):
+    q: Annotated[str, Meta(max_length=60)] = ""

@@ -1,0 +1,184 @@
+"""Signing in with a certificate: challenge, answer, session.
+
+The page fetches a challenge, the key agent signs it together with the origin that the browser showed it, and the answer
+opens a session. The nonce is never stored, only its digest, together with the browser it was given to; it is good once,
+for sixty seconds.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from uuid import UUID
+
+from cryptography import x509
+
+from crypto import challenge as signin_challenge
+from oa_server.audit.verbs import Verb
+from oa_server.core import clock
+from oa_server.core.actor import SYSTEM, Actor
+from oa_server.core.errors import Denied, NotSignedIn, OaError
+from oa_server.core.ids import new_id
+from oa_server.core.ports import ports
+from oa_server.identity import access, rules, tokens
+from oa_server.identity.models import Challenge, Session
+from oa_server.storage.unit_of_work import housekeeping, unit_of_work
+
+SESSION_TOKEN = "oa-session"
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPolicy:
+    """What a deployment decides about sessions."""
+
+    origin: str
+    idle: timedelta
+    limit: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the browser brings back: certificate and chain (DER), the nonce, and the raw signature."""
+
+    certificate: bytes
+    chain: tuple[bytes, ...]
+    nonce: bytes
+    signature: bytes
+
+
+class SignIn:
+    """Opens, finds and ends sessions under one policy and one key set (`core.ports.SessionLookup`)."""
+
+    def __init__(self, policy: SignInPolicy, keyset: tokens.KeySet) -> None:
+        self._policy = policy
+        self._keyset = keyset
+
+    @property
+    def idle_minutes(self) -> int:
+        return int(self._policy.idle.total_seconds() // 60)
+
+    async def challenge(self, browser: str) -> bytes:
+        """A fresh nonce for the browser that holds the pre-session cookie `browser`."""
+        nonce = signin_challenge.new_nonce()
+        async with unit_of_work(SYSTEM) as work:
+            row = await Challenge.create(
+                id=new_id(),
+                nonce_sha256=sha256(nonce).hexdigest(),
+                browser_sha256=sha256(browser.encode()).hexdigest(),
+                expires_at=work.now + rules.CHALLENGE_LIFE,
+            )
+            await Challenge.filter(expires_at__lt=work.now - timedelta(days=1)).delete()
+            work.audit(Verb.CHALLENGE_ISSUED, "challenge", row.id)
+        return nonce
+
+    async def open(self, answer: Answer, *, browser: str, address: str | None) -> tuple[str, Session]:
+        """Check the answer and open a session: its token and its row. Raises NotSignedIn or Denied with the reason."""
+        await self._use_challenge(answer.nonce, browser)
+        try:
+            return await self._open(answer, address)
+        except OaError as error:
+            async with unit_of_work(SYSTEM) as work:
+                serial = _serial(answer.certificate)
+                work.audit(Verb.SIGN_IN_REFUSED, "certificate", serial, code=error.code, address=address)
+            raise
+
+    async def _use_challenge(self, nonce: bytes, browser: str) -> None:
+        """Spend the challenge before anything else, so that no answer can be tried twice."""
+        digest = sha256(nonce).hexdigest()
+        async with housekeeping() as work:
+            row = await access.challenge(digest)
+            rules.check_challenge(row, sha256(browser.encode()).hexdigest(), work.now)
+            spent = await Challenge.filter(nonce_sha256=digest, used_at=None).update(used_at=work.now)
+            if spent != 1:
+                raise NotSignedIn(rules.USED_CHALLENGE)
+
+    async def _open(self, answer: Answer, address: str | None) -> tuple[str, Session]:
+        assert ports.certificates is not None, "app.py plugs the certificate register in"
+        holder = await ports.certificates.examine(answer.certificate, answer.chain, "sign-in")
+        public_key = x509.load_der_x509_certificate(answer.certificate).public_key()
+        if not signin_challenge.verify_answer(public_key, self._policy.origin, answer.nonce, answer.signature):
+            raise NotSignedIn(rules.WRONG_SIGNATURE)
+        post = await access.post_of(holder.official_id) if holder.official_id else None
+        if post is None:
+            raise Denied(rules.NOT_AN_OFFICIAL)
+        official = await access.official(post.official_id)
+        actor = Actor(
+            name=official.name,
+            official_id=official.id,
+            organ_id=post.organ_id,
+            unit_id=post.unit_id,
+            certificate_serial=holder.serial,
+            address=address,
+        )
+        async with unit_of_work(actor) as work:
+            session = await Session.create(
+                id=new_id(),
+                official_id=official.id,
+                organ_id=post.organ_id,
+                certificate_serial=holder.serial,
+                address=address,
+                opened_at=work.now,
+                seen_at=work.now,
+                expires_at=work.now + self._policy.limit,
+            )
+            work.audit(Verb.SIGNED_IN, "session", session.id, serial=holder.serial)
+        return self._token(session), session
+
+    def _token(self, session: Session) -> str:
+        return tokens.make(
+            self._keyset,
+            kind=SESSION_TOKEN,
+            audience=self._policy.origin,
+            subject=str(session.official_id),
+            token_id=str(session.id),
+            issued=session.opened_at,
+            expires=session.expires_at,
+        )
+
+    async def find(self, token: str, address: str | None) -> Actor:
+        """The actor behind a token, with the roles of this very moment. Raises NotSignedIn."""
+        now = clock.now()
+        claims = tokens.verify(token, self._keyset, kind=SESSION_TOKEN, audience=self._policy.origin, at=now)
+        session = await access.session(UUID(claims["jti"]))
+        rules.check_session(session, now, self._policy.idle)
+        assert session is not None
+        if now - session.seen_at > rules.SEEN_EVERY:
+            await self._touch(session.id)
+        return await self._actor(session, address)
+
+    @staticmethod
+    async def _touch(session_id: UUID) -> None:
+        async with housekeeping() as work:
+            await Session.filter(id=session_id, ended_at=None).update(seen_at=work.now)
+
+    @staticmethod
+    async def _actor(session: Session, address: str | None) -> Actor:
+        post = await access.post_of(session.official_id)
+        if post is None:
+            raise NotSignedIn(rules.SESSION_ENDED)
+        official = await access.official(session.official_id)
+        return Actor(
+            name=official.name,
+            official_id=official.id,
+            organ_id=post.organ_id,
+            unit_id=post.unit_id,
+            roles=await access.roles_of(official.id, post.organ_id),
+            session_id=session.id,
+            certificate_serial=session.certificate_serial,
+            address=address,
+        )
+
+
+def new_browser_secret() -> str:
+    """What the pre-session cookie holds: it binds a challenge to the browser that asked for it."""
+    return secrets.token_urlsafe(32)
+
+
+def _serial(certificate: bytes) -> str:
+    """The serial number for the record of a refusal; what is no certificate has none."""
+    try:
+        return format(x509.load_der_x509_certificate(certificate).serial_number, "x")[:64]
+    except ValueError:
+        return "unreadable"

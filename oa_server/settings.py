@@ -1,0 +1,124 @@
+"""The settings of one installation: one object, read once at start, refused at start when wrong.
+
+Sources, later ones win: the defaults below, the TOML file named by `OA_SETTINGS`, and `OA_<NAME>` in the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names it and says what would be right."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every line is a setting; its comment is its documentation."""
+
+    # Where this installation keeps what it owns: database file, objects, secrets, fonts.
+    data_dir: Path = Path("var")
+    # `sqlite:///PATH` for one server process, `postgres://user:password@host/name` for many. Empty: a file in data_dir.
+    database_url: str = ""
+    # `file:///PATH` or `s3://ACCESS:SECRET@host:port/bucket?secure=0|1`. Empty: a folder in data_dir.
+    object_store_url: str = ""
+    # `local:`, `postgres:` (the same database) or `redis://host:port/0`: who carries wake-ups between processes.
+    bus_url: str = "local:"
+    # The address the server listens on. Plain http is served on loopback or a unix socket only.
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 8080
+    # A unix socket to listen on instead, behind nginx.
+    socket: str = ""
+    # The origin officials see in their browser; it is bound into every sign-in signature.
+    origin: str = "http://127.0.0.1:8080"
+    # The port of the key agent beside the browser.
+    agent_port: Annotated[int, Meta(ge=1, le=65535)] = 17173
+    # The highest classification whose content may enter: none, internal, confidential (秘密) or secret (机密).
+    classification_ceiling: str = "internal"
+    # Font folders searched before our own, and for each style (fangsong, kaiti, heiti, songti, xiaobiaosong) the
+    # site's official font family put first.
+    font_dirs: tuple[Path, ...] = ()
+    site_fonts: Mapping[str, str] = {}
+    # A session ends after this many minutes without a request, and after this many hours in any case.
+    idle_minutes: Annotated[int, Meta(ge=1, le=60)] = 15
+    session_hours: Annotated[int, Meta(ge=1, le=12)] = 12
+    # The largest attachment, in bytes.
+    attachment_limit: Annotated[int, Meta(ge=1)] = 1 << 30
+    # Demo data: every page says so, and the server refuses to listen anywhere but on loopback.
+    demo: bool = False
+    # Where the built web client lies. Empty: clients/web/dist of the checkout.
+    web_dir: str = ""
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data_dir / 'oa.sqlite3').absolute()}"
+
+    @property
+    def object_store(self) -> str:
+        return self.object_store_url or f"file://{(self.data_dir / 'objects').absolute()}"
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.data_dir / "secrets"
+
+    @property
+    def secure(self) -> bool:
+        """Whether officials reach us over TLS, so that cookies must be `Secure`."""
+        return self.origin.startswith("https://")
+
+    @property
+    def web(self) -> Path:
+        return Path(self.web_dir) if self.web_dir else Path(__file__).parent.parent / "clients" / "web" / "dist"
+
+
+def load(path: Path | None = None, *, environ: Mapping[str, str] = os.environ, **overrides: Any) -> Settings:
+    """Read and check the settings. Raises SettingsError naming the wrong one."""
+    values: dict[str, Any] = {}
+    source = path or (Path(environ["OA_SETTINGS"]) if environ.get("OA_SETTINGS") else None)
+    if source:
+        try:
+            values = tomllib.loads(source.read_text("utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError(f"{source}: {error}") from error
+    for name in Settings.__struct_fields__:
+        if (text := environ.get(f"OA_{name.upper()}")) is not None:
+            values[name] = text
+    values.update(overrides)
+    try:
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error)) from error
+    _check(settings)
+    return settings
+
+
+def _decode(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError
+
+
+def _check(settings: Settings) -> None:
+    """Refuse combinations that would be unsafe, saying what to change."""
+    if settings.classification_ceiling not in {"none", "internal", "confidential", "secret"}:
+        raise SettingsError("classification_ceiling: use none, internal, confidential or secret")
+    origin = urlsplit(settings.origin)
+    if origin.scheme not in {"http", "https"} or not origin.hostname or origin.path:
+        raise SettingsError("origin: use scheme://host[:port] without a path")
+    if origin.scheme == "http" and origin.hostname not in LOOPBACK:
+        raise SettingsError("origin: plain http is allowed on loopback only; put TLS in front and use https")
+    if not settings.socket and settings.host not in LOOPBACK:
+        raise SettingsError("host: the server listens on loopback or a unix socket only; put nginx in front")
+    if settings.demo and origin.hostname not in LOOPBACK:
+        raise SettingsError("demo: demo data live on loopback only")
+    if urlsplit(settings.bus_url).scheme not in {"local", "postgres", "redis"}:
+        raise SettingsError("bus_url: use local:, postgres: or redis://host:port/0")

@@ -1,0 +1,52 @@
+"""Answers to keep: a write sent twice with the same `Idempotency-Key` has its effect once and its answer twice.
+
+The answer is stored in the transaction of the effect itself, so there is no moment in which one exists without the other.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from oa_server.core.errors import Conflict, Reason
+from oa_server.core.ids import new_id
+from oa_server.storage import fields
+from oa_server.storage.unit_of_work import Work, conflict_on
+
+KEY_REUSED = Reason(
+    "storage.key_reused", "同一幂等键已用于另一请求", "This Idempotency-Key was used for another request."
+)
+IN_PROGRESS = Reason("storage.in_progress", "同一请求正在处理，请稍候", "The same request is being worked on.")
+
+
+class KeptAnswer(fields.Model):
+    """One answer: who asked with which key, what was asked (digest), and what we said."""
+
+    id = fields.Key()
+    official_id = fields.Id()
+    key = fields.Text(128)
+    request_sha256 = fields.Digest()
+    status = fields.Number()
+    body = fields.Bytes()
+    at = fields.Moment(db_index=True)
+
+    class Meta:
+        app = "oa"
+        table = "kept_answer"
+        unique_together = (("official_id", "key"),)
+
+
+async def find(official_id: UUID, key: str, request_sha256: str) -> KeptAnswer | None:
+    """The answer already given. Raises Conflict when the key was used for something else."""
+    kept = await KeptAnswer.get_or_none(official_id=official_id, key=key)
+    if kept is not None and kept.request_sha256 != request_sha256:
+        raise Conflict(KEY_REUSED)
+    return kept
+
+
+async def keep(work: Work, *, official_id: UUID, key: str, request_sha256: str, status: int, body: bytes) -> None:
+    """Store an answer inside the unit of work that made it."""
+    async with conflict_on(IN_PROGRESS):
+        await KeptAnswer.create(
+            id=new_id(), official_id=official_id, key=key, request_sha256=request_sha256, status=status, body=body,
+            at=work.now,
+        )

@@ -1,0 +1,171 @@
+"""One unit of work: one transaction, its audit entries, its announcements and its pushes, all or nothing.
+
+    async with unit_of_work(actor) as work:
+        …change rows…
+        work.audit(Verb.SIGNED, "document", document.id, opinion=…)
+        await work.announce(DocumentSigned(…))
+        work.push("organ:…", "incoming.arrived", {…})
+
+A unit that changed something and recorded no audit entry is rolled back: that is a fault of the program, and it is
+better found by the first test than by an auditor. A unit opened inside another joins it; only the outermost commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+from tortoise.exceptions import IntegrityError
+from tortoise.transactions import in_transaction
+
+from oa_server.core import clock
+from oa_server.core.actor import SYSTEM, Actor
+from oa_server.core.errors import STALE, Conflict, Reason
+from oa_server.core.ports import AuditEntry, ports
+from oa_server.storage import outbox, protection, writes
+from oa_server.storage.database import as_refusal
+from oa_server.storage.fields import Model
+
+Reaction = Callable[["Work", Any], Awaitable[None]]
+
+_current: ContextVar[Work | None] = ContextVar("oa_unit_of_work", default=None)
+_reactions: dict[type, list[Reaction]] = {}
+
+
+class UnauditedChange(RuntimeError):
+    """A unit of work changed something and said nothing of it in the audit log."""
+
+
+class WorkIsOver(RuntimeError):
+    """A unit of work was used after its block had ended."""
+
+
+class Work:
+    """What an action holds while its unit of work is open."""
+
+    def __init__(self, actor: Actor) -> None:
+        self.actor = actor
+        self.now = clock.now()
+        self._entries: list[AuditEntry] = []
+        self._touched: list[Model] = []
+        self._pushes: list[outbox.Push] = []
+        self._after_commit: list[Callable[[], Awaitable[None]]] = []
+        self._open = True
+
+    def audit(
+        self, verb: str, subject_type: str, subject_id: UUID | str, *, rows: Iterable[Model] = (), **facts: Any
+    ) -> None:
+        """Record an act on a subject. `rows` are the protected rows that the act wrote; their digests join the record."""
+        self._check_open()
+        self._entries.append(AuditEntry(verb, subject_type, str(subject_id), protection.plain(facts)))
+        self._touched.extend(rows)
+
+    async def announce(self, event: object) -> None:
+        """Tell higher domains of a fact; their reactions run now, in this same transaction."""
+        self._check_open()
+        for reaction in _reactions.get(type(event), ()):
+            await reaction(self, event)
+
+    def push(self, topic: str, kind: str, payload: dict[str, Any]) -> None:
+        """Leave an event for the followers of `topic`; it exists if and only if this unit commits."""
+        self._check_open()
+        self._pushes.append(outbox.Push(topic, kind, protection.plain(payload)))
+
+    def after_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Run `callback` once the unit has committed; it is not run when it has not."""
+        self._check_open()
+        self._after_commit.append(callback)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise WorkIsOver
+
+    async def _finish(self, counter: writes.WriteCounter, *, audited: bool) -> None:
+        """Everything that belongs into the transaction after the action's own statements."""
+        if audited and counter.statements and not self._entries:
+            raise UnauditedChange(f"{counter.statements} statements without an audit entry")
+        if self._entries:
+            assert ports.audit is not None, "app.py plugs the audit sink in"
+            if self._touched:
+                self._entries[-1].facts["rows"] = await protection.digests(self._touched)
+            await ports.audit.record(self.actor, self._entries)
+        if self._pushes:
+            await outbox.write(self._pushes, self.now)
+
+    async def _committed(self) -> None:
+        for callback in self._after_commit:
+            await callback()
+        if self._pushes and ports.live is not None:
+            for topic in dict.fromkeys(push.topic for push in self._pushes):
+                await ports.live.notify(topic, 0)
+
+
+def react_to(event: type, reaction: Reaction) -> None:
+    """Have `reaction` run whenever `event` is announced; called by `app.py` alone."""
+    known = _reactions.setdefault(event, [])
+    if reaction not in known:
+        known.append(reaction)
+
+
+@asynccontextmanager
+async def unit_of_work(actor: Actor) -> AsyncIterator[Work]:
+    """Open a unit of work for `actor`, or join the one that is open."""
+    outer = _current.get()
+    if outer is not None:
+        yield outer
+        return
+    async with _transaction(actor, audited=True) as work:
+        yield work
+
+
+@asynccontextmanager
+async def housekeeping() -> AsyncIterator[Work]:
+    """A transaction over derived rows that are nobody's act: last-seen marks, leaves of the log, leases of jobs."""
+    async with _transaction(SYSTEM, audited=False) as work:
+        yield work
+
+
+@asynccontextmanager
+async def _transaction(actor: Actor, *, audited: bool) -> AsyncIterator[Work]:
+    work = Work(actor)
+    counter = writes.WriteCounter()
+    work_token, counter_token = _current.set(work), writes.current.set(counter)
+    try:
+        async with in_transaction("default"):
+            yield work
+            await work._finish(counter, audited=audited)
+    except Exception as error:
+        if refusal := as_refusal(error):
+            raise refusal from error
+        raise
+    finally:
+        work._open = False
+        writes.current.reset(counter_token)
+        _current.reset(work_token)
+    await work._committed()
+
+
+@asynccontextmanager
+async def conflict_on(reason: Reason, **facts: Any) -> AsyncIterator[None]:
+    """Turn a violated unique key inside the block into a Conflict; the block is a savepoint, so the unit goes on."""
+    try:
+        async with in_transaction("default"):
+            yield
+    except IntegrityError as error:
+        raise Conflict(reason, **facts) from error
+
+
+async def lock_row(model: type[Model], row_id: UUID) -> None:
+    """Hold a row until the unit ends. On SQLite the whole transaction is already alone."""
+    await model.filter(id=row_id).select_for_update().only("id").first()
+
+
+async def transition(
+    model: type[Model], row_id: UUID, *, reason: Reason = STALE, expect: dict[str, Any], change: dict[str, Any]
+) -> None:
+    """Move one row on, if it still is as expected: a conditional update that must hit exactly one row, else Conflict."""
+    if await model.filter(id=row_id, **expect).update(**change) != 1:
+        raise Conflict(reason)

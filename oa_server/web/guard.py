@@ -1,0 +1,112 @@
+"""The one guard at the gate: host, origin, session and cross-site token of every request, and the headers of every answer."""
+
+from __future__ import annotations
+
+import hmac
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from oa_server.core.actor import Actor
+from oa_server.core.errors import Denied, NotSignedIn, Reason
+from oa_server.core.ports import ports
+from oa_server.web.errors import language_of, problem_response
+
+NO_SESSION = Reason("web.no_session", "您尚未登录或登录已结束，请插入证书重新登录", "You are not signed in.")
+WRONG_HOST = Reason("web.wrong_host", "请求的主机名不是本系统的地址", "The host name is not ours.")
+WRONG_ORIGIN = Reason("web.wrong_origin", "请求来自其他网站，已拒绝", "The request came from another site.")
+WRONG_CSRF = Reason("web.wrong_csrf", "页面已过期，请刷新后重试", "The page is out of date; reload it.")
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# Styles of the component library are written into the page at run time, hence 'unsafe-inline' for styles alone.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; worker-src 'self' blob:; connect-src 'self' {agent}; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+
+
+def session_cookie(*, secure: bool) -> str:
+    """The cookie's name: `__Host-` binds it to this host over TLS; browsers refuse that prefix over plain loopback http."""
+    return "__Host-oa-session" if secure else "oa-session"
+
+
+def csrf_token(session_token: str) -> str:
+    """The cross-site token of a session: derived, so nothing is stored and nothing of the session leaks."""
+    return hmac.new(session_token.encode(), b"oa-csrf-v1", sha256).hexdigest()
+
+
+class GuardMiddleware:
+    """Refuses foreign hosts, and sets the security headers on every answer."""
+
+    def __init__(self, app: ASGIApp, *, origin: str, agent_port: int) -> None:
+        self.app = app
+        self.host = urlsplit(origin).netloc
+        self.secure = origin.startswith("https://")
+        self.policy = CONTENT_SECURITY_POLICY.format(agent=f"ws://127.0.0.1:{agent_port}")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        scope["oa.secure"] = self.secure
+        scope["oa.origin"] = f"{'https' if self.secure else 'http'}://{self.host}"
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._set_headers(MutableHeaders(scope=message))
+            await send(message)
+
+        headers = Headers(scope=scope)
+        if scope["type"] == "http" and headers.get("host") != self.host:
+            refusal = problem_response(WRONG_HOST, status=421, language=language_of(headers))
+            await refusal(scope, receive, with_headers)
+            return
+        await self.app(scope, receive, with_headers)
+
+    def _set_headers(self, headers: MutableHeaders) -> None:
+        headers.setdefault("Content-Security-Policy", self.policy)
+        headers.setdefault("Cache-Control", "no-store")
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["X-Frame-Options"] = "DENY"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"  # The agent's PIN page is a popup.
+        if self.secure:
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+
+
+def check_origin(connection: HTTPConnection) -> None:
+    """A browser names the page's origin on every unsafe request and on every WebSocket; only ours may."""
+    origin = connection.headers.get("origin")
+    if origin is not None and origin != connection.scope["oa.origin"]:
+        raise Denied(WRONG_ORIGIN)
+
+
+def check_csrf(connection: HTTPConnection, token: str) -> None:
+    """The page must show that it could read our answers: a foreign page cannot."""
+    shown = connection.headers.get("x-oa-csrf", "")
+    if not hmac.compare_digest(shown.encode(), csrf_token(token).encode()):
+        raise Denied(WRONG_CSRF)
+
+
+def session_token(connection: HTTPConnection) -> str:
+    """The session token the browser sent. Raises NotSignedIn."""
+    token = connection.cookies.get(session_cookie(secure=connection.scope["oa.secure"]))
+    if not token:
+        raise NotSignedIn(NO_SESSION)
+    return token
+
+
+async def actor_of(connection: HTTPConnection) -> Actor:
+    """Who is asking. Raises NotSignedIn, or Denied when an unsafe request lacks its cross-site token."""
+    assert ports.sessions is not None, "app.py plugs the session lookup in"
+    token = session_token(connection)
+    actor = await ports.sessions.find(token, connection.client.host if connection.client else None)
+    if connection.scope["type"] == "http" and connection.scope["method"] not in SAFE_METHODS:
+        check_origin(connection)
+        check_csrf(connection, token)
+    return actor

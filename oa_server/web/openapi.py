@@ -1,0 +1,122 @@
+"""The API description (OpenAPI 3.1), made from the same endpoints that validate: it cannot say anything else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from oa_server.core.errors import all_reasons
+from oa_server.web.endpoint import Access, Binary, Call, Endpoint, Resource, endpoint, resource
+from oa_server.web.errors import PROBLEM_TYPE, Problem
+
+_PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
+_REF = "#/components/schemas/{name}"
+
+
+def endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str, Endpoint]]:
+    """(path, method, endpoint) of every endpoint among `routes`."""
+    for route in routes:
+        found = getattr(route, "resource", None)
+        if isinstance(route, Route) and isinstance(found, Resource):
+            for method, item in found.endpoints.items():
+                yield route.path, method, item
+
+
+def describe(routes: Iterable[BaseRoute], *, version: str) -> dict[str, Any]:
+    """The OpenAPI document of `routes`, as JSON values."""
+    found = list(endpoints_of(routes))
+    types = [t for _, _, e in found for t in (e.body, e.returns) if t is not None and not isinstance(t, Binary)]
+    _, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for path, method, item in found:
+        clean = _PARAMETER.sub(r"{\1}", path)
+        paths.setdefault(clean, {})[method.lower()] = _operation(path, method, item)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "公文交换系统接口",
+            "version": version,
+            "description": "Errors are RFC 9457 problems. Known codes: " + ", ".join(sorted(all_reasons())),
+        },
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "oa-session"}},
+        },
+    }
+
+
+def _operation(path: str, method: str, item: Endpoint) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": item.summary,
+        "operationId": f"{item.handler.__module__.split('.')[-2]}.{item.handler.__name__.strip('_')}",
+        "parameters": [*_path_parameters(path), *_query_parameters(item), *_write_parameters(method, item)],
+        "responses": {
+            str(item.status): _answer(item),
+            "default": {"description": "Refused", "content": {PROBLEM_TYPE: {"schema": _schema(Problem)}}},
+        },
+    }
+    if item.body is not None:
+        operation["requestBody"] = {"required": True, "content": _content(item.body)}
+    if item.access is Access.SIGNED_IN:
+        operation["security"] = [{"session": []}]
+    return operation
+
+
+def _answer(item: Endpoint) -> dict[str, Any]:
+    if item.returns is None:
+        return {"description": "Done"}
+    return {"description": "Done", "content": _content(item.returns)}
+
+
+def _content(kind: Any) -> dict[str, Any]:
+    if isinstance(kind, Binary):
+        return {kind.media_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {"application/json": {"schema": _schema(kind)}}
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template=_REF)
+    return schema
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(path)
+    ]
+
+
+def _query_parameters(item: Endpoint) -> list[dict[str, Any]]:
+    if item.query is None:
+        return []
+    schema = msgspec.json.schema(item.query)
+    properties = schema["$defs"][item.query.__name__]["properties"]
+    required = set(schema["$defs"][item.query.__name__].get("required", ()))
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": value}
+        for name, value in properties.items()
+    ]
+
+
+def _write_parameters(method: str, item: Endpoint) -> list[dict[str, Any]]:
+    if method in {"GET", "HEAD"}:
+        return []
+    names = ["Idempotency-Key"] + (["X-OA-CSRF"] if item.access is Access.SIGNED_IN else [])
+    return [{"name": n, "in": "header", "required": n == "X-OA-CSRF", "schema": {"type": "string"}} for n in names]
+
+
+def openapi_route(routes: Iterable[BaseRoute], *, version: str) -> Route:
+    """Serves the description at `/openapi.json`."""
+    document = describe(routes, version=version)
+
+    @endpoint(summary="接口说明（OpenAPI 3.1）", returns=dict[str, Any], access=Access.OPEN)
+    async def openapi(call: Call[None]) -> JSONResponse:
+        return JSONResponse(document)
+
+    return resource("/openapi.json", GET=openapi)
