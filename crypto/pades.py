@@ -38,7 +38,6 @@ from crypto.cms import (
     PreparedCms,
     SignatureReport,
     check_signature,
-    digest_for,
     finish_cms,
     hash_of,
     open_cms,

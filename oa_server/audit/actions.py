@@ -79,7 +79,7 @@ async def sequence() -> int:
         records = await access.unsequenced(SEQUENCE_BATCH)
         first = await access.leaf_count()
         leaves = [
-            AuditLeaf(seq=first + offset, record_id=record.id, digest=record.digest)
+            AuditLeaf(seq=first + offset, record_id=record["id"], digest=record["digest"])
             for offset, record in enumerate(records)
         ]
         if leaves:
@@ -90,15 +90,20 @@ async def sequence() -> int:
 async def sign_head() -> AuditHead | None:
     """Sign the log as it stands, unless it has not grown since the last head."""
     assert ports.head_signer is not None, "app.py plugs the head signer in"
-    digests = await access.leaf_digests()
     last = await access.last_head()
-    if not digests or (last and last.size == len(digests)):
+    frontier = merkle.Frontier(last.size, [bytes.fromhex(root) for root in last.frontier]) if last else merkle.Frontier()
+    while leaves := await access.leaves_from(frontier.size, SEQUENCE_BATCH):
+        for leaf in leaves:
+            frontier.append(bytes.fromhex(leaf.digest))
+    if frontier.size == (last.size if last else 0):
         return None
-    root = merkle.root_of_hashes([bytes.fromhex(digest) for digest in digests]).hex()
-    at = clock.now()
-    signature = await ports.head_signer.sign_head(head_bytes(len(digests), root, at))
+    root, at = frontier.root().hex(), clock.now()
+    signature = await ports.head_signer.sign_head(head_bytes(frontier.size, root, at))
     async with unit_of_work(SYSTEM) as work:
-        head = await AuditHead.create(id=new_id(), size=len(digests), root=root, at=at, signature=signature)
+        head = await AuditHead.create(
+            id=new_id(), size=frontier.size, root=root, frontier=[r.hex() for r in frontier.roots or ()], at=at,
+            signature=signature,
+        )
         work.audit(Verb.HEAD_SIGNED, "audit_head", head.id, size=head.size, root=root)
     return head
 

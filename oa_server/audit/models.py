@@ -40,11 +40,12 @@ class AuditLeaf(fields.Model):
 
 
 class AuditHead(fields.Model):
-    """A signed tree head: the log had `size` leaves and this root."""
+    """A signed tree head: the log had `size` leaves and this root; `frontier` are the roots from which it grows on."""
 
     id = fields.Key()
     size = fields.Number(unique=True)
     root = fields.Digest()
+    frontier = fields.Json()
     at = fields.Moment()
     signature = fields.Bytes()
 

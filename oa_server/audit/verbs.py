@@ -73,3 +73,28 @@ class Verb(StrEnum):
     ASSIGNED = "documents.assigned"  # unit
     HANDLED = "documents.handled"  # opinion
     INCOMING_CLOSED = "documents.incoming_closed"  # result
+
+
+# The acts that a document's history shows, in the words of officials; the rest concerns administrators and machines.
+TITLES = {
+    Verb.DRAFTED: "起草",
+    Verb.SUBMITTED: "送审",
+    Verb.WITHDRAWN: "撤回",
+    Verb.APPROVED: "审核同意",
+    Verb.RETURNED: "退回",
+    Verb.SIGNED: "签发",
+    Verb.NUMBERED: "编号",
+    Verb.FROZEN: "定版",
+    Verb.SEALED: "用印",
+    Verb.DISPATCHED: "分发",
+    Verb.ABANDONED: "作废",
+    Verb.CLOSED: "办结",
+    Verb.SIGNED_FOR: "签收",
+    Verb.REFUSED: "拒收",
+    Verb.REGISTERED: "登记",
+    Verb.PROPOSED: "拟办",
+    Verb.INSTRUCTED: "批示",
+    Verb.ASSIGNED: "分办",
+    Verb.HANDLED: "承办",
+    Verb.INCOMING_CLOSED: "办结",
+}

@@ -53,6 +53,30 @@ class CertificateRegister(Protocol):
         """The holder of a certificate (DER) that is good for `usage` now. Raises Denied saying why it is not."""
 
 
+class SubjectGate(Protocol):
+    """What a domain says about one of its subjects when lower domains keep things for it (attachments)."""
+
+    async def check_readable(self, actor: Actor, subject_id: UUID) -> None:
+        """Raise NotFound unless the actor may see the subject."""
+
+    async def check_attachable(self, actor: Actor, subject_id: UUID) -> None:
+        """Raise NotFound or Denied unless the actor may add to the subject and take from it now."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPages:
+    """A document of ours that some pages belong to."""
+
+    doc_no: str
+    title: str
+    organ: str
+
+
+class PagesFinder(Protocol):
+    async def find(self, sha256: str) -> KnownPages | None:
+        """The document whose frozen or sealed pages have this digest."""
+
+
 class HeadSigner(Protocol):
     async def sign_head(self, head: bytes) -> bytes:
         """A detached CMS signature over the canonical bytes of an audit tree head."""
@@ -70,6 +94,8 @@ class Ports:
     sessions: SessionLookup | None = None
     certificates: CertificateRegister | None = None
     head_signer: HeadSigner | None = None
+    pages: PagesFinder | None = None
+    subjects: dict[str, SubjectGate] = field(default_factory=dict)
 
 
 ports = Ports()

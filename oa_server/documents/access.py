@@ -24,6 +24,7 @@ from oa_server.documents.models import (
     Rendition,
 )
 from oa_server.documents.states import IncomingState, RecipientRole, RenditionKind
+from oa_server.files import access as files
 from oa_server.storage.fields import Q, QuerySet
 from oa_server.workflow import access as workflow
 
@@ -132,6 +133,36 @@ async def document_of_pages(sha256: str) -> OutgoingDocument | None:
     """The document that some frozen or sealed pages belong to, looked up by digest (for the verify page)."""
     found = await Rendition.filter(sha256=sha256, kind__in=[RenditionKind.FROZEN, RenditionKind.SEALED]).first()
     return await OutgoingDocument.get(id=found.document_id) if found else None
+
+
+async def sender_of(document_id: UUID) -> UUID:
+    """The organ that sent a document."""
+    return (await OutgoingDocument.get(id=document_id)).organ_id
+
+
+async def document_of(incoming: IncomingDocument) -> UUID:
+    """The outgoing document behind an incoming one."""
+    return (await Consignment.get(id=incoming.consignment_id)).document_id
+
+
+async def attachment_digests(incoming: IncomingDocument) -> list[dict[str, str]]:
+    """Names and digests of the attachments that came with a document."""
+    rows = await files.files_of(OUTGOING, [await document_of(incoming)])
+    return [{"name": row.name, "sha256": row.sha256 or ""} for row in rows]
+
+
+async def receives(actor: Actor, document_id: UUID) -> bool:
+    """Whether a document that `actor` may see has come to their organ from this outgoing one."""
+    seen = (await incoming(actor)).filter(consignment__document_id=document_id)
+    return await seen.exclude(state=IncomingState.REFUSED).exists()
+
+
+def any_of(lookups: Sequence[str], words: str) -> Q:
+    """A condition that any of these lookups fulfils."""
+    found = Q()
+    for lookup in lookups:
+        found |= Q(**{lookup: words})
+    return found
 
 
 async def ledger() -> list[NumberLedger]:

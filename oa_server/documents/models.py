@@ -211,7 +211,7 @@ class ReceiveCounter(fields.Model):
     id = fields.Key()
     organ = fields.ForeignKey("oa.Organ")
     year = fields.Number()
-    last = fields.Number(default=0)
+    last_given = fields.Number(default=0)
 
     class Meta:
         app = "oa"

@@ -51,7 +51,7 @@ async def next_receive_number(work: Work, organ_id: UUID) -> str:
     await ReceiveCounter.bulk_create([fresh], ignore_conflicts=True)  # Two clerks may open the year at once.
     counter = await ReceiveCounter.get(organ_id=organ_id, year=day.year)
     await lock_row(ReceiveCounter, counter.id)
-    await counter.refresh_from_db(fields=["last"])
-    counter.last += 1
-    await counter.save(update_fields=["last"])
-    return rules.format_receive_number(day, counter.last)
+    await counter.refresh_from_db(fields=["last_given"])
+    counter.last_given += 1
+    await counter.save(update_fields=["last_given"])
+    return rules.format_receive_number(day, counter.last_given)

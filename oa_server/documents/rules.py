@@ -79,6 +79,7 @@ PAGES_CHANGED = Reason(
     "documents.pages_changed", "版面已更新，请重新阅读后再签署", "The pages have changed; read them again before signing."
 )
 FILES_UPLOADING = Reason("documents.files_uploading", "附件仍在上传，请稍候", "Attachments are still being uploaded.")
+SIGNATURE_NEEDED = Reason("documents.signature_needed", "此操作需要用证书签名", "This act must be signed with a key.")
 REASON_NEEDED = Reason("documents.reason_needed", "请填写理由", "Give a reason.")
 OPINION_NEEDED = Reason("documents.opinion_needed", "请填写意见", "Write an opinion.")
 NOT_RECEIVER = Reason("documents.not_receiver", "只有收文机关的机要文书可以签收或拒收", "Only the receiving organ's clerk may.")
@@ -175,6 +176,8 @@ _MISSING = {
     "close": NOT_DISPATCHED,
 }
 
+_EDITING = frozenset({"edit", "submit", "abandon"})
+
 VERBS = tuple(dict.fromkeys(move.verb for move in MOVES))
 
 
@@ -184,7 +187,9 @@ def _judge(actor: Actor, document: OutgoingDocument, standing: Standing, verb: s
     for move in moves:
         if move.state == document.state:
             return move.guard(actor, document, standing)
-    return _MISSING.get(verb, WRONG_STATE)
+    order = list(OutgoingState)
+    is_early = order.index(OutgoingState(document.state)) < order.index(moves[0].state)
+    return _MISSING[verb] if verb in _EDITING or (is_early and verb in _MISSING) else WRONG_STATE
 
 
 def abilities(actor: Actor, document: OutgoingDocument, standing: Standing) -> list[Ability]:
@@ -293,7 +298,9 @@ INCOMING_MOVES = (
     IncomingMove(IncomingState.INSTRUCTED, "close", _receiver, IncomingState.CLOSED),
 )
 
-INCOMING_VERBS = tuple(dict.fromkeys(move.verb for move in INCOMING_MOVES))
+INCOMING__EDITING = frozenset({"edit", "submit", "abandon"})
+
+VERBS = tuple(dict.fromkeys(move.verb for move in INCOMING_MOVES))
 
 
 def _judge_incoming(actor: Actor, document: IncomingDocument, standing: Standing, verb: str) -> Reason | None:

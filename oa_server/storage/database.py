@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,7 +23,6 @@ from oa_server.core.errors import OaError, Reason, Unavailable
 APP = "oa"
 MODELS = (
     "oa_server.storage.outbox",
-    "oa_server.storage.jobs",
     "oa_server.storage.idempotency",
     "oa_server.audit.models",
     "oa_server.identity.models",
@@ -113,6 +113,11 @@ async def select(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         return list(await connection().execute_query_dict(sql, list(values)))
     plain = [str(value) if hasattr(value, "hex") and hasattr(value, "version") else value for value in values]
     return list(await connection().execute_query_dict(sql, plain))
+
+
+def comparable(at: datetime) -> Any:
+    """A moment as hand-written statements compare it: SQLite keeps moments as text."""
+    return at if is_postgres() else at.isoformat(sep=" ")
 
 
 _AWAY = (

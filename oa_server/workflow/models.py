@@ -49,6 +49,8 @@ class Route(fields.Model):
     doc_no = fields.Text(64, default="")
     from_name = fields.Text(120)
     urgency = fields.Text(16)
+    facts = fields.Json()
+    done = fields.Json(default=list)
     state = fields.State(RouteState)
     started_at = fields.Moment()
 

@@ -1,0 +1,254 @@
+"""The composition root: the only file that knows every domain. It plugs them together and starts what runs beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version as package_version
+
+import structlog
+from msgspec import Struct
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, WebSocketRoute
+
+import oa_server.documents.routes
+import oa_server.files.routes
+import oa_server.identity.routes
+import oa_server.pki.routes
+import oa_server.signing.routes
+import oa_server.workflow.routes
+from oa_server.audit import actions as audit
+from oa_server.core import clock
+from oa_server.core.actor import SYSTEM
+from oa_server.core.errors import OaError
+from oa_server.core.ports import ports
+from oa_server.documents import access as documents
+from oa_server.documents import reactions as document_reactions
+from oa_server.documents.gates import IssuedPages, OutgoingGate
+from oa_server.documents.layout.fonts import FontLibrary
+from oa_server.documents.office import Office
+from oa_server.documents.states import Classification
+from oa_server.files.actions import FileKeeper
+from oa_server.identity import tokens
+from oa_server.identity.events import OrganRegistered
+from oa_server.identity.signin import SignIn, SignInPolicy
+from oa_server.pki import access as pki
+from oa_server.pki import rules as pki_rules
+from oa_server.pki.actions import CertificateRegister
+from oa_server.pki.signer import Signer
+from oa_server.settings import Settings
+from oa_server.signing.actions import SigningDesk
+from oa_server.storage.bus import open_bus
+from oa_server.storage.database import open_database
+from oa_server.storage.objects import open_store
+from oa_server.storage.secrets import SecretStore
+from oa_server.storage.unit_of_work import react_to
+from oa_server.web.endpoint import Access, Call, endpoint, resource
+from oa_server.web.errors import ProblemMiddleware
+from oa_server.web.guard import GuardMiddleware
+from oa_server.web.live import LiveHub
+from oa_server.web.openapi import openapi_route
+from oa_server.web.pagination import Cursors
+from oa_server.web.static import web_routes
+from oa_server.workflow import access as workflow
+
+log = structlog.get_logger("oa")
+
+VERSION = package_version("oa-server")
+SEQUENCE_SECONDS = 0.5
+HEAD_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything one installation is made of, plugged together."""
+
+    settings: Settings
+    keyset: tokens.KeySet
+    register: CertificateRegister
+    office: Office
+    files: FileKeeper
+    sign_in: SignIn
+    hub: LiveHub
+    cursors: Cursors
+
+
+def build_house(settings: Settings) -> House:
+    """Make the parts from the settings and fill the ports. Reads secrets; opens nothing."""
+    secrets = SecretStore(settings.secrets_dir)
+    key = tokens.TokenKey.from_pem(secrets.get("token-key.pem", tokens.TokenKey.generate_pem))
+    keyset = tokens.KeySet((key,))
+    passphrase = secrets.get("authority-passphrase").hex()
+    register = CertificateRegister(Signer(settings.data_dir / "authority", passphrase))
+    store = open_store(settings.object_store)
+    fonts = FontLibrary.open([*settings.font_dirs, settings.data_dir / "fonts"], settings.site_fonts)
+    office = Office(
+        signing=SigningDesk(register, keyset, settings.origin),
+        store=store,
+        fonts=fonts,
+        ceiling=Classification(settings.classification_ceiling),
+    )
+    policy = SignInPolicy(
+        settings.origin, timedelta(minutes=settings.idle_minutes), timedelta(hours=settings.session_hours)
+    )
+    house = House(
+        settings=settings,
+        keyset=keyset,
+        register=register,
+        office=office,
+        files=FileKeeper(store, secrets.get("master-key"), limit=settings.attachment_limit),
+        sign_in=SignIn(policy, keyset),
+        hub=LiveHub(),
+        cursors=Cursors(secrets.get("cursor-key")),
+    )
+    _plug(house)
+    return house
+
+
+def _plug(house: House) -> None:
+    ports.audit = audit.AuditLog()
+    ports.sessions = house.sign_in
+    ports.certificates = house.register
+    ports.head_signer = house.register
+    ports.pages = IssuedPages()
+    ports.subjects = {documents.OUTGOING: OutgoingGate()}
+    react_to(OrganRegistered, document_reactions.open_number_series)
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[House]:
+    """The house with its database open, for the server and for every command."""
+    house = build_house(settings)
+    try:
+        async with open_database(settings.database):
+            yield house
+    finally:
+        await house.register.signer.close()
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The ASGI application of one server process."""
+    configure_logging()
+    house = build_house(settings)
+    routes = _api_routes(settings)
+    app = Starlette(
+        routes=[
+            *routes,
+            openapi_route(routes, version=VERSION),
+            WebSocketRoute("/api/live", house.hub.serve),
+            *web_routes(settings.web),
+        ],
+        middleware=[
+            Middleware(GuardMiddleware, origin=settings.origin, agent_port=settings.agent_port),
+            Middleware(ProblemMiddleware),
+        ],
+        lifespan=lambda app: _lifespan(app, house),
+    )
+    app.state.house = house
+    app.state.sign_in = house.sign_in
+    app.state.office = house.office
+    app.state.files = house.files
+    app.state.cursors = house.cursors
+    app.state.register = house.register
+    app.state.counters = {"todo": workflow.count_open, "incoming": documents.waiting_arrivals}
+    return app
+
+
+def _api_routes(settings: Settings) -> list[BaseRoute]:
+    return [
+        about_route(settings),
+        *oa_server.identity.routes.routes,
+        *oa_server.pki.routes.routes,
+        *oa_server.signing.routes.routes,
+        *oa_server.files.routes.routes,
+        *oa_server.workflow.routes.routes,
+        *oa_server.documents.routes.routes,
+    ]
+
+
+class About(Struct):
+    """What a page needs to know before anybody is signed in."""
+
+    demo: bool
+    version: str
+    agent_port: int
+    stand_in_fonts: list[str]
+    classification_ceiling: str
+    languages: list[str]
+
+
+def about_route(settings: Settings) -> BaseRoute:
+    @endpoint(summary="本系统的基本信息", returns=About, access=Access.OPEN)
+    async def about(call: Call[None]) -> About:
+        fonts = call.request.app.state.office.fonts
+        ceiling = settings.classification_ceiling
+        return About(settings.demo, VERSION, settings.agent_port, fonts.stand_ins(), ceiling, ["zh", "en"])
+
+    return resource("/api/about", GET=about)
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette, house: House) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(house.register.signer.close)
+        await stack.enter_async_context(open_database(house.settings.database))
+        bus = await stack.enter_async_context(open_bus(house.settings.bus_url, house.settings.database))
+        ports.live = bus
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(job) for job in _background(house, bus)]
+            yield
+            for task in running:
+                task.cancel()
+
+
+def _background(house: House, bus: object) -> list[object]:
+    return [
+        house.hub.run(),
+        bus.listen(house.hub.notify),  # type: ignore[attr-defined]
+        _every(SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
+        _every(HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
+        _every(HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
+    ]
+
+
+async def _sign_head(house: House) -> None:
+    if house.register.signer.exists:
+        await audit.sign_head()
+
+
+async def _renew_lists(house: House) -> None:
+    if house.register.signer.exists and await pki.crls_due(clock.now() + pki_rules.CRL_LIFE - pki_rules.CRL_RENEWAL):
+        await house.register.renew_lists(SYSTEM)
+
+
+async def _every(seconds: float, name: str, job: object) -> None:
+    """Run a job again and again; a job that cannot be done now is done the next time."""
+    while True:
+        try:
+            await job()  # type: ignore[operator]
+        except OaError as error:
+            log.warning("job.postponed", job=name, code=error.code)
+        except Exception:
+            log.exception("job.failed", job=name)
+        await asyncio.sleep(seconds)
+
+
+def configure_logging(level: int = logging.INFO) -> None:
+    """One JSON object per line; control characters are escaped by the format itself, and no line holds content."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+    )
+
+

@@ -1,0 +1,186 @@
+"""Which face shows which character.
+
+Each of the five styles has a chain of families; the first that is installed and has the character shows it. A chain begins
+with the official faces, which a unit may own and we may not ship, goes on with free faces of the same style, and ends with
+faces of large repertoire for rare names. The pages are set by the same chains, so what this module foretells is what the
+file holds; a character that no face has is refused by name, never printed as an empty box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import typst
+
+from oa_server.core.errors import Invalid, Reason, Unavailable
+
+FONTS_MISSING = Reason(
+    "layout.fonts_missing",
+    "服务器缺少排版字体，请联系管理员运行 make fonts",
+    "The layout fonts are missing: run `make fonts`.",
+)
+NO_GLYPH = Reason(
+    "layout.no_glyph", "有的字没有字体可以显示，请更换该字或安装字体", "No installed font has some of the characters."
+)
+
+
+class Style(StrEnum):
+    """The styles GB/T 9704-2012 names."""
+
+    FANGSONG = "fangsong"
+    KAITI = "kaiti"
+    HEITI = "heiti"
+    SONGTI = "songti"
+    XIAOBIAOSONG = "xiaobiaosong"
+
+
+STYLE_NAMES: Mapping[Style, str] = {
+    Style.FANGSONG: "仿宋",
+    Style.KAITI: "楷体",
+    Style.HEITI: "黑体",
+    Style.SONGTI: "宋体",
+    Style.XIAOBIAOSONG: "小标宋",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A family as the engine names it. A stand-in is legible, but not of the style asked for. `latin` names the family that
+    shows digits and Latin letters beside it, where its own are not fit to print."""
+
+    family: str
+    weight: int = 400
+    stand_in: bool = False
+    latin: str = ""
+
+
+def _stand_ins(*families: str) -> tuple[Face, ...]:
+    return tuple(Face(family, stand_in=True) for family in families)
+
+
+# LXGW WenKai covers every character of the 通用规范汉字表; BabelStone Han and HanaMinB reach the extension planes.
+_RARE = _stand_ins("LXGW WenKai", "Noto Serif CJK SC", "Noto Serif SC", "BabelStone Han", "HanaMinB")
+
+CHAINS: Mapping[Style, tuple[Face, ...]] = {
+    Style.FANGSONG: (
+        *map(Face, ("FangSong_GB2312", "FZFangSong-Z02S", "FangSong", "Zhuque Fangsong (technical preview)")),
+        Face("FandolFang R", latin="Noto Serif CJK SC"),
+        *_RARE,
+    ),
+    Style.KAITI: (
+        *map(Face, ("KaiTi_GB2312", "KaiTi")),
+        Face("FandolKai", latin="Noto Serif CJK SC"),
+        Face("LXGW WenKai"),
+        *_RARE[1:],
+    ),
+    Style.HEITI: (
+        Face("SimHei"),
+        Face("FandolHei", latin="Noto Sans CJK SC"),
+        *map(Face, ("Noto Sans CJK SC", "Noto Sans SC")),
+        *_RARE,
+    ),
+    Style.SONGTI: (*map(Face, ("SimSun", "FandolSong", "Noto Serif CJK SC", "Noto Serif SC")), *_RARE),
+    Style.XIAOBIAOSONG: (
+        *map(Face, ("FZXiaoBiaoSong-B05S", "FZXiaoBiaoSong-B05")),
+        Face("Noto Serif CJK SC", 700, stand_in=True),
+        Face("Noto Serif SC", 700, stand_in=True),
+        *_RARE,
+    ),
+}
+
+
+# Spaces and variation selectors need no glyph of their own.
+_UNDRAWN = frozenset(map(chr, (0x20, 0xA0, 0x3000, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+
+
+def chains_with(site_fonts: Mapping[str, str]) -> Mapping[Style, tuple[Face, ...]]:
+    """The chains with the site's own families (style → family, as in the settings) put first."""
+    own = {Style(style): Face(family) for style, family in site_fonts.items()}
+    return {style: (own[style], *chain) if style in own else chain for style, chain in CHAINS.items()}
+
+
+class FontLibrary:
+    """The fonts of some directories, opened once and kept for the life of the process.
+
+    Raises Unavailable when a style has no face at all; character maps are read when a text first needs them.
+    """
+
+    def __init__(self, directories: Sequence[Path], chains: Mapping[Style, Sequence[Face]] = CHAINS) -> None:
+        paths = [str(path) for path in directories if path.is_dir()]
+        self.engine_fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
+        self._infos: list[Any] = self.engine_fonts.fonts()
+        self._present = {info.family for info in self._infos}
+        self.chains = {style: tuple(face for face in chains[style] if face.family in self._present) for style in Style}
+        self._repertoires: dict[Face, frozenset[int]] = {}
+        if missing := [STYLE_NAMES[style] for style, chain in self.chains.items() if not chain]:
+            raise Unavailable(FONTS_MISSING, styles=missing)
+
+    @cached_property
+    def stand_ins(self) -> tuple[str, ...]:
+        """For the banner: each style that is shown in another one, with the face that shows it: 小标宋（Noto Serif CJK SC）."""
+        heads = {style: chain[0] for style, chain in self.chains.items()}
+        return tuple(f"{STYLE_NAMES[style]}（{face.family}）" for style, face in heads.items() if face.stand_in)
+
+    @cached_property
+    def for_engine(self) -> dict[str, dict[str, Any]]:
+        """Per style what the template needs: its families in order and the weight to ask for."""
+        return {
+            style.value: {
+                "families": [face.family for face in chain],
+                "latin": chain[0].latin if chain[0].latin in self._present else None,
+                "weight": chain[0].weight,
+            }
+            for style, chain in self.chains.items()
+        }
+
+    def substitutes(self, texts: Mapping[Style, str]) -> dict[str, str]:
+        """Every character that the first face of its style lacks, with the family that shows it instead.
+
+        Raises Invalid naming all characters that no face has.
+        """
+        found: dict[str, str] = {}
+        lost: set[str] = set()
+        for style, text in texts.items():
+            for char in sorted(set(text) - _UNDRAWN):
+                face = self._face_for(style, char)
+                if face is None:
+                    lost.add(char)
+                elif face is not self.chains[style][0]:
+                    found[char] = face.family
+        if lost:
+            raise Invalid(NO_GLYPH, characters=[f"{char} U+{ord(char):04X}" for char in sorted(lost)])
+        return found
+
+    def file_for(self, style: Style, char: str) -> tuple[Path, int]:
+        """The file, and the font's place in it, of the face that shows `char`. Raises Invalid when none does."""
+        self.substitutes({style: char})
+        face = self._face_for(style, char)
+        assert face is not None
+        info = self._info(face)
+        return Path(info.path), info.index
+
+    def _face_for(self, style: Style, char: str) -> Face | None:
+        return next((face for face in self.chains[style] if ord(char) in self._repertoire(face)), None)
+
+    def _repertoire(self, face: Face) -> frozenset[int]:
+        if face not in self._repertoires:
+            info = self._info(face)
+            self._repertoires[face] = _read_repertoire(Path(info.path), info.index)
+        return self._repertoires[face]
+
+    def _info(self, face: Face) -> Any:
+        """The engine's record of the font nearest to the face's weight."""
+        family = (info for info in self._infos if info.family == face.family)
+        return min(family, key=lambda info: abs(info.weight - face.weight))
+
+
+def _read_repertoire(path: Path, index: int) -> frozenset[int]:
+    from fontTools.ttLib import TTFont
+
+    with TTFont(path, fontNumber=index, lazy=True) as font:
+        return frozenset(font.getBestCmap())

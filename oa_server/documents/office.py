@@ -1,0 +1,23 @@
+"""What the verbs of documents work with: the desk for signatures, the object store, the fonts, the ceiling."""
+
+from __future__ import annotations
+
+
+from dataclasses import dataclass
+
+from oa_server.documents.layout.fonts import FontLibrary
+from oa_server.documents.states import Classification
+from oa_server.signing.actions import SigningDesk
+from oa_server.storage.objects import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """The tools of one installation."""
+
+    signing: SigningDesk
+    store: ObjectStore
+    fonts: FontLibrary
+    ceiling: Classification
+
+

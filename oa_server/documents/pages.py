@@ -1,0 +1,147 @@
+"""Pages of a document: made from its rows, laid out in a worker thread, kept in the object store by digest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import PurePath
+from uuid import UUID
+
+from crypto.canonical import canonical_json
+from oa_server.core import clock
+from oa_server.core.ids import new_id
+from oa_server.documents import access
+from oa_server.documents.layout.model import DocumentPages, EmbeddedFile
+from oa_server.documents.layout.render import RenderedPages, render
+from oa_server.documents.models import OutgoingDocument, Rendition
+from oa_server.documents.office import Office
+from oa_server.documents.states import UPWARD_KINDS, Classification, DocKind, RecipientRole, RenditionKind, Urgency
+from oa_server.files import access as files
+from oa_server.files.models import FileState
+from oa_server.identity import access as identity
+from oa_server.signing import access as signing
+
+SEAL_DIAMETER_MM = 42
+
+
+def pages_key(sha256: str) -> str:
+    """Where rendered pages lie in the object store: by their digest, so nothing can be put in their place."""
+    return f"pages/{sha256[:2]}/{sha256}.pdf"
+
+
+async def compose(document: OutgoingDocument, *, draft_mark: str = "") -> DocumentPages:
+    """What the pages of a document show, from its rows as they stand."""
+    recipients = await access.recipients(document.id)
+    return await compose_from(
+        document,
+        main=access.organs_as(recipients, RecipientRole.MAIN),
+        copies=access.organs_as(recipients, RecipientRole.COPY),
+        draft_mark=draft_mark,
+    )
+
+
+async def compose_from(
+    document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID], draft_mark: str = ""
+) -> DocumentPages:
+    """As `compose`, for recipients that are not stored yet (the live preview)."""
+    organ = await identity.organ(document.organ_id)
+    organs = await identity.organs_by_id([*main, *copies])
+    attached = [f for f in await files.files_of("outgoing", [document.id]) if f.state == FileState.READY]
+    signer = await identity.names_of([document.signer_id]) if document.signer_id else {}
+    upward = DocKind(document.kind) in UPWARD_KINDS
+    seal = await signing.seal_of(organ.id)
+    return DocumentPages(
+        issuer_mark=organ.issuer_mark or organ.full_name,
+        title=document.title,
+        main_recipients=[organs[i].full_name for i in main if i in organs],
+        body=document.body["content"],
+        issuer_signature=organ.full_name,
+        doc_no=document.doc_no or None,
+        number_word=organ.issuing_word,
+        doc_date=document.doc_date,
+        year=clock.today().year,
+        signers=list(signer.values()) if upward else (),
+        classification=_classification(document),
+        urgency="" if document.urgency == Urgency.NORMAL else Urgency(document.urgency).title_zh,
+        attachments=[PurePath(f.name).stem for f in attached],
+        note=document.note,
+        copies_to=[organs[i].short_name for i in copies if i in organs],
+        printing_organ=document.printing_organ or organ.full_name,
+        draft_mark=draft_mark,
+        seal_diameter_mm=seal.diameter_mm if seal else SEAL_DIAMETER_MM,
+    )
+
+
+def _classification(document: OutgoingDocument) -> str:
+    """密级★期限 (GB/T 9704-2012, 7.2.2); what is not classified carries no mark."""
+    classification = Classification(document.classification)
+    if classification is Classification.NONE:
+        return ""
+    return classification.title_zh + (f"★{document.classify_years}年" if document.classify_years else "")
+
+
+async def lay_out(
+    office: Office, pages: DocumentPages, made_at: datetime, embedded: Sequence[EmbeddedFile] = ()
+) -> RenderedPages:
+    """Render in a worker thread."""
+    return await asyncio.to_thread(render, pages, fonts=office.fonts, made_at=made_at, embedded=embedded)
+
+
+async def keep(
+    office: Office, document_id: UUID, kind: RenditionKind, rendered: RenderedPages
+) -> Rendition:
+    """Make rendered pages durable in the object store, and the row that will name them; the caller saves the row."""
+    await office.store.put(pages_key(rendered.sha256), rendered.pdf)
+    return Rendition(
+        id=new_id(),
+        document_id=document_id,
+        kind=kind,
+        sha256=rendered.sha256,
+        size=len(rendered.pdf),
+        pages=rendered.pages,
+        seal_page=rendered.seal_page,
+        # Hundredths of a point: protected rows hold no floating-point numbers, whose text is not the same everywhere.
+        seal_box=[round(edge * 100) for edge in rendered.seal_box],
+        at=clock.now(),
+    )
+
+
+async def signed_opinions(document: OutgoingDocument) -> list[EmbeddedFile]:
+    """The opinions of a document with their signatures, as they travel inside its frozen pages."""
+    opinions = await access.opinions(access.OUTGOING, document.id)
+    signatures = await signing.signatures([opinion.signature_id for opinion in opinions])
+    found = []
+    for number, opinion in enumerate(opinions, start=1):
+        signature = signatures[opinion.signature_id]
+        words = f"{opinion.step_title} {opinion.actor_name}"
+        found += [
+            EmbeddedFile(f"opinion-{number}.json", "application/json", bytes(signature.content), f"意见：{words}"),
+            EmbeddedFile(
+                f"opinion-{number}.p7s", "application/pkcs7-signature", bytes(signature.cms), f"意见签名：{words}"
+            ),
+        ]
+    return found
+
+
+def elements_of(document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID]) -> dict[str, object]:
+    """The elements that an opinion signs, as JSON values."""
+    return {
+        "kind": document.kind,
+        "title": document.title,
+        "urgency": document.urgency,
+        "classification": document.classification,
+        "classify_years": document.classify_years,
+        "main_recipients": [str(i) for i in main],
+        "copies_to": [str(i) for i in copies],
+        "signer": str(document.signer_id) if document.signer_id else None,
+        "note": document.note,
+        "publicity": document.publicity,
+        "printing_organ": document.printing_organ,
+    }
+
+
+def description(document: OutgoingDocument, elements: dict[str, object]) -> EmbeddedFile:
+    """`document.json`: the elements for machines that read the file."""
+    content = elements | {"doc_no": document.doc_no, "doc_date": str(document.doc_date), "id": str(document.id)}
+    return EmbeddedFile("document.json", "application/json", canonical_json(content), "公文要素")

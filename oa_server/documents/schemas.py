@@ -1,0 +1,312 @@
+"""What official documents say over the wire."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from oa_server.core.errors import Ability
+from oa_server.documents.states import Classification, DocKind, Publicity, Urgency
+
+Base64 = Annotated[str, Meta(max_length=64 * 1024, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+ShortText = Annotated[str, Meta(max_length=200)]
+LongText = Annotated[str, Meta(max_length=2000)]
+Organs = Annotated[list[UUID], Meta(max_length=5000)]
+
+
+class Heading(Struct, tag_field="type", tag="heading", forbid_unknown_fields=True):
+    level: Annotated[int, Meta(ge=1, le=4)]
+    text: Annotated[str, Meta(max_length=2000)]
+
+
+class Paragraph(Struct, tag_field="type", tag="paragraph", forbid_unknown_fields=True):
+    text: Annotated[str, Meta(max_length=20_000)]
+
+
+class Table(Struct, tag_field="type", tag="table", forbid_unknown_fields=True):
+    rows: Annotated[list[Annotated[list[Annotated[str, Meta(max_length=2000)]], Meta(max_length=20)]], Meta(max_length=500)]
+    header: bool = False
+
+
+class Body(Struct, tag_field="type", tag="doc", forbid_unknown_fields=True):
+    """正文: a sequence of headings, paragraphs and tables."""
+
+    content: Annotated[list[Heading | Paragraph | Table], Meta(max_length=2000)]
+
+
+class Elements(Struct, forbid_unknown_fields=True):
+    """公文要素, article 9, as far as the drafter decides them."""
+
+    kind: DocKind
+    title: Annotated[str, Meta(max_length=300)]
+    urgency: Urgency = Urgency.NORMAL
+    classification: Classification = Classification.NONE
+    classify_years: Annotated[int, Meta(ge=1, le=30)] | None = None
+    main_recipients: Organs = []
+    copies_to: Organs = []
+    signer_id: UUID | None = None
+    note: ShortText = ""
+    publicity: Publicity = Publicity.ON_REQUEST
+    printing_organ: ShortText = ""
+
+
+class DraftIn(Struct, forbid_unknown_fields=True):
+    elements: Elements
+    body: Body
+
+
+class DraftPatch(Struct, forbid_unknown_fields=True):
+    elements: Elements | UnsetType = UNSET
+    body: Body | UnsetType = UNSET
+
+
+class SignatureIn(Struct, forbid_unknown_fields=True):
+    """A signature made by the key agent for a request of ours: the raw value in base64."""
+
+    request_id: UUID
+    value: Base64
+
+
+class ActIn(Struct, forbid_unknown_fields=True):
+    """One verb on a document, with what it needs."""
+
+    verb: Annotated[str, Meta(max_length=32)]
+    opinion: LongText = ""
+    reason: LongText = ""
+    parameters: dict[str, Any] = {}
+    signature: SignatureIn | None = None
+
+
+class AskIn(Struct, forbid_unknown_fields=True):
+    """Ask for what is to be signed for a verb, with the certificate that will sign (base64 DER)."""
+
+    verb: Annotated[str, Meta(max_length=32)]
+    certificate: Base64
+    chain: Annotated[list[Base64], Meta(max_length=5)] = []
+    opinion: LongText = ""
+    reason: LongText = ""
+    parameters: dict[str, Any] = {}
+
+
+class AskOut(Struct):
+    request_id: UUID
+    request: str
+    expires_at: datetime
+
+
+class Named(Struct):
+    id: UUID
+    name: str
+
+
+class ReasonOut(Struct):
+    code: str
+    title: str
+
+
+class AbilityOut(Struct):
+    verb: str
+    allowed: bool
+    reason: ReasonOut | None
+
+
+def ability_out(ability: Ability, language: str) -> AbilityOut:
+    denied = ability.denied
+    return AbilityOut(
+        ability.verb, ability.allowed, ReasonOut(denied.code, denied.title(language)) if denied is not None else None
+    )
+
+
+class OpinionOut(Struct):
+    id: UUID
+    step_title: str
+    actor_name: str
+    organ_name: str
+    decision: str
+    text: str
+    at: datetime
+
+
+class StepOut(Struct):
+    """A task of the route: done, open, returned or cancelled."""
+
+    step: str
+    title: str
+    state: str
+    officials: list[str]
+    acted_by: str | None
+    acted_at: datetime | None
+
+
+class HistoryOut(Struct):
+    at: datetime
+    actor_name: str
+    verb: str
+    title: str
+
+
+class AttachmentOut(Struct):
+    id: UUID
+    name: str
+    size: int
+    offset: int
+    state: str
+    sha256: str | None
+
+
+class DocumentRow(Struct):
+    id: UUID
+    state: str
+    state_title: str
+    kind: str
+    title: str
+    doc_no: str
+    urgency: str
+    drafter: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class DocumentList(Struct):
+    items: list[DocumentRow]
+    next: str | None
+
+
+class DocumentOut(Struct):
+    id: UUID
+    state: str
+    state_title: str
+    elements: Elements
+    body: Any
+    doc_no: str
+    doc_date: date | None
+    issuer: Named
+    unit: Named
+    drafter: Named
+    signer: Named | None
+    main_recipients: list[Named]
+    copies_to: list[Named]
+    version_no: int
+    pages_sha256: str | None
+    frozen_sha256: str | None
+    sealed_sha256: str | None
+    sealed: bool
+    attachments: list[AttachmentOut]
+    opinions: list[OpinionOut]
+    route: list[StepOut]
+    history: list[HistoryOut]
+    abilities: list[AbilityOut]
+    open_step: str | None
+    created_at: datetime
+    etag: str
+
+
+class RefusalOut(Struct):
+    code: str
+    title: str
+    text: str
+
+
+class ConsignmentOut(Struct):
+    id: UUID
+    organ: Named
+    role: str
+    state: str
+    state_title: str
+    arrived_at: datetime
+    signed_for_at: datetime | None
+    signed_for_by: str | None
+    refusal: RefusalOut | None
+    receive_no: str | None
+
+
+class ConsignmentList(Struct):
+    items: list[ConsignmentOut]
+    counts: dict[str, int]
+
+
+class IncomingRow(Struct):
+    id: UUID
+    state: str
+    state_title: str
+    title: str
+    doc_no: str
+    kind: str
+    urgency: str
+    source_organ: str
+    role: str
+    receive_no: str | None
+    arrived_at: datetime
+
+
+class IncomingList(Struct):
+    items: list[IncomingRow]
+    next: str | None
+
+
+class ReceiptOut(Struct):
+    at: datetime
+    by: str
+    sha256: str
+
+
+class IncomingOut(IncomingRow):
+    classification: str
+    sha256: str
+    proposal: str
+    leader: Named | None
+    unit: Named | None
+    result: str
+    receipt: ReceiptOut | None
+    refusal: RefusalOut | None
+    attachments: list[AttachmentOut]
+    opinions: list[OpinionOut]
+    route: list[StepOut]
+    history: list[HistoryOut]
+    abilities: list[AbilityOut]
+    open_step: str | None
+    etag: str
+
+
+class WordOut(Struct):
+    code: str
+    title: str
+
+
+class VocabularyOut(Struct):
+    kinds: list[WordOut]
+    urgencies: list[WordOut]
+    classifications: list[WordOut]
+    publicities: list[WordOut]
+    refusal_codes: list[WordOut]
+    outgoing_states: list[WordOut]
+    incoming_states: list[WordOut]
+
+
+class PreviewIn(DraftIn):
+    document_id: UUID | None = None
+
+
+class NoteOut(Struct):
+    code: str
+    title: str
+
+
+class ImportedOut(Struct):
+    """A Word file as our own body, with the title it seems to have and notes on what did not come along."""
+
+    body: Any
+    title: str
+    notes: list[NoteOut]
+
+
+class ListQuery(Struct):
+    state: Annotated[str, Meta(max_length=32)] = ""
+    q: Annotated[str, Meta(max_length=60)] = ""
+    cursor: Annotated[str, Meta(max_length=400)] = ""
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+

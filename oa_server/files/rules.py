@@ -1,0 +1,71 @@
+"""Pure decisions about attachments."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from oa_server.core.errors import Conflict, Denied, Invalid, Reason, TooLarge
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from oa_server.files.models import StoredFile
+
+PART_SIZE = 8 << 20
+NAME_LIMIT = 200
+
+BAD_NAME = Reason("files.bad_name", "文件名含有不允许的字符", "The file's name holds characters that are not allowed.")
+EMPTY = Reason("files.empty", "不能上传空文件", "An empty file cannot be uploaded.")
+TOO_BIG = Reason("files.too_big", "附件超过允许的大小", "The attachment is larger than allowed.")
+WRONG_OFFSET = Reason(
+    "files.wrong_offset", "上传位置与服务器不一致，请从服务器给出的位置继续", "Continue from the offset the server tells."
+)
+NOT_UPLOADER = Reason("files.not_uploader", "只有上传人可以继续上传或删除", "Only the uploader may continue or remove it.")
+NOT_READY = Reason("files.not_ready", "附件尚未上传完成", "The attachment is not complete yet.")
+BAD_PART = Reason("files.bad_part", "分片大小不正确", "A part has the wrong size.")
+CHANGED = Reason("files.changed", "附件校验失败：存储的内容已被改动", "The stored bytes do not match their digest.")
+BAD_RANGE = Reason("files.bad_range", "请求的范围无效", "The requested range is not valid.")
+
+# Windows refuses these in names, and a name that climbs folders is refused everywhere.
+_FORBIDDEN = frozenset('\\/:*?"<>|')
+
+
+def clean_name(name: str) -> str:
+    """A file's name fit to be stored and shown. Raises Invalid for names that climb, hide or mislead."""
+    text = unicodedata.normalize("NFC", name).strip()
+    hidden = any(unicodedata.category(c) in {"Cc", "Cf", "Co", "Cs"} for c in text)
+    if not text or len(text) > NAME_LIMIT or hidden or _FORBIDDEN & set(text) or text.strip(". ") == "":
+        raise Invalid(BAD_NAME)
+    return text
+
+
+def check_size(size: int, limit: int) -> None:
+    if size <= 0:
+        raise Invalid(EMPTY)
+    if size > limit:
+        raise TooLarge(TOO_BIG, limit=limit)
+
+
+def check_part(file: StoredFile, official_id: UUID | None, offset: int, length: int) -> None:
+    """Parts come in order, each of the one part size but for the last."""
+    if file.uploaded_by_id != official_id:  # type: ignore[attr-defined]
+        raise Denied(NOT_UPLOADER)
+    if file.state != "uploading" or offset != file.received:
+        raise Conflict(WRONG_OFFSET, offset=file.received)
+    if length != min(file.part_size, file.size - offset):
+        raise Invalid(BAD_PART, expected=min(file.part_size, file.size - offset))
+
+
+def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """The first and last byte of a single `bytes=` range (RFC 9110, 14.1.2); None when the whole file is asked for."""
+    if not header or not header.startswith("bytes=") or "," in header:
+        return None
+    first, _, last = header.removeprefix("bytes=").partition("-")
+    if not (first or last) or not all(part.isascii() and part.isdigit() for part in (first, last) if part):
+        return None
+    start = int(first) if first else max(0, size - int(last))
+    end = min(int(last), size - 1) if first and last else size - 1
+    if start >= size or end < start:
+        raise Invalid(BAD_RANGE, size=size)
+    return start, end

@@ -1,0 +1,40 @@
+"""What attachments say over the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from oa_server.files.models import StoredFile
+
+
+class FileIn(Struct, forbid_unknown_fields=True):
+    """A file that is about to come: its name, its size in bytes, and what it belongs to."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=255)]
+    size: Annotated[int, Meta(ge=0)]
+    subject_type: Literal["outgoing"]
+    subject_id: UUID
+
+
+class FileOut(Struct):
+    """A file: `offset` bytes of `size` have arrived; the next part is `chunk` bytes, or what is left."""
+
+    id: UUID
+    name: str
+    size: int
+    offset: int
+    chunk: int
+    state: str
+    sha256: str | None
+    at: datetime
+
+
+def file_out(file: StoredFile) -> FileOut:
+    return FileOut(
+        id=file.id, name=file.name, size=file.size, offset=file.received, chunk=file.part_size, state=file.state,
+        sha256=file.sha256, at=file.at,
+    )

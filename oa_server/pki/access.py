@@ -1,0 +1,96 @@
+"""Reading certificates and the trust they stand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from cryptography import x509
+
+from oa_server.core.errors import NotFound
+from oa_server.pki import rules
+from oa_server.pki.models import Certificate, CertificateState, Crl, KeyDevice, TrustAnchor
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom this installation believes, and what it knows to be revoked: what every verification needs."""
+
+    roots: tuple[x509.Certificate, ...]
+    intermediates: tuple[x509.Certificate, ...]
+    crls: tuple[x509.CertificateRevocationList, ...]
+
+    def arguments(self) -> dict[str, Any]:
+        """As keyword arguments of the verifying functions of `crypto`."""
+        return {"roots": self.roots, "intermediates": self.intermediates, "crls": self.crls}
+
+
+async def trust() -> Trust:
+    """Trust as it stands now. Two small queries; the lists are parsed lazily by their library."""
+    anchors = await TrustAnchor.all()
+    crls: dict[str, Crl] = {}
+    for crl in await Crl.all().order_by("number"):
+        crls[crl.issuer] = crl
+    certificates = [(anchor.is_root, x509.load_der_x509_certificate(bytes(anchor.der))) for anchor in anchors]
+    return Trust(
+        roots=tuple(c for is_root, c in certificates if is_root),
+        intermediates=tuple(c for is_root, c in certificates if not is_root),
+        crls=tuple(x509.load_der_x509_crl(bytes(crl.der)) for crl in crls.values()),
+    )
+
+
+async def certificate(serial: str) -> Certificate:
+    """One certificate by serial number. Raises NotFound."""
+    found = await Certificate.get_or_none(serial=serial)
+    if found is None:
+        raise NotFound(rules.UNKNOWN)
+    return found
+
+
+async def by_fingerprint(fingerprint: str) -> Certificate | None:
+    return await Certificate.get_or_none(fingerprint=fingerprint)
+
+
+async def holder_names(serials: list[str]) -> dict[str, str]:
+    """The names certificates were issued to, by serial number."""
+    rows = await Certificate.filter(serial__in=serials).values("serial", "subject")
+    return {row["serial"]: row["subject"] for row in rows}
+
+
+async def revoked() -> list[Certificate]:
+    return await Certificate.filter(state=CertificateState.REVOKED).order_by("revoked_at")
+
+
+async def of_official(official_id: UUID) -> list[Certificate]:
+    return await Certificate.filter(official_id=official_id).order_by("-not_before")
+
+
+async def seal_certificate(organ_id: UUID) -> Certificate | None:
+    """The good seal certificate of an organ."""
+    return await Certificate.filter(organ_id=organ_id, profile="seal", state=CertificateState.GOOD).first()
+
+
+async def device(label: str) -> KeyDevice | None:
+    return await KeyDevice.get_or_none(label=label)
+
+
+async def newest_crl(issuer: str) -> Crl | None:
+    return await Crl.filter(issuer=issuer).order_by("-number").first()
+
+
+async def crls_due(before: datetime) -> bool:
+    """Whether some list must be renewed before `before`, or there is none yet."""
+    newest: dict[str, datetime] = {}
+    for crl in await Crl.all().order_by("number").values("issuer", "next_update"):
+        newest[crl["issuer"]] = crl["next_update"]
+    return not newest or min(newest.values()) < before
+
+
+async def anchor(fingerprint: str) -> TrustAnchor:
+    """One trust anchor by the SHA-256 of its certificate. Raises NotFound."""
+    found = await TrustAnchor.get_or_none(fingerprint=fingerprint)
+    if found is None:
+        raise NotFound(rules.UNKNOWN)
+    return found

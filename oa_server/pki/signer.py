@@ -1,0 +1,290 @@
+"""The signer: a child process that alone holds the authority's keys, and the client that speaks to it.
+
+The parent sends one length-prefixed message per request over the child's standard input and reads one answer; the first
+message carries the passphrase of the key files. The child certifies only through `Authority` — lint, single-use ticket,
+issue — so not even the parent can have anything signed that breaks its profile. It has no socket and opens no other file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import struct
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from crypto.authority import Authority, Order, create_root, name
+from crypto.cms import sign_cms
+from crypto.errors import CryptoError
+from crypto.keys import SoftKey, open_key_file, seal_key_file
+from crypto.profiles import SPECS, Profile
+from crypto.revocation import Revocation, build_crl
+from crypto.suite import INTL
+from crypto.timestamp import TimestampAuthority
+from oa_server.core.errors import Reason, Unavailable
+
+SIGNER_AWAY = Reason(
+    "pki.signer_away", "签发服务暂时不可用，操作未生效，请稍后重试", "The signer is away; nothing was changed."
+)
+
+_LENGTH = struct.Struct(">I")
+MESSAGE_LIMIT = 32 << 20
+ANSWER_SECONDS = 20.0
+ROOT, ISSUING, STAMP, HEADS = "root", "issuing", "timestamp", "heads"
+
+
+class Certify(msgspec.Struct, tag="certify"):
+    """Certify a request's key for a subject. `csr` is DER; its own signature is proof of possession."""
+
+    profile: str
+    csr: bytes
+    common: str
+    organ: str
+    unit: str
+    number: str
+    not_before: datetime
+    not_after: datetime
+
+
+class RevocationItem(msgspec.Struct):
+    serial: str
+    at: datetime
+    reason: str
+
+
+class BuildCrl(msgspec.Struct, tag="crl"):
+    """Build the issuing authority's list, or the root's (which has revoked nobody)."""
+
+    issuer: str
+    entries: list[RevocationItem]
+    number: int
+    this_update: datetime
+    next_update: datetime
+
+
+class StampDigest(msgspec.Struct, tag="stamp"):
+    """A timestamp token over a SHA-256 digest."""
+
+    digest: bytes
+    at: datetime
+
+
+class SignHead(msgspec.Struct, tag="head"):
+    """A detached CMS over the head of the audit log."""
+
+    content: bytes
+    at: datetime
+
+
+Request = Certify | BuildCrl | StampDigest | SignHead
+
+
+class Answer(msgspec.Struct):
+    """What came of a request: bytes, or a code and a message."""
+
+    result: bytes = b""
+    code: str = ""
+    message: str = ""
+
+
+def create_authority(directory: Path, passphrase: str, *, organ: str, at: datetime) -> None:
+    """Make the keys and certificates of a new installation's authority: root, issuing, timestamps, audit heads.
+
+    The root's key is opened for one thing only afterwards: its own revocation list.
+    """
+    start = at - timedelta(minutes=5)
+    root_key, issuing_key = ec.generate_private_key(ec.SECP384R1()), INTL.generate_key()
+    root = create_root(root_key, name(common=f"{organ}电子政务根证书", organ=organ), start, start + SPECS[Profile.ROOT].life)
+    issuing_order = _order(Profile.ISSUING, issuing_key, f"{organ}电子政务签发证书", organ, start, start + SPECS[Profile.ISSUING].life)
+    issuing = Authority(issuing_key, root.certify(issuing_order), (root.certificate,))
+    end = issuing.certificate.not_valid_after_utc
+    _write_key(directory, ROOT, passphrase, root_key, [root.certificate])
+    for label, profile, common in (
+        (STAMP, Profile.TIMESTAMP, f"{organ}时间戳服务"),
+        (HEADS, Profile.SIGNING, f"{organ}审计日志"),
+    ):
+        key = INTL.generate_key()
+        life = min(end - start, SPECS[profile].life)
+        certificate = issuing.certify(_order(profile, key, common, organ, start, start + life))
+        _write_key(directory, label, passphrase, key, [certificate, *issuing.chain])
+    _write_key(directory, ISSUING, passphrase, issuing_key, list(issuing.chain))
+
+
+def _order(profile: Profile, key: ec.EllipticCurvePrivateKey, common: str, organ: str, start: datetime, end: datetime) -> Order:
+    return Order(profile, key.public_key(), name(common=common, organ=organ), start, end)
+
+
+def _write_key(
+    directory: Path, label: str, passphrase: str, key: ec.EllipticCurvePrivateKey, certificates: Sequence[x509.Certificate]
+) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(directory / f"{label}.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(seal_key_file(key, passphrase, certificates))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class Desk:
+    """The child's side: the opened keys, and what each request does with them."""
+
+    def __init__(self, directory: Path, passphrase: str) -> None:
+        self._issuing_key = self._open(directory, ISSUING, passphrase)
+        self._issuing = Authority(
+            self._issuing_key.private_key, self._issuing_key.certificate, self._issuing_key.chain
+        )
+        self._stamps = TimestampAuthority(self._open(directory, STAMP, passphrase))
+        self._heads = self._open(directory, HEADS, passphrase)
+        self._directory, self._passphrase = directory, passphrase
+
+    @staticmethod
+    def _open(directory: Path, label: str, passphrase: str) -> SoftKey:
+        return open_key_file((directory / f"{label}.key").read_bytes(), passphrase)
+
+    def serve(self, request: Request) -> bytes:
+        """The bytes that a request asks for. Raises CryptoError."""
+        match request:
+            case Certify():
+                return self._certify(request)
+            case BuildCrl():
+                return self._crl(request)
+            case StampDigest():
+                return self._stamps.stamp(request.digest, at=request.at, serial=secrets.randbits(63))
+            case SignHead():
+                return sign_cms(request.content, self._heads, signing_time=request.at)
+
+    def _certify(self, request: Certify) -> bytes:
+        csr = x509.load_der_x509_csr(request.csr)
+        if not csr.is_signature_valid:
+            raise CryptoError("pki.no_possession", "the request is not signed by its own key")
+        subject = name(common=request.common, organ=request.organ, unit=request.unit, number=request.number)
+        order = Order(Profile(request.profile), csr.public_key(), subject, request.not_before, request.not_after)
+        if SPECS[order.profile].is_authority:
+            raise CryptoError("pki.no_authorities", "this authority certifies no other authority")
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        return self._issuing.certify(order).public_bytes(Encoding.DER)
+
+    def _crl(self, request: BuildCrl) -> bytes:
+        authority = self._issuing
+        if request.issuer == ROOT:
+            root = self._open(self._directory, ROOT, self._passphrase)
+            authority = Authority(root.private_key, root.certificate)
+        entries = [Revocation(int(item.serial, 16), item.at, item.reason) for item in request.entries]
+        return build_crl(
+            authority, entries, number=request.number, this_update=request.this_update, next_update=request.next_update
+        )
+
+
+def main() -> None:
+    """The child: read the passphrase, then serve until the parent closes our input."""
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    desk = Desk(Path(sys.argv[1]), _read(source).decode())
+    decoder = msgspec.msgpack.Decoder(Request)
+    with suppress(EOFError, KeyboardInterrupt):
+        while True:
+            message = _read(source)
+            try:
+                answer = Answer(desk.serve(decoder.decode(message)))
+            except CryptoError as error:
+                answer = Answer(code=error.code, message=error.message)
+            except (ValueError, TypeError) as error:
+                answer = Answer(code="pki.bad_request", message=str(error))
+            data = msgspec.msgpack.encode(answer)
+            sink.write(_LENGTH.pack(len(data)) + data)
+            sink.flush()
+
+
+def _read(source: BinaryIO) -> bytes:
+    head = source.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise EOFError
+    (length,) = _LENGTH.unpack(head)
+    if length > MESSAGE_LIMIT:
+        raise EOFError
+    return source.read(length)
+
+
+class Signer:
+    """The parent's side: starts the child when it is needed, and anew when it has died."""
+
+    def __init__(self, directory: Path, passphrase: str) -> None:
+        self.directory = directory
+        self._passphrase = passphrase
+        self._child: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+
+    async def ask(self, request: Request) -> bytes:
+        """The answer's bytes. Raises Unavailable when the child cannot be reached, CryptoError when it refuses."""
+        async with self._turn:
+            for attempt in (1, 2):
+                try:
+                    answer = await asyncio.wait_for(self._ask(request), ANSWER_SECONDS)
+                    break
+                except (OSError, EOFError, asyncio.IncompleteReadError, TimeoutError) as error:
+                    await self._stop()
+                    if attempt == 2:
+                        raise Unavailable(SIGNER_AWAY) from error
+        if answer.code:
+            raise CryptoError(answer.code, answer.message)
+        return answer.result
+
+    async def _ask(self, request: Request) -> Answer:
+        child = await self._running()
+        assert child.stdin is not None
+        assert child.stdout is not None
+        data = msgspec.msgpack.encode(request)
+        child.stdin.write(_LENGTH.pack(len(data)) + data)
+        await child.stdin.drain()
+        (length,) = _LENGTH.unpack(await child.stdout.readexactly(_LENGTH.size))
+        return msgspec.msgpack.decode(await child.stdout.readexactly(length), type=Answer)
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._child is None or self._child.returncode is not None:
+            self._child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "oa_server.pki.signer",
+                str(self.directory),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            assert self._child.stdin is not None
+            secret = self._passphrase.encode()
+            self._child.stdin.write(_LENGTH.pack(len(secret)) + secret)
+            await self._child.stdin.drain()
+        return self._child
+
+    async def _stop(self) -> None:
+        child, self._child = self._child, None
+        if child is not None and child.returncode is None:
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+
+    async def close(self) -> None:
+        """End the child; it also ends by itself when this process does."""
+        child = self._child
+        if child is not None and child.stdin is not None:
+            child.stdin.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(child.wait(), 3)
+        await self._stop()
+
+    @property
+    def exists(self) -> bool:
+        """Whether the authority's keys have been made."""
+        return (self.directory / f"{ISSUING}.key").exists()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Reading seals, signature requests and signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from oa_server.signing.models import Seal, SealState, Signature, SignatureRequest
+
+
+async def seal_of(organ_id: UUID) -> Seal | None:
+    """The seal an organ uses now."""
+    return await Seal.filter(organ_id=organ_id, state=SealState.IN_USE).first()
+
+
+async def request(request_id: UUID) -> SignatureRequest | None:
+    return await SignatureRequest.get_or_none(id=request_id)
+
+
+async def signatures(ids: Collection[UUID]) -> dict[UUID, Signature]:
+    """Signatures by id."""
+    return {row.id: row for row in await Signature.filter(id__in=list(ids))} if ids else {}
+
+
+async def signatures_on(subject_id: UUID) -> list[Signature]:
+    return await Signature.filter(subject_id=subject_id).order_by("id")

@@ -1,0 +1,53 @@
+"""Pure decisions about signatures and seals."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from oa_server.core.actor import Actor
+from oa_server.core.errors import Conflict, Denied, Gone, NotFound, Reason
+
+if TYPE_CHECKING:
+    from oa_server.core.ports import Holder
+    from oa_server.signing.models import Seal, SignatureRequest
+
+REQUEST_LIFE = timedelta(minutes=10)
+
+NO_REQUEST = Reason("signing.no_request", "签名请求不存在，请重新发起", "There is no such request; start again.")
+REQUEST_USED = Reason("signing.request_used", "签名请求已使用过，请重新发起", "The request was already used; start again.")
+REQUEST_EXPIRED = Reason("signing.request_expired", "签名请求已过期，请重新发起", "The request has expired; start again.")
+OTHER_PURPOSE = Reason("signing.other_purpose", "签名不是为此操作所作", "The signature was made for another act.")
+NOT_YOUR_CERTIFICATE = Reason(
+    "signing.not_your_certificate", "证书的持有人不是您本人，请更换证书", "The certificate is not yours."
+)
+NOT_ORGANS_SEAL = Reason("signing.not_organs_seal", "所选证书不是本机关的印章证书", "It is not the seal of the organ.")
+NO_SEAL = Reason("signing.no_seal", "本机关没有可用的印章", "The organ has no seal in use.")
+WRONG_SIGNATURE = Reason("signing.wrong_signature", "签名与内容不符，操作未生效", "The signature does not fit; nothing was changed.")
+
+
+def check_request(request: SignatureRequest | None, actor: Actor, purpose: str, subject_id: UUID, at: datetime) -> None:
+    """Refuse a request that is unknown or another's, used, expired, or made for something else."""
+    if request is None or request.official_id != actor.official_id:
+        raise NotFound(NO_REQUEST)
+    if request.used_at is not None:
+        raise Conflict(REQUEST_USED)
+    if request.expires_at <= at:
+        raise Gone(REQUEST_EXPIRED)
+    if request.purpose != purpose or request.subject_id != subject_id:
+        raise Conflict(OTHER_PURPOSE)
+
+
+def check_own(holder: Holder, actor: Actor) -> None:
+    """A person signs with a certificate of their own."""
+    if holder.official_id is None or holder.official_id != actor.official_id:
+        raise Denied(NOT_YOUR_CERTIFICATE)
+
+
+def check_seal(holder: Holder, seal: Seal | None, organ_id: UUID) -> None:
+    """An organ's document is sealed with that organ's seal in use."""
+    if seal is None:
+        raise Denied(NO_SEAL)
+    if holder.organ_id != organ_id or holder.serial != seal.certificate_serial:
+        raise Denied(NOT_ORGANS_SEAL)

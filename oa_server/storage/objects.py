@@ -1,0 +1,179 @@
+"""The object store: bytes by key, written once, in a local folder or behind S3.
+
+Objects are small pieces (attachments come in parts of 8 MiB), so they pass through memory whole; what is large is the
+number of them. `put` returns only when the bytes are durable, and keys are ours alone: letters, digits, `-`, `.` and `/`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import anyio
+import anyio.to_thread
+
+from oa_server.core.errors import NOT_FOUND, NotFound, Reason, Unavailable
+
+STORE_AWAY = Reason(
+    "storage.store_away", "附件存储暂时无法访问，操作未生效，请稍后重试", "The object store is away; nothing was changed."
+)
+STORE_FULL = Reason(
+    "storage.store_full", "附件存储空间已满，操作未生效，请联系系统管理员", "The object store is full; nothing was changed."
+)
+
+_KEY = re.compile(r"\A[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)*\Z")
+S3_THREADS = 16
+CONNECT_SECONDS, READ_SECONDS = 3, 30
+
+T = TypeVar("T")
+
+
+class ObjectStore(Protocol):
+    async def put(self, key: str, data: bytes) -> None:
+        """Store `data`; durable when this returns. Raises Unavailable."""
+
+    async def get(self, key: str) -> bytes:
+        """The bytes of an object. Raises NotFound, Unavailable."""
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; removing what is not there is the same as removing it."""
+
+
+def open_store(url: str) -> ObjectStore:
+    """The store of `file:///PATH` or `s3://ACCESS:SECRET@host:port/bucket?secure=0|1`."""
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return LocalFolderStore(Path(unquote(parts.path)))
+    if parts.scheme != "s3":
+        raise ValueError(f"object_store_url: {parts.scheme} is not file or s3")
+    return S3Store(
+        endpoint=f"{parts.hostname}:{parts.port or 443}",
+        access_key=unquote(parts.username or ""),
+        secret_key=unquote(parts.password or ""),
+        bucket=parts.path.strip("/"),
+        secure=parse_qs(parts.query).get("secure", ["1"]) == ["1"],
+    )
+
+
+def _check_key(key: str) -> str:
+    if not _KEY.match(key) or ".." in key:
+        raise ValueError(f"{key!r} is no object key")
+    return key
+
+
+class LocalFolderStore:
+    """Objects as files below one folder: written beside, synced, renamed into place, and the folder synced too."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    async def put(self, key: str, data: bytes) -> None:
+        path = self._root / _check_key(key)
+        try:
+            await anyio.to_thread.run_sync(_write, path, data)
+        except OSError as error:
+            raise Unavailable(STORE_FULL if error.errno in {27, 28, 122} else STORE_AWAY) from error
+
+    async def get(self, key: str) -> bytes:
+        try:
+            return await anyio.to_thread.run_sync((self._root / _check_key(key)).read_bytes)
+        except FileNotFoundError:
+            raise NotFound(NOT_FOUND) from None
+        except OSError as error:
+            raise Unavailable(STORE_AWAY) from error
+
+    async def delete(self, key: str) -> None:
+        with suppress(FileNotFoundError):
+            await anyio.to_thread.run_sync((self._root / _check_key(key)).unlink)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            view = memoryview(data)
+            while view:
+                view = view[file.write(view) :]
+            os.fsync(file.fileno())
+        fresh.rename(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class S3Store:
+    """Objects in one bucket, through the minio client in threads of their own."""
+
+    def __init__(self, *, endpoint: str, access_key: str, secret_key: str, bucket: str, secure: bool) -> None:
+        import urllib3
+        from minio import Minio
+
+        # The client's own defaults wait five minutes and try five times, which no official would sit through.
+        pool = urllib3.PoolManager(
+            maxsize=S3_THREADS,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            retries=urllib3.Retry(total=1, backoff_factor=0.2),
+        )
+        self._client = Minio(
+            endpoint, access_key=access_key, secret_key=secret_key, secure=secure, region="us-east-1", http_client=pool
+        )
+        self._bucket = bucket
+        self._limiter = anyio.CapacityLimiter(S3_THREADS)
+
+    async def put(self, key: str, data: bytes) -> None:
+        import io
+
+        await self._run(
+            lambda: self._client.put_object(self._bucket, _check_key(key), io.BytesIO(data), len(data))
+        )
+
+    async def get(self, key: str) -> bytes:
+        return await self._run(lambda: self._read(_check_key(key)))
+
+    def _read(self, key: str) -> bytes:
+        response = self._client.get_object(self._bucket, key)
+        try:
+            return bytes(response.read())
+        finally:
+            response.close()
+            response.release_conn()
+
+    async def delete(self, key: str) -> None:
+        await self._run(lambda: self._client.remove_object(self._bucket, _check_key(key)))
+
+    async def ensure_bucket(self) -> None:
+        """Make the bucket when there is none yet."""
+
+        def ensure() -> None:
+            if not self._client.bucket_exists(self._bucket):
+                self._client.make_bucket(self._bucket)
+
+        await self._run(ensure)
+
+    async def _run(self, call: Callable[[], T]) -> T:
+        import urllib3.exceptions
+        from minio.error import MinioException, S3Error
+
+        try:
+            return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+        except S3Error as error:
+            if error.code in {"NoSuchKey", "NoSuchObject"}:
+                raise NotFound(NOT_FOUND) from error
+            raise Unavailable(STORE_AWAY) from error
+        except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unavailable(STORE_AWAY) from error
+
+

@@ -1,0 +1,111 @@
+"""Reading tasks and routes: the to-do list, and how far a subject has come.
+
+The to-do list is the page everybody opens all day, so it is one hand-written statement over one index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from oa_server.core.actor import Actor
+from oa_server.core.errors import NotFound
+from oa_server.storage.database import comparable, select
+from oa_server.workflow import rules
+from oa_server.workflow.models import Route, RouteTemplate, Task, TaskState
+
+PAGE_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """How a to-do list is narrowed: finished or open, kind of subject, words, and where the page begins."""
+
+    done: bool = False
+    subject_type: str = ""
+    words: str = ""
+    before: tuple[datetime, UUID] | None = None
+    limit: int = 50
+
+
+async def tasks(actor: Actor, wanted: TaskFilter) -> list[dict[str, Any]]:
+    """The actor's own tasks, newest first, as rows of the list."""
+    moment = "done_at" if wanted.done else "opened_at"
+    clauses = ["t.official_id = ?", f"t.state = '{TaskState.DONE if wanted.done else TaskState.OPEN}'"]
+    values: list[Any] = [actor.official_id]
+    if wanted.subject_type:
+        clauses.append("r.subject_type = ?")
+        values.append(wanted.subject_type)
+    if wanted.words:
+        clauses.append("(r.title LIKE ? ESCAPE '!' OR r.doc_no LIKE ? ESCAPE '!')")
+        pattern = "%" + "".join(f"!{c}" if c in "!%_" else c for c in wanted.words) + "%"
+        values += [pattern, pattern]
+    if wanted.before:
+        clauses.append(f"(t.{moment}, t.id) < (?, ?)")
+        values += [comparable(wanted.before[0]), wanted.before[1]]
+    values.append(min(wanted.limit, PAGE_LIMIT))
+    # No word of the caller enters the text: columns and states are constants of this module, values are bound.
+    return await select(
+        f"SELECT t.id, t.step, t.step_title, t.opened_at, t.due_at, t.done_at, r.subject_type, r.subject_id, r.title,"  # noqa: S608
+        f" r.doc_no, r.from_name, r.urgency FROM task t JOIN route r ON r.id = t.route_id"
+        f" WHERE {' AND '.join(clauses)} ORDER BY t.{moment} DESC, t.id DESC LIMIT ?",
+        values,
+    )
+
+
+async def count_open(actor: Actor) -> int:
+    return await Task.filter(official_id=actor.official_id, state=TaskState.OPEN).count()
+
+
+async def subjects_of(actor: Actor, subject_type: str) -> list[UUID]:
+    """The subjects on which the actor has or had a task: what was put before them stays visible to them."""
+    rows: Any = (
+        await Task.filter(official_id=actor.official_id, route__subject_type=subject_type)
+        .distinct()
+        .values_list("route__subject_id", flat=True)
+    )
+    return list(rows)
+
+
+async def route(subject_id: UUID) -> Route:
+    """The newest route of a subject. Raises NotFound."""
+    found = await Route.filter(subject_id=subject_id).order_by("-started_at").first()
+    if found is None:
+        raise NotFound(rules.NOT_OPEN)
+    return found
+
+
+async def template(template_id: UUID) -> RouteTemplate:
+    return await RouteTemplate.get(id=template_id)
+
+
+async def newest_template(code: str) -> RouteTemplate | None:
+    return await RouteTemplate.filter(code=code).order_by("-version").first()
+
+
+async def open_tasks(subject_id: UUID) -> list[Task]:
+    return await Task.filter(route__subject_id=subject_id, state=TaskState.OPEN).order_by("id")
+
+
+async def open_step(actor: Actor, subject_id: UUID) -> str | None:
+    """The step of a subject that is open to the actor."""
+    task = await Task.filter(
+        route__subject_id=subject_id, official_id=actor.official_id, state=TaskState.OPEN
+    ).first()
+    return task.step if task else None
+
+
+async def nobody_has_read(subject_id: UUID) -> bool:
+    """Whether none of the open tasks of a subject has been looked at."""
+    return not await Task.filter(route__subject_id=subject_id, state=TaskState.OPEN).exclude(read_at=None).exists()
+
+
+async def history(subject_id: UUID) -> list[dict[str, Any]]:
+    """All tasks of a subject with the names of their officials, oldest first."""
+    return await Task.filter(route__subject_id=subject_id).order_by("opened_at", "id").values(
+        "step", "step_title", "iteration", "state", "opened_at", "done_at", "official_id", "official__name"
+    )
+
+

@@ -1,0 +1,196 @@
+"""The verbs of routes and tasks. The subject's domain calls them inside its own unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from oa_server.audit.verbs import Verb
+from oa_server.core.actor import Actor, Role
+from oa_server.core.errors import Conflict, Invalid
+from oa_server.core.ids import new_id
+from oa_server.identity import access as identity
+from oa_server.storage.unit_of_work import Work, housekeeping, lock_row, unit_of_work
+from oa_server.workflow import access, engine, rules
+from oa_server.workflow.models import Route, RouteState, RouteTemplate, Task, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a route is about, in the words that lists show."""
+
+    kind: str
+    id: UUID
+    organ_id: UUID
+    title: str
+    from_name: str
+    urgency: str
+    doc_no: str = ""
+
+
+async def publish_template(actor: Actor, code: str, title: str, tree: dict[str, Any]) -> RouteTemplate:
+    """Publish the next version of a template. Raises Invalid when it cannot be walked."""
+    try:
+        engine.read_template(tree)
+    except engine.BadTemplate as error:
+        raise Invalid(rules.BAD_TEMPLATE, str(error)) from error
+    newest = await access.newest_template(code)
+    async with unit_of_work(actor) as work:
+        template = await RouteTemplate.create(
+            id=new_id(), code=code, version=newest.version + 1 if newest else 1, title=title, tree=tree,
+            published_at=work.now,
+        )
+        work.audit(Verb.TEMPLATE_PUBLISHED, "route_template", template.id, rows=[template], code=code,
+                   version=template.version)
+    return template
+
+
+async def start(work: Work, code: str, subject: Subject, facts: dict[str, Any]) -> Route:
+    """Open a route of the newest template `code` for a subject, and its first tasks."""
+    template = await access.newest_template(code)
+    if template is None:
+        raise Conflict(rules.BAD_TEMPLATE, template=code)
+    block = engine.read_template(template.tree)
+    route = await Route.create(
+        id=new_id(), template_id=template.id, subject_type=subject.kind, subject_id=subject.id,
+        organ_id=subject.organ_id, title=subject.title, doc_no=subject.doc_no, from_name=subject.from_name,
+        urgency=subject.urgency, facts=facts, done=[], state=RouteState.RUNNING, started_at=work.now,
+    )
+    await _open(work, route, engine.start(block, facts).opened)
+    work.audit(Verb.ROUTE_STARTED, subject.kind, subject.id, rows=[route], template=code, version=template.version)
+    return route
+
+
+async def complete(work: Work, subject_id: UUID, step: str, **facts: Any) -> None:
+    """The actor has done the open step of a subject; new facts (who is chosen) join the route's. Raises Conflict."""
+    route, block = await _locked(subject_id)
+    route.facts = {**route.facts, **facts}
+    done = frozenset(route.done)
+    await _finish_own(work, route, step, TaskState.DONE)
+    if not await _is_through(block, route, step):
+        await route.save(update_fields=["facts"])
+        return
+    try:
+        change = engine.complete(block, done, step, route.facts)
+    except LookupError:
+        raise Conflict(rules.NOT_OPEN) from None
+    await _close(work, route, (step, *(s.code for s in change.closed)))
+    await _apply(work, route, change)
+    work.audit(Verb.TASK_DONE, route.subject_type, subject_id, rows=[route], step=step, decision="done")
+
+
+async def return_to(
+    work: Work, subject_id: UUID, source: str, target: str, resume: engine.Resume = engine.Resume.REPLAY
+) -> None:
+    """Send a subject back from an open step to an earlier one. Raises Conflict."""
+    route, block = await _locked(subject_id)
+    try:
+        change = engine.return_to(block, frozenset(route.done), source, target, route.facts, resume)
+    except LookupError:
+        raise Conflict(rules.NOT_OPEN) from None
+    await _finish_own(work, route, source, TaskState.RETURNED, required=False)
+    await _close(work, route, [s.code for s in change.closed])
+    await _apply(work, route, change)
+    work.audit(Verb.TASK_DONE, route.subject_type, subject_id, rows=[route], step=source, decision="returned")
+
+
+async def terminate(work: Work, subject_id: UUID) -> None:
+    """End a subject's route: every open task goes."""
+    route, block = await _locked(subject_id)
+    await _close(work, route, [step.code for step in engine.steps_of(block)])
+    route.state = RouteState.TERMINATED
+    await route.save(update_fields=["state"])
+    work.audit(Verb.TASK_DONE, route.subject_type, subject_id, rows=[route], step="", decision="terminated")
+
+
+async def rename(work: Work, subject_id: UUID, *, title: str | None = None, doc_no: str | None = None,
+                 urgency: str | None = None) -> None:
+    """Carry a subject's changed words into the lists."""
+    route = await access.route(subject_id)
+    changed = {k: v for k, v in {"title": title, "doc_no": doc_no, "urgency": urgency}.items() if v is not None}
+    await route.update_from_dict(changed).save(update_fields=list(changed))
+    work.audit(Verb.TASK_DONE, route.subject_type, subject_id, rows=[route], step="", decision="renamed")
+
+
+async def mark_read(actor: Actor, subject_id: UUID) -> None:
+    """The actor has looked at a subject on which a task is open to them."""
+    task = await Task.filter(
+        route__subject_id=subject_id, official_id=actor.official_id, state=TaskState.OPEN, read_at=None
+    ).first()
+    if task is not None:
+        async with housekeeping() as work:
+            await Task.filter(id=task.id, read_at=None).update(read_at=work.now)
+
+
+async def _locked(subject_id: UUID) -> tuple[Route, engine.Block]:
+    """A running route, held until the unit ends, with its own version of the template."""
+    route = await access.route(subject_id)
+    await lock_row(Route, route.id)
+    await route.refresh_from_db()
+    if route.state != RouteState.RUNNING:
+        raise Conflict(rules.NOT_OPEN)
+    template = await access.template(route.template_id)
+    return route, engine.read_template(template.tree)
+
+
+async def _is_through(block: engine.Block, route: Route, code: str) -> bool:
+    """Whether a step has all the people it needs."""
+    step = next(step for step in engine.steps_of(block) if step.code == code)
+    if step.how_many is engine.HowMany.ANY:
+        return True
+    return not await Task.filter(route_id=route.id, step=code, state=TaskState.OPEN).exists()
+
+
+async def _finish_own(work: Work, route: Route, step: str, state: TaskState, *, required: bool = True) -> None:
+    own = Task.filter(route_id=route.id, step=step, official_id=work.actor.official_id, state=TaskState.OPEN)
+    finished = await own.update(state=state, done_at=work.now)
+    if required and not finished:
+        raise Conflict(rules.NOT_OPEN)
+    work.push(f"official:{work.actor.official_id}", "task.closed", {"subject_id": str(route.subject_id)})
+
+
+async def _close(work: Work, route: Route, codes: Sequence[str]) -> None:
+    """Take the tasks of these steps away from everybody who still has them open."""
+    rows = Task.filter(route_id=route.id, step__in=list(codes), state=TaskState.OPEN)
+    for official_id in await rows.values_list("official_id", flat=True):
+        work.push(f"official:{official_id}", "task.closed", {"subject_id": str(route.subject_id)})
+    await rows.update(state=TaskState.CANCELLED, done_at=work.now)
+
+
+async def _apply(work: Work, route: Route, change: engine.Change) -> None:
+    route.done = sorted(change.done)
+    route.state = RouteState.FINISHED if change.finished else RouteState.RUNNING
+    await route.save(update_fields=["done", "state", "facts"])
+    await _open(work, route, change.opened)
+
+
+async def _open(work: Work, route: Route, steps: Sequence[engine.Step]) -> None:
+    for step in steps:
+        officials = await _people(step, route)
+        if not officials:
+            raise Conflict(rules.NOBODY, step=step.title)
+        before = await Task.filter(route_id=route.id, step=step.code).count()
+        hours = step.hours or rules.HOURS.get(route.urgency, 0)
+        due = work.now + timedelta(hours=hours) if hours else None
+        await Task.bulk_create(
+            [
+                Task(id=new_id(), route_id=route.id, step=step.code, step_title=step.title, iteration=before + 1,
+                     official_id=official, state=TaskState.OPEN, opened_at=work.now, due_at=due)
+                for official in officials
+            ]
+        )
+        for official in officials:
+            payload = {"subject_type": route.subject_type, "subject_id": str(route.subject_id), "step": step.title,
+                       "title": route.title}
+            work.push(f"official:{official}", "task.opened", payload)
+
+
+async def _people(step: engine.Step, route: Route) -> list[UUID]:
+    if step.who.fact:
+        chosen = route.facts.get(step.who.fact)
+        return [UUID(str(chosen))] if chosen else []
+    unit = route.facts.get(step.who.unit_fact) if step.who.unit_fact else None
+    return await identity.holders(Role(step.who.role), organ_id=route.organ_id, unit_id=UUID(unit) if unit else None)

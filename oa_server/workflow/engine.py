@@ -1,0 +1,216 @@
+"""Routes as trees of blocks, walked without any state machine of their own.
+
+The only state is the set of steps that are done in this pass. Which steps are open follows from it: in a sequence those
+of the first child that is not through, in a parallel block those of every child, in a choice those of the branch that the
+facts select. So a route cannot deadlock, and going back means only: some steps are not done any more.
+
+Returning from one step to an earlier one looks at the smallest block that holds both. Inside it, what comes at or after
+the target is undone (`REPLAY`), or just the two ends are (`DIRECT`: when the target is through, the returner is next).
+Outside it nothing changes, so branches that have nothing to do with it stay alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class HowMany(StrEnum):
+    """How many of a step's people must act."""
+
+    ANY = "any"
+    ALL = "all"
+
+
+class Resume(StrEnum):
+    """How a returned route goes on."""
+
+    REPLAY = "replay"
+    DIRECT = "direct"
+
+
+class Who(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who acts: the official that the facts name, or everybody with a role in the organ or in the unit the facts name."""
+
+    fact: str = ""
+    role: str = ""
+    unit_fact: str = ""
+
+
+class Step(msgspec.Struct, frozen=True, tag="step", forbid_unknown_fields=True):
+    """One thing to be done. `code` is unique in its template; `hours` is its time limit, 0 for none."""
+
+    code: str
+    title: str
+    who: Who
+    how_many: HowMany = HowMany.ANY
+    hours: int = 0
+
+
+class Sequence(msgspec.Struct, frozen=True, tag="sequence", forbid_unknown_fields=True):
+    """One after another."""
+
+    blocks: tuple[Block, ...]
+
+
+class Parallel(msgspec.Struct, frozen=True, tag="parallel", forbid_unknown_fields=True):
+    """All at the same time; through when all are."""
+
+    blocks: tuple[Block, ...]
+
+
+class Choice(msgspec.Struct, frozen=True, tag="choice", forbid_unknown_fields=True):
+    """The branch named by `facts[fact]`, else the one named `otherwise`."""
+
+    fact: str
+    branches: dict[str, Block]
+    otherwise: str
+
+
+Block = Step | Sequence | Parallel | Choice
+Done = frozenset[str]
+Facts = Mapping[str, Any]
+
+
+class BadTemplate(ValueError):
+    """A template that cannot be walked; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an operation did: the steps now done, those that opened, and those that were closed unfinished."""
+
+    done: Done
+    opened: tuple[Step, ...]
+    closed: tuple[Step, ...]
+    finished: bool
+
+
+def read_template(data: Any) -> Block:
+    """A template from JSON values. Raises BadTemplate."""
+    try:
+        block: Block = msgspec.convert(data, Block)
+    except msgspec.ValidationError as error:
+        raise BadTemplate(str(error)) from error
+    check_template(block)
+    return block
+
+
+def check_template(block: Block) -> None:
+    """Refuse repeated codes, empty blocks, and choices without their default. Raises BadTemplate."""
+    codes = [step.code for step in steps_of(block)]
+    if len(codes) != len(set(codes)):
+        raise BadTemplate("two steps have the same code")
+    for inner in _blocks_of(block):
+        if isinstance(inner, Choice) and inner.otherwise not in inner.branches:
+            raise BadTemplate(f"the choice over {inner.fact} has no branch {inner.otherwise}")
+        if not isinstance(inner, Step) and not _children(inner):
+            raise BadTemplate("a block holds nothing")
+        if isinstance(inner, Step) and not (inner.who.fact or inner.who.role):
+            raise BadTemplate(f"the step {inner.code} has nobody to do it")
+
+
+def steps_of(block: Block) -> Iterator[Step]:
+    """All steps of a block in reading order."""
+    for inner in _blocks_of(block):
+        if isinstance(inner, Step):
+            yield inner
+
+
+def _blocks_of(block: Block) -> Iterator[Block]:
+    yield block
+    for child in _children(block):
+        yield from _blocks_of(child)
+
+
+def _children(block: Block) -> tuple[Block, ...]:
+    match block:
+        case Step():
+            return ()
+        case Choice():
+            return tuple(block.branches.values())
+        case _:
+            return block.blocks
+
+
+def open_steps(block: Block, done: Done, facts: Facts) -> tuple[Step, ...]:
+    """The steps that are open when `done` are done; none when the block is through."""
+    match block:
+        case Step():
+            return () if block.code in done else (block,)
+        case Sequence():
+            return next((found for child in block.blocks if (found := open_steps(child, done, facts))), ())
+        case Parallel():
+            return tuple(step for child in block.blocks for step in open_steps(child, done, facts))
+        case Choice():
+            chosen = str(facts.get(block.fact, ""))
+            return open_steps(block.branches.get(chosen, block.branches[block.otherwise]), done, facts)
+
+
+def _change(block: Block, before: Done, after: Done, facts: Facts, *, redo: Done = frozenset()) -> Change:
+    """The difference between two states. A step in `redo` that was open and is open again opens anew."""
+    was, now = open_steps(block, before, facts), open_steps(block, after, facts)
+    opened = tuple(step for step in now if step not in was or step.code in redo)
+    closed = tuple(step for step in was if step not in now or step.code in redo)
+    return Change(after, opened, closed, not now)
+
+
+def start(block: Block, facts: Facts) -> Change:
+    """Open a route."""
+    opened = open_steps(block, frozenset(), facts)
+    return Change(frozenset(), opened, (), not opened)
+
+
+def complete(block: Block, done: Done, code: str, facts: Facts) -> Change:
+    """One open step is through. Raises LookupError when it is not open."""
+    if code not in {step.code for step in open_steps(block, done, facts)}:
+        raise LookupError(code)
+    after = done | {code}
+    change = _change(block, done, after, facts)
+    return Change(after, change.opened, tuple(s for s in change.closed if s.code != code), change.finished)
+
+
+def return_to(block: Block, done: Done, source: str, target: str, facts: Facts, resume: Resume = Resume.REPLAY) -> Change:
+    """Go back from the open step `source` to the earlier step `target`.
+
+    Raises LookupError when `source` is not open or `target` was never done in this pass.
+    """
+    if source not in {step.code for step in open_steps(block, done, facts)} or target not in done:
+        raise LookupError(f"{source} to {target}")
+    smallest = _smallest(block, {source, target})
+    undone = {source, target} if resume is Resume.DIRECT else _from(smallest, target)
+    inside = frozenset(step.code for step in steps_of(smallest))
+    after = done - undone
+    change = _change(block, done, after, facts)
+    # What was open inside the block is closed even where a parallel sibling of the target would leave it open.
+    still = tuple(step for step in open_steps(block, done, facts) if step.code in inside and step not in change.closed)
+    reopened = tuple(step for step in still if step in open_steps(block, after, facts))
+    return Change(after, (*change.opened, *reopened), (*change.closed, *still), change.finished)
+
+
+def _smallest(block: Block, codes: set[str]) -> Block:
+    """The smallest block that holds all these steps."""
+    for child in _children(block):
+        if codes <= {step.code for step in steps_of(child)}:
+            return _smallest(child, codes)
+    return block
+
+
+def _from(block: Block, target: str) -> Done:
+    """The steps of a block at or after `target`, in its own order; a parallel block is begun anew as a whole."""
+    if not isinstance(block, Sequence):
+        return frozenset(step.code for step in steps_of(block))
+    undone: set[str] = set()
+    reached = False
+    for child in block.blocks:
+        codes = {step.code for step in steps_of(child)}
+        if reached:
+            undone |= codes
+        elif target in codes:
+            undone |= _from(child, target)
+            reached = True
+    return frozenset(undone)

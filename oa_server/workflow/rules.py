@@ -1,0 +1,44 @@
+"""Pure decisions about tasks, and the routes that every installation starts with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oa_server.core.errors import Reason
+
+NOT_OPEN = Reason("workflow.not_open", "该环节已被处理，请刷新", "The step has been dealt with; reload.")
+NOBODY = Reason("workflow.nobody", "下一环节没有可以办理的人员，请联系系统管理员", "Nobody can do the next step.")
+BAD_TEMPLATE = Reason("workflow.bad_template", "流程模板不正确", "The route template cannot be walked.")
+
+
+def _step(code: str, title: str, *, hours: int = 0, **who: str) -> dict[str, Any]:
+    return {"type": "step", "code": code, "title": title, "who": who, "hours": hours}
+
+
+OUTGOING = {
+    "type": "sequence",
+    "blocks": [
+        _step("draft", "拟稿", fact="drafter"),
+        _step("unit_review", "部门审核", role="unit_head", unit_fact="unit"),
+        _step("office_review", "办公室核稿", role="office_reviewer"),
+        _step("signing", "签发", fact="signer"),
+        _step("numbering", "编号定版", role="clerk"),
+        _step("sealing", "用印", role="seal_keeper"),
+        _step("dispatching", "分发", role="clerk"),
+    ],
+}
+
+INCOMING = {
+    "type": "sequence",
+    "blocks": [
+        _step("register", "登记", role="clerk"),
+        _step("propose", "拟办", role="clerk"),
+        _step("instruct", "批示", fact="leader"),
+        _step("assign", "分办", role="clerk"),
+        _step("handle", "承办", role="unit_head", unit_fact="unit"),
+        _step("close", "办结", role="clerk"),
+    ],
+}
+
+# Time limits of a step by urgency, in hours; configuration of the installation, not the regulation's.
+HOURS = {"extra_urgent": 8, "urgent": 24, "normal": 72}
