@@ -30,7 +30,7 @@ from oa_server.core.ports import ports
 from oa_server.documents import access as documents
 from oa_server.documents import reactions as document_reactions
 from oa_server.documents.gates import IssuedPages, OutgoingGate
-from oa_server.documents.layout.fonts import FontLibrary
+from oa_server.documents.layout.fonts import FontLibrary, chains_with
 from oa_server.documents.office import Office
 from oa_server.documents.states import Classification
 from oa_server.files.actions import FileKeeper
@@ -86,7 +86,7 @@ def build_house(settings: Settings) -> House:
     passphrase = secrets.get("authority-passphrase").hex()
     register = CertificateRegister(Signer(settings.data_dir / "authority", passphrase))
     store = open_store(settings.object_store)
-    fonts = FontLibrary.open([*settings.font_dirs, settings.data_dir / "fonts"], settings.site_fonts)
+    fonts = FontLibrary([*settings.font_dirs, settings.data_dir / "fonts"], chains_with(settings.site_fonts))
     office = Office(
         signing=SigningDesk(register, keyset, settings.origin),
         store=store,
@@ -187,7 +187,7 @@ def about_route(settings: Settings) -> BaseRoute:
     async def about(call: Call[None]) -> About:
         fonts = call.request.app.state.office.fonts
         ceiling = settings.classification_ceiling
-        return About(settings.demo, VERSION, settings.agent_port, fonts.stand_ins(), ceiling, ["zh", "en"])
+        return About(settings.demo, VERSION, settings.agent_port, list(fonts.stand_ins), ceiling, ["zh", "en"])
 
     return resource("/api/about", GET=about)
 

@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 """Fetch the free fonts that official documents are laid out with: `fetch.py DIRECTORY`.
 
-They come from Debian packages, downloaded and unpacked without root and without installing anything; where Debian cannot
-be reached, stand-ins come from PyPI and npm (one weight of Noto, and LXGW WenKai), and the server's banner names them.
-Everything is put together beside DIRECTORY, opened once to prove it whole, and moved into place in one rename: an
-interrupted run leaves nothing behind that a later run would trust. A run that finds its work done ends at once.
+They come from Debian packages, downloaded and unpacked without root and without installing anything; where Debian
+cannot be reached, stand-ins come from PyPI and npm (one weight of Noto, and LXGW WenKai), and the server's banner names
+them. Everything is put together beside DIRECTORY, opened once to prove it whole, and moved into place in one rename:
+an interrupted run leaves nothing behind that a later run would trust. A run that finds its work done ends at once.
 """
-# A script of the deployment tree, not a package: INP001 does not apply.
-# ruff: noqa: INP001
 
 from __future__ import annotations
 
@@ -22,8 +20,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-# Which files are taken out of which Debian package (bookworm and later). Licences: Fandol GPL-3 with font exception, Noto
-# and LXGW WenKai OFL-1.1, BabelStone Han under the Arphic licence, HanaMin under its own free licence.
+# Which files are taken out of which Debian package (bookworm and later). Licences: Fandol GPL-3 with font exception,
+# Noto and LXGW WenKai OFL-1.1, BabelStone Han under the Arphic licence, HanaMin under its own free licence.
 DEBIAN: Mapping[str, tuple[str, ...]] = {
     "texlive-lang-chinese": (
         "FandolFang-Regular.otf",
@@ -32,7 +30,7 @@ DEBIAN: Mapping[str, tuple[str, ...]] = {
         "FandolSong-Regular.otf",
     ),
     "fonts-noto-cjk": ("NotoSerifCJK-Bold.ttc", "NotoSerifCJK-Regular.ttc", "NotoSansCJK-Regular.ttc"),
-    "fonts-lxgw-wenkai": ("LXGWWenKai-Regular.ttf",),
+    "fonts-lxgw-wenkai": ("LXGWWenKai-Regular.ttf", "LXGWWenKai-Light.ttf"),
     "fonts-babelstone-han": ("BabelStoneHan.ttf",),
     "fonts-hanazono": ("HanaMinB.ttf",),
 }
@@ -40,12 +38,12 @@ WHEEL, WHEEL_FONTS = "pylopdf-fonts-zh-cn==0.1.1", ("NotoSerifSC-Regular.otf", "
 NPM, NPM_FONT = "@fontsource/lxgw-wenkai@5.3.0", "package/files/lxgw-wenkai-latin-500-normal.woff2"
 
 # Written last into a complete directory; raise the number when the lists above change.
-MARK, EDITION = ".complete", "1"
+MARK, EDITION = ".complete", "2"
 
 
 def main(target: Path) -> None:
     """Make `target` hold the fonts."""
-    if edition(target).startswith(EDITION):
+    if is_complete(target):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
@@ -57,12 +55,12 @@ def main(target: Path) -> None:
     sys.stderr.write(f"fonts from {source} are in {target}\n")
 
 
-def edition(target: Path) -> str:
-    """What the completion mark of `target` says; empty when there is none."""
+def is_complete(target: Path) -> bool:
+    """Whether an earlier run of this edition has finished."""
     try:
-        return (target / MARK).read_text("utf-8")
+        return (target / MARK).read_text("utf-8").split()[:1] == [EDITION]
     except OSError:
-        return ""
+        return False
 
 
 def fill(ready: Path, scratch: Path) -> str:
@@ -148,7 +146,7 @@ def put_in_place(ready: Path, target: Path) -> None:
     try:
         ready.rename(target)
     except OSError:
-        if not edition(target).startswith(EDITION):
+        if not is_complete(target):
             raise
 
 

@@ -70,7 +70,10 @@ def _on_line(text: str, radius: float) -> Iterator[tuple[str, Transform]]:
     """Characters side by side under the star."""
     size = radius * LOWER_GLYPH
     for index, char in enumerate(text):
-        yield char, Identity.translate((index - (len(text) - 1) / 2) * size * 1.08, -radius * LOWER_LINE).scale(size, size)
+        yield (
+            char,
+            Identity.translate((index - (len(text) - 1) / 2) * size * 1.08, -radius * LOWER_LINE).scale(size, size),
+        )
 
 
 class _Outlines:
@@ -100,7 +103,9 @@ def _star(size: float) -> str:
 
 def _svg(paths: Sequence[str], *, radius: float, diameter_mm: float) -> str:
     drawn = "".join(f'<path d="{path}"/>' for path in paths)
-    ring = f'<circle r="{radius * (RING - RING_BREADTH / 2):.1f}" fill="none" stroke-width="{radius * RING_BREADTH:.1f}"/>'
+    ring = (
+        f'<circle r="{radius * (RING - RING_BREADTH / 2):.1f}" fill="none" stroke-width="{radius * RING_BREADTH:.1f}"/>'
+    )
     box = f"{-radius:g} {-radius:g} {2 * radius:g} {2 * radius:g}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{diameter_mm:g}mm" height="{diameter_mm:g}mm" viewBox="{box}">'

@@ -23,7 +23,7 @@ from oa_server.core.errors import STALE, Conflict, Denied, Invalid, Precondition
 from oa_server.core.ids import new_id
 from oa_server.documents import access, numbering, pages, rules
 from oa_server.documents.events import DocumentDispatched
-from oa_server.documents.layout.render import RenderedPages
+from oa_server.documents.layout.model import text_digest
 from oa_server.documents.models import (
     Consignment,
     DocumentVersion,
@@ -212,7 +212,7 @@ async def _submit(office: Office, actor: Actor, document: OutgoingDocument) -> N
     main = access.organs_as(recipients, RecipientRole.MAIN)
     copies = access.organs_as(recipients, RecipientRole.COPY)
     await _check_draft(document, main, copies)
-    composed = await pages.compose(document, draft_mark=f"送审稿　第{document.version_no}稿")
+    composed = await pages.compose(document)
     rendered = await pages.lay_out(office, composed, clock.now())
     rendition = await pages.keep(office, document.id, RenditionKind.REVIEW, rendered)
     elements = pages.elements_of(document, main=main, copies=copies)
@@ -223,11 +223,11 @@ async def _submit(office: Office, actor: Actor, document: OutgoingDocument) -> N
         await rendition.save()
         version = await DocumentVersion.create(
             id=new_id(), document_id=document.id, no=document.version_no, elements=elements, body=document.body,
-            text_sha256=composed.text_sha256(), pages_sha256=rendered.sha256, author_id=actor.official_id, at=work.now,
+            text_sha256=rendered.text_sha256, pages_sha256=rendered.sha256, author_id=actor.official_id, at=work.now,
         )
         await _move(
             document, OutgoingState.DRAFTING, OutgoingState.UNDER_REVIEW, pages_sha256=rendered.sha256,
-            text_sha256=composed.text_sha256(), updated_at=work.now,
+            text_sha256=rendered.text_sha256, updated_at=work.now,
         )
         await workflow.complete(work, document.id, "draft", signer=str(document.signer_id))
         work.audit(Verb.SUBMITTED, access.OUTGOING, document.id, rows=[document, rendition, version], version=version.no)
@@ -347,10 +347,10 @@ async def _freeze(office: Office, actor: Actor, document: OutgoingDocument) -> N
     main = access.organs_as(recipients, RecipientRole.MAIN)
     copies = access.organs_as(recipients, RecipientRole.COPY)
     composed = await pages.compose(document)
-    rules.check_text(document.text_sha256, composed.text_sha256())
+    rules.check_text(document.text_sha256, text_digest(composed))
     described = pages.description(document, pages.elements_of(document, main=main, copies=copies))
     embedded = [described, *await pages.signed_opinions(document)]
-    rendered = await pages.lay_out(office, composed, document.updated_at, embedded)
+    rendered = await pages.lay_out(office, composed, document.updated_at, final=True, embedded=embedded)
     rendition = await pages.keep(office, document.id, RenditionKind.FROZEN, rendered)
     async with unit_of_work(actor) as work:
         await _held(actor, document.id, "freeze")
@@ -365,19 +365,16 @@ async def _freeze(office: Office, actor: Actor, document: OutgoingDocument) -> N
 async def _seal(office: Office, actor: Actor, document: OutgoingDocument, wanted: Act) -> None:
     signed = signature_of(wanted)
     frozen = await access.rendition(document.id, RenditionKind.FROZEN, document.frozen_sha256 or "")
-    digest = sha256(signed.pdf).hexdigest()
-    box = (0.0, 0.0, 0.0, 0.0)
-    rendition = await pages.keep(
-        office, document.id, RenditionKind.SEALED, RenderedPages(signed.pdf, digest, frozen.pages, frozen.seal_page, box)
-    )
+    rendition = await pages.keep_sealed(office, frozen, signed.pdf)
     async with unit_of_work(actor) as work:
         await _held(actor, document.id, "seal")
         signature = await signing.keep(work, signed)
         await rendition.save()
-        await _move(document, OutgoingState.FROZEN, OutgoingState.SEALED, sealed_sha256=digest, updated_at=work.now)
+        await _move(document, OutgoingState.FROZEN, OutgoingState.SEALED, sealed_sha256=rendition.sha256, updated_at=work.now)
         await workflow.complete(work, document.id, "sealing")
         work.audit(
-            Verb.SEALED, access.OUTGOING, document.id, rows=[document, rendition], sha256=digest, signature=signature.id
+            Verb.SEALED, access.OUTGOING, document.id, rows=[document, rendition], sha256=rendition.sha256,
+            signature=signature.id,
         )
 
 

@@ -202,7 +202,7 @@ class IncomingDocument(fields.Model):
         app = "oa"
         table = "incoming_document"
         unique_together = (("organ", "receive_no"),)
-        indexes = (fields.Index("organ_id", "state", "arrived_at"),)
+        indexes = (fields.Index(fields=("organ_id", "state", "arrived_at")),)
 
 
 class ReceiveCounter(fields.Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import sha256
 from pathlib import PurePath
 from uuid import UUID
 
@@ -12,8 +13,8 @@ from crypto.canonical import canonical_json
 from oa_server.core import clock
 from oa_server.core.ids import new_id
 from oa_server.documents import access
-from oa_server.documents.layout.model import DocumentPages, EmbeddedFile
-from oa_server.documents.layout.render import RenderedPages, render
+from oa_server.documents.layout.model import DocumentLayout, parse_body
+from oa_server.documents.layout.render import EmbeddedFile, RenderedPages, render
 from oa_server.documents.models import OutgoingDocument, Rendition
 from oa_server.documents.office import Office
 from oa_server.documents.states import UPWARD_KINDS, Classification, DocKind, RecipientRole, RenditionKind, Urgency
@@ -30,20 +31,19 @@ def pages_key(sha256: str) -> str:
     return f"pages/{sha256[:2]}/{sha256}.pdf"
 
 
-async def compose(document: OutgoingDocument, *, draft_mark: str = "") -> DocumentPages:
+async def compose(document: OutgoingDocument) -> DocumentLayout:
     """What the pages of a document show, from its rows as they stand."""
     recipients = await access.recipients(document.id)
     return await compose_from(
         document,
         main=access.organs_as(recipients, RecipientRole.MAIN),
         copies=access.organs_as(recipients, RecipientRole.COPY),
-        draft_mark=draft_mark,
     )
 
 
 async def compose_from(
-    document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID], draft_mark: str = ""
-) -> DocumentPages:
+    document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID]
+) -> DocumentLayout:
     """As `compose`, for recipients that are not stored yet (the live preview)."""
     organ = await identity.organ(document.organ_id)
     organs = await identity.organs_by_id([*main, *copies])
@@ -51,24 +51,23 @@ async def compose_from(
     signer = await identity.names_of([document.signer_id]) if document.signer_id else {}
     upward = DocKind(document.kind) in UPWARD_KINDS
     seal = await signing.seal_of(organ.id)
-    return DocumentPages(
+    return DocumentLayout(
         issuer_mark=organ.issuer_mark or organ.full_name,
         title=document.title,
-        main_recipients=[organs[i].full_name for i in main if i in organs],
-        body=document.body["content"],
+        main_recipients=tuple(organs[i].full_name for i in main if i in organs),
+        body=parse_body(document.body),
         issuer_signature=organ.full_name,
         doc_no=document.doc_no or None,
         number_word=organ.issuing_word,
         doc_date=document.doc_date,
-        year=clock.today().year,
-        signers=list(signer.values()) if upward else (),
+        print_date=document.doc_date,
+        signers=tuple(signer.values()) if upward else (),
         classification=_classification(document),
         urgency="" if document.urgency == Urgency.NORMAL else Urgency(document.urgency).title_zh,
-        attachments=[PurePath(f.name).stem for f in attached],
+        attachment_note=tuple(PurePath(f.name).stem for f in attached),
         note=document.note,
-        copies_to=[organs[i].short_name for i in copies if i in organs],
+        copies_to=tuple(organs[i].short_name for i in copies if i in organs),
         printing_organ=document.printing_organ or organ.full_name,
-        draft_mark=draft_mark,
         seal_diameter_mm=seal.diameter_mm if seal else SEAL_DIAMETER_MM,
     )
 
@@ -82,10 +81,13 @@ def _classification(document: OutgoingDocument) -> str:
 
 
 async def lay_out(
-    office: Office, pages: DocumentPages, made_at: datetime, embedded: Sequence[EmbeddedFile] = ()
+    office: Office, layout: DocumentLayout, made_at: datetime, *, final: bool = False,
+    embedded: Sequence[EmbeddedFile] = (),
 ) -> RenderedPages:
     """Render in a worker thread."""
-    return await asyncio.to_thread(render, pages, fonts=office.fonts, made_at=made_at, embedded=embedded)
+    return await asyncio.to_thread(
+        render, layout, fonts=office.fonts, made_at=made_at, final=final, embedded=embedded
+    )
 
 
 async def keep(
@@ -99,11 +101,21 @@ async def keep(
         kind=kind,
         sha256=rendered.sha256,
         size=len(rendered.pdf),
-        pages=rendered.pages,
-        seal_page=rendered.seal_page,
+        pages=rendered.page_count,
+        seal_page=rendered.seal_position.page if rendered.seal_position else 0,
         # Hundredths of a point: protected rows hold no floating-point numbers, whose text is not the same everywhere.
-        seal_box=[round(edge * 100) for edge in rendered.seal_box],
+        seal_box=[round(edge * 100) for edge in rendered.seal_position.box] if rendered.seal_position else [],
         at=clock.now(),
+    )
+
+
+async def keep_sealed(office: Office, frozen: Rendition, pdf: bytes) -> Rendition:
+    """Make the sealed file durable: the same pages in a further revision, with a digest of its own."""
+    digest = sha256(pdf).hexdigest()
+    await office.store.put(pages_key(digest), pdf)
+    return Rendition(
+        id=new_id(), document_id=frozen.document_id, kind=RenditionKind.SEALED, sha256=digest, size=len(pdf),
+        pages=frozen.pages, seal_page=frozen.seal_page, seal_box=frozen.seal_box, at=clock.now(),
     )
 
 
@@ -116,9 +128,13 @@ async def signed_opinions(document: OutgoingDocument) -> list[EmbeddedFile]:
         signature = signatures[opinion.signature_id]
         words = f"{opinion.step_title} {opinion.actor_name}"
         found += [
-            EmbeddedFile(f"opinion-{number}.json", "application/json", bytes(signature.content), f"意见：{words}"),
             EmbeddedFile(
-                f"opinion-{number}.p7s", "application/pkcs7-signature", bytes(signature.cms), f"意见签名：{words}"
+                name=f"opinion-{number}.json", mime_type="application/json", data=bytes(signature.content),
+                description=f"意见：{words}",
+            ),
+            EmbeddedFile(
+                name=f"opinion-{number}.p7s", mime_type="application/pkcs7-signature", data=bytes(signature.cms),
+                description=f"意见签名：{words}",
             ),
         ]
     return found
@@ -144,4 +160,6 @@ def elements_of(document: OutgoingDocument, *, main: Sequence[UUID], copies: Seq
 def description(document: OutgoingDocument, elements: dict[str, object]) -> EmbeddedFile:
     """`document.json`: the elements for machines that read the file."""
     content = elements | {"doc_no": document.doc_no, "doc_date": str(document.doc_date), "id": str(document.id)}
-    return EmbeddedFile("document.json", "application/json", canonical_json(content), "公文要素")
+    return EmbeddedFile(
+        name="document.json", mime_type="application/json", data=canonical_json(content), description="公文要素"
+    )

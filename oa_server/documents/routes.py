@@ -247,7 +247,7 @@ async def preview(call: Call[PreviewIn]) -> Response:
     if wanted.document_id is not None:
         await access.outgoing_document(call.actor, wanted.document_id)
     composed = await pages.compose_from(
-        document, main=wanted.elements.main_recipients, copies=wanted.elements.copies_to, draft_mark="预览"
+        document, main=wanted.elements.main_recipients, copies=wanted.elements.copies_to
     )
     rendered = await pages.lay_out(_office(call), composed, clock.now())
     return Response(rendered.pdf, media_type="application/pdf")

@@ -298,9 +298,7 @@ INCOMING_MOVES = (
     IncomingMove(IncomingState.INSTRUCTED, "close", _receiver, IncomingState.CLOSED),
 )
 
-INCOMING__EDITING = frozenset({"edit", "submit", "abandon"})
-
-VERBS = tuple(dict.fromkeys(move.verb for move in INCOMING_MOVES))
+INCOMING_VERBS = tuple(dict.fromkeys(move.verb for move in INCOMING_MOVES))
 
 
 def _judge_incoming(actor: Actor, document: IncomingDocument, standing: Standing, verb: str) -> Reason | None:

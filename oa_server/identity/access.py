@@ -23,6 +23,11 @@ async def official(official_id: UUID) -> Official:
     return _found(await Official.get_or_none(id=official_id))
 
 
+async def official_by_code(code: str) -> Official:
+    """One official by staff number. Raises NotFound."""
+    return _found(await Official.get_or_none(code=code))
+
+
 async def unit(unit_id: UUID) -> Unit:
     """One unit. Raises NotFound."""
     return _found(await Unit.get_or_none(id=unit_id))

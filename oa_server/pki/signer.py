@@ -219,7 +219,7 @@ class Signer:
 
     def __init__(self, directory: Path, passphrase: str) -> None:
         self.directory = directory
-        self._passphrase = passphrase
+        self.passphrase = passphrase
         self._child: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
@@ -259,7 +259,7 @@ class Signer:
                 stdout=asyncio.subprocess.PIPE,
             )
             assert self._child.stdin is not None
-            secret = self._passphrase.encode()
+            secret = self.passphrase.encode()
             self._child.stdin.write(_LENGTH.pack(len(secret)) + secret)
             await self._child.stdin.drain()
         return self._child

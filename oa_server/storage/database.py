@@ -91,9 +91,16 @@ async def open_database(url: str) -> AsyncIterator[None]:
         Path(unquote(parts.path)).parent.mkdir(parents=True, exist_ok=True)
     context = await Tortoise.init(config=config(url), _enable_global_fallback=True)
     try:
+        # Connect now, so that a database that is away is told at start and not by the first official.
+        await connection().execute_query("SELECT 1")
         yield
     finally:
         await context.close_connections()
+
+
+async def create_schema() -> None:
+    """Make all tables of an empty database, as the migrations would leave them."""
+    await Tortoise.generate_schemas(safe=True)
 
 
 def connection() -> BaseDBAsyncClient:

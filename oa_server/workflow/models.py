@@ -77,4 +77,4 @@ class Task(fields.Model):
     class Meta:
         app = "oa"
         table = "task"
-        indexes = (fields.Index("official_id", "state", "opened_at", "id"),)
+        indexes = (fields.Index(fields=("official_id", "state", "opened_at", "id")),)

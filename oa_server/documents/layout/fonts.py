@@ -48,13 +48,23 @@ STYLE_NAMES: Mapping[Style, str] = {
 }
 
 
+# The weight asked of each style's faces. The official faces have but one; among the free ones the light cut of a
+# fallback matches the thin strokes of 仿宋 and 楷体, and the bold cut of a Song face stands in for 小标宋.
+WEIGHTS: Mapping[Style, int] = {
+    Style.FANGSONG: 300,
+    Style.KAITI: 300,
+    Style.HEITI: 400,
+    Style.SONGTI: 400,
+    Style.XIAOBIAOSONG: 700,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A family as the engine names it. A stand-in is legible, but not of the style asked for. `latin` names the family that
-    shows digits and Latin letters beside it, where its own are not fit to print."""
+    """A family as the engine names it. A stand-in is legible, but not of the style asked for. `latin` names the family
+    that shows digits and Latin letters beside it, where its own are not fit to print."""
 
     family: str
-    weight: int = 400
     stand_in: bool = False
     latin: str = ""
 
@@ -87,8 +97,8 @@ CHAINS: Mapping[Style, tuple[Face, ...]] = {
     Style.SONGTI: (*map(Face, ("SimSun", "FandolSong", "Noto Serif CJK SC", "Noto Serif SC")), *_RARE),
     Style.XIAOBIAOSONG: (
         *map(Face, ("FZXiaoBiaoSong-B05S", "FZXiaoBiaoSong-B05")),
-        Face("Noto Serif CJK SC", 700, stand_in=True),
-        Face("Noto Serif SC", 700, stand_in=True),
+        Face("Noto Serif CJK SC", stand_in=True),
+        Face("Noto Serif SC", stand_in=True),
         *_RARE,
     ),
 }
@@ -116,7 +126,7 @@ class FontLibrary:
         self._infos: list[Any] = self.engine_fonts.fonts()
         self._present = {info.family for info in self._infos}
         self.chains = {style: tuple(face for face in chains[style] if face.family in self._present) for style in Style}
-        self._repertoires: dict[Face, frozenset[int]] = {}
+        self._repertoires: dict[tuple[Path, int], frozenset[int]] = {}
         if missing := [STYLE_NAMES[style] for style, chain in self.chains.items() if not chain]:
             raise Unavailable(FONTS_MISSING, styles=missing)
 
@@ -133,7 +143,7 @@ class FontLibrary:
             style.value: {
                 "families": [face.family for face in chain],
                 "latin": chain[0].latin if chain[0].latin in self._present else None,
-                "weight": chain[0].weight,
+                "weight": WEIGHTS[style],
             }
             for style, chain in self.chains.items()
         }
@@ -157,26 +167,26 @@ class FontLibrary:
         return found
 
     def file_for(self, style: Style, char: str) -> tuple[Path, int]:
-        """The file, and the font's place in it, of the face that shows `char`. Raises Invalid when none does."""
+        """The file, and the font's place in it, that shows `char`. Raises Invalid when none does."""
         self.substitutes({style: char})
         face = self._face_for(style, char)
         assert face is not None
-        info = self._info(face)
-        return Path(info.path), info.index
+        return self._font(style, face)
 
     def _face_for(self, style: Style, char: str) -> Face | None:
-        return next((face for face in self.chains[style] if ord(char) in self._repertoire(face)), None)
+        return next((face for face in self.chains[style] if ord(char) in self._repertoire(style, face)), None)
 
-    def _repertoire(self, face: Face) -> frozenset[int]:
-        if face not in self._repertoires:
-            info = self._info(face)
-            self._repertoires[face] = _read_repertoire(Path(info.path), info.index)
-        return self._repertoires[face]
+    def _repertoire(self, style: Style, face: Face) -> frozenset[int]:
+        font = self._font(style, face)
+        if font not in self._repertoires:
+            self._repertoires[font] = _read_repertoire(*font)
+        return self._repertoires[font]
 
-    def _info(self, face: Face) -> Any:
-        """The engine's record of the font nearest to the face's weight."""
+    def _font(self, style: Style, face: Face) -> tuple[Path, int]:
+        """The font of the family that is nearest to the style's weight, as the engine chooses it."""
         family = (info for info in self._infos if info.family == face.family)
-        return min(family, key=lambda info: abs(info.weight - face.weight))
+        info = min(family, key=lambda info: abs(info.weight - WEIGHTS[style]))
+        return Path(info.path), info.index
 
 
 def _read_repertoire(path: Path, index: int) -> frozenset[int]:

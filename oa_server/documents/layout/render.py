@@ -55,9 +55,10 @@ SEAL_RISE = 3 * POINTS_PER_MM
 # 4号 characters between the colon of 抄送 and the right edge, one left free for the compression of punctuation.
 COLOPHON_CHARS = 25.5
 # Distances from line to line in 版记, each with the number of lines up to which it is used.
-COLOPHON_PITCHES = ((25.9, 6), (21.0, 28), (17.5, 35))
+COLOPHON_PITCH, SHORT_COLOPHON = 25.9, 6
+LONG_COLOPHON_PITCHES = ((21.0, 28), (17.5, 35))
 
-_TEMPLATE = Path(__file__).with_name("general.typ").read_bytes()
+_FILES = {"main.typ": Path(__file__).with_name("general.typ").read_bytes()}
 _PROBES = (
     "query(<probe>).map(p => { let l = p.location(); (p.value, l.page(), l.position().x.pt(), l.position().y.pt()) })"
 )
@@ -148,8 +149,7 @@ def render(
         raise Invalid(INCOMPLETE)
     content = _content(layout, fonts=fonts, embedded=embedded, final=final)
     substitutes = fonts.substitutes(_texts_by_style(layout))
-    files = {"main.typ": _TEMPLATE} | {f"embedded/{index}": each.data for index, each in enumerate(embedded)}
-    job = _Job(files, fonts, content, layout)
+    job = _Job(fonts, content, layout)
     fit, probes = _settle(job, settings)
     pdf = job.compile(fit, made_at)
     return RenderedPages(
@@ -167,18 +167,17 @@ def render(
 class _Job:
     """One document before the engine; measuring and compiling the same fit costs the engine one layout."""
 
-    files: Mapping[str, bytes]
     fonts: FontLibrary
     content: Mapping[str, Any]
     layout: DocumentLayout
 
     def measure(self, fit: _Fit) -> dict[str, _Probe]:
-        found = json.loads(typst.eval(self.files, _PROBES, **self._arguments(fit)))
+        found = json.loads(typst.eval(_FILES, _PROBES, **self._arguments(fit)))
         return {name: _Probe(page, x, y) for name, page, x, y in found}
 
     def compile(self, fit: _Fit, made_at: datetime) -> bytes:
         arguments = self._arguments(fit)
-        return bytes(typst.compile(self.files, **arguments, pdf_standards="a-3b", timestamp=int(made_at.timestamp())))
+        return bytes(typst.compile(_FILES, **arguments, pdf_standards="a-3b", timestamp=int(made_at.timestamp())))
 
     def _arguments(self, fit: _Fit) -> dict[str, Any]:
         return {
@@ -217,11 +216,11 @@ def _candidates(job: _Job, settings: PageSettings) -> Iterator[_Fit]:
     colophon_pitches = _colophon_pitches(job.layout)
     for colophon_pitch in colophon_pitches:
         yield from (_Fit(pitch, colophon_pitch) for pitch in pitches)
-    usual = _Fit(settings.line_pitch, colophon_pitches[-1])
-    probes = job.measure(usual)
-    end = probes["tail" if job.layout.attachments else "body-end"]
-    free = math.floor((TYPE_BOTTOM - end.y) / usual.pitch)
-    yield from (replace(usual, carry=free + lines) for lines in (2, 1))
+    for colophon_pitch in colophon_pitches:
+        usual = _Fit(settings.line_pitch, colophon_pitch)
+        end = job.measure(usual)["tail" if job.layout.attachments else "body-end"]
+        free = math.floor((TYPE_BOTTOM - end.y) / usual.pitch)
+        yield from (replace(usual, carry=free + lines) for lines in (2, 1))
 
 
 def _pitch_of(lines: int) -> float:
@@ -256,7 +255,9 @@ def _colophon_pitches(layout: DocumentLayout) -> Sequence[float]:
     Raises Invalid when it fits at none.
     """
     lines = math.ceil(sum(width(name) + 1 for name in layout.copies_to) / COLOPHON_CHARS) + 2
-    fitting = [pitch for pitch, most in COLOPHON_PITCHES if lines <= most]
+    if lines <= SHORT_COLOPHON:
+        return (COLOPHON_PITCH,)
+    fitting = [pitch for pitch, most in LONG_COLOPHON_PITCHES if lines <= most]
     if not fitting:
         raise Invalid(COPIES_TOO_MANY, copies=len(layout.copies_to))
     return fitting
@@ -294,7 +295,7 @@ def _content(
         "print_date": _chinese_date(layout.print_date) + "印发",
         "attachments": _attachments(layout, names),
         "keywords": [plain(layout.doc_no)] if layout.doc_no else [],
-        "embedded": [_embedded(index, each) for index, each in enumerate(embedded)],
+        "embedded": [_embedded(each) for each in embedded],
     }
 
 
@@ -367,10 +368,11 @@ def _columns(rows: Sequence[Sequence[str]]) -> dict[str, Any]:
     return {"columns": [min(each, 18) + 1.5 for each in longest], "centred": [each <= 10 for each in longest]}  # noqa: PLR2004
 
 
-def _embedded(index: int, file: EmbeddedFile) -> dict[str, str]:
+def _embedded(file: EmbeddedFile) -> dict[str, Any]:
+    """A file as data: the engine's own files must be text, and a signature is none."""
     return {
         "name": file.name,
-        "path": f"embedded/{index}",
+        "content": list(file.data),
         "mime_type": file.mime_type,
         "description": file.description or file.name,
         "relationship": file.relationship,

@@ -1,0 +1,224 @@
+"""The cast of the tests: 江城市 with three organs, and browsers that sign with real keys.
+
+    wang    王建国  拟稿人          办公室 综合科
+    li      李红    综合科科长      unit head
+    zhao    赵明    办公室核稿      office reviewer
+    chen    陈志远  办公室主任      leader, signer
+    sun     孙丽    机要文书        clerk
+    qian    钱伟    印章管理员      seal keeper
+    zhou    周敏    财政局机要文书  clerk of the receiving organ
+    wu      吴刚    财政局局长      leader there
+    zheng   郑华    预算科科长      unit head there
+    feng    冯静    教育局机要文书  clerk of another organ
+    sys, sec, aud   three administrators
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+from starlette.applications import Starlette
+
+from crypto.challenge import challenge_bytes
+from crypto.keys import SoftKey, open_key_file
+from cryptography.hazmat.primitives.serialization import Encoding
+from jose import jwt
+from oa_server.core.actor import SYSTEM
+from oa_server.demo.enrolment import Enrolment, actor_named
+from oa_server.identity import access as identity
+from oa_server.identity.actions import import_directory
+from oa_server.settings import Settings
+from oa_server.signing.actions import register_seal
+from oa_server.workflow.actions import publish_template
+from oa_server.workflow.rules import INCOMING, OUTGOING
+
+PIN = "123456"
+
+ORGANS = """机关代码,机关全称,机关简称,级别,上级机关代码,机关代字,发文机关标志
+JC001,江城市人民政府办公室,市政府办公室,市级,,江政办发,江城市人民政府办公室文件
+JC002,江城市财政局,市财政局,部门,JC001,江财发,江城市财政局文件
+JC003,江城市教育局,市教育局,部门,JC001,,
+"""
+
+OFFICIALS = """机关代码,部门,人员编号,姓名,职务,主要负责人,职责
+JC001,综合科,wang,王建国,科员,,
+JC001,综合科,li,李红,科长,,部门负责人
+JC001,秘书科,zhao,赵明,科长,,核稿
+JC001,领导,chen,陈志远,主任,是,领导
+JC001,机要科,sun,孙丽,机要员,,机要文书
+JC001,机要科,qian,钱伟,保密员,,印章管理员
+JC002,办公室,zhou,周敏,机要员,,机要文书;印章管理员
+JC002,领导,wu,吴刚,局长,是,领导
+JC002,预算科,zheng,郑华,科长,,部门负责人
+JC003,办公室,feng,冯静,机要员,,机要文书
+JC001,信息中心,sys,何平,系统管理员,,系统管理员
+JC001,信息中心,sec,吕安,安全管理员,,安全管理员
+JC001,信息中心,aud,施正,审计员,,审计员
+"""
+
+PEOPLE = ("wang", "li", "zhao", "chen", "sun", "qian", "zhou", "wu", "zheng", "feng", "sys", "sec", "aud")
+
+BODY = {
+    "type": "doc",
+    "content": [
+        {"type": "paragraph", "text": "为进一步规范公文处理工作，现将有关事项通知如下。"},
+        {"type": "heading", "level": 1, "text": "一、总体要求"},
+        {"type": "paragraph", "text": "各单位要高度重视，认真组织实施。"},
+    ],
+}
+
+
+def seal_image() -> bytes:
+    """A plain red square: what a seal looks like is not what these tests are about."""
+    buffer = io.BytesIO()
+    Image.new("RGBA", (60, 60), (220, 0, 0, 120)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@dataclass
+class Browser:
+    """One official at their desk: a browser with its cookies, and a key device beside it."""
+
+    http: httpx.AsyncClient
+    origin: str
+    keys: dict[str, SoftKey]
+    csrf: str = ""
+
+    async def sign_in(self) -> dict[str, Any]:
+        """Challenge, answer, session."""
+        response = await self.try_sign_in()
+        response.raise_for_status()
+        self.csrf = response.json()["csrf"]
+        return dict(response.json())
+
+    async def try_sign_in(self, *, nonce: str | None = None, key: SoftKey | None = None, origin: str | None = None) -> httpx.Response:
+        """As `sign_in`, with whatever is to be wrong, and without judging the answer."""
+        challenge = (await self.http.post("/api/session/challenge")).json()
+        chosen = key or self.keys["sign-in"]
+        text = nonce or challenge["nonce"]
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        body = {
+            "certificate": certificate_of(chosen),
+            "chain": chain_of(chosen),
+            "nonce": text,
+            "signature": b64(chosen.sign(challenge_bytes(origin or self.origin, raw))),
+        }
+        return await self.http.post("/api/session", json=body, headers={"X-OA-CSRF": challenge["csrf"]})
+
+    async def get(self, path: str, **options: Any) -> httpx.Response:
+        return await self.http.get(path, **options)
+
+    async def send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"X-OA-CSRF": self.csrf, **options.pop("headers", {})}
+        return await self.http.request(method, path, headers=headers, **options)
+
+    async def act(self, path: str, verb: str, **fields: Any) -> httpx.Response:
+        """A verb that needs no signature."""
+        return await self.send("POST", f"{path}/acts", json={"verb": verb, **fields})
+
+    async def ask(self, path: str, verb: str, *, usage: str = "signing", **fields: Any) -> httpx.Response:
+        key = self.keys[usage]
+        body = {"verb": verb, "certificate": certificate_of(key), "chain": chain_of(key), **fields}
+        return await self.send("POST", f"{path}/signatures", json=body)
+
+    async def sign(self, path: str, verb: str, *, usage: str = "signing", **fields: Any) -> httpx.Response:
+        """A verb that needs a signature: ask, sign with the key, act."""
+        asked = await self.ask(path, verb, usage=usage, **fields)
+        if asked.status_code != 201:
+            return asked
+        return await self.answer(path, verb, asked.json(), usage=usage, **fields)
+
+    async def answer(self, path: str, verb: str, asked: dict[str, Any], *, usage: str = "signing", **fields: Any) -> httpx.Response:
+        claims = jwt.get_unverified_claims(asked["request"])
+        value = self.keys[usage].sign(base64.b64decode(claims["signed_attributes"]))
+        signature = {"request_id": asked["request_id"], "value": b64(value)}
+        return await self.send("POST", f"{path}/acts", json={"verb": verb, "signature": signature, **fields})
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def certificate_of(key: SoftKey) -> str:
+    return b64(key.certificate.public_bytes(Encoding.DER))
+
+
+def chain_of(key: SoftKey) -> list[str]:
+    return [b64(c.public_bytes(Encoding.DER)) for c in key.chain]
+
+
+@dataclass
+class City:
+    """The running city."""
+
+    app: Starlette
+    settings: Settings
+    organs: dict[str, str] = field(default_factory=dict)
+    people: dict[str, str] = field(default_factory=dict)
+
+    def browser(self, person: str) -> Browser:
+        """A fresh browser at this person's desk."""
+        transport = httpx.ASGITransport(self.app, client=("127.0.0.1", 40000))
+        http = httpx.AsyncClient(transport=transport, base_url=self.settings.origin)
+        return Browser(http, self.settings.origin, self.keys(person))
+
+    def keys(self, person: str) -> dict[str, SoftKey]:
+        found = {}
+        for usage in ("sign-in", "signing"):
+            found[usage] = open_key_file((self.folder / f"{person}.{usage}.key").read_bytes(), PIN)
+        seal = {"qian": "JC001", "zhou": "JC002"}.get(person)
+        if seal:
+            found["seal"] = open_key_file((self.folder / f"{seal}.seal.key").read_bytes(), PIN)
+        return found
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.data_dir / "keys"
+
+    async def signed_in(self, person: str) -> Browser:
+        browser = self.browser(person)
+        await browser.sign_in()
+        return browser
+
+    def elements(self, **changes: Any) -> dict[str, Any]:
+        """The elements of a notice from the government office to the finance bureau."""
+        return {
+            "kind": "notice",
+            "title": "江城市人民政府办公室关于规范公文处理工作的通知",
+            "main_recipients": [self.organs["JC002"]],
+            "copies_to": [self.organs["JC003"]],
+            "signer_id": self.people["chen"],
+            "note": "此件公开发布",
+            "publicity": "active",
+            **changes,
+        }
+
+
+async def found_city(app: Starlette, settings: Settings) -> City:
+    """Found the city by the acts that an administrator would use."""
+    house = app.state.house
+    await import_directory(SYSTEM, "机关.csv", ORGANS.encode())
+    await import_directory(SYSTEM, "人员.csv", OFFICIALS.encode())
+    for code, tree in (("outgoing", OUTGOING), ("incoming", INCOMING)):
+        await publish_template(SYSTEM, code, code, tree)
+    signer = house.register.signer
+    await house.register.found(SYSTEM, signer.directory, signer.passphrase, "江城市")
+    city = City(app, settings)
+    city.organs = {row["code"]: str(row["id"]) for row in await identity.organs()}
+    city.people = {code: str((await identity.official_by_code(code)).id) for code in PEOPLE}
+    enrolment = Enrolment(house.register, city.folder, await actor_named("sys"), await actor_named("sec"))
+    for person in PEOPLE:
+        await enrolment.official((await identity.official_by_code(person)).id, person, PIN)
+    for code in ("JC001", "JC002"):
+        organ = next(row for row in await identity.organs() if row["code"] == code)
+        _, serial = await enrolment.seal(organ["id"], code, PIN)
+        await register_seal(
+            SYSTEM, organ["id"], name=organ["full_name"], image=seal_image(), diameter_mm=45, certificate_serial=serial
+        )
+    return city
