@@ -1,0 +1,1 @@
+"""The OA server: official documents signed, sealed and exchanged between government offices."""

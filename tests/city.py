@@ -171,10 +171,10 @@ class City:
     def keys(self, person: str) -> dict[str, SoftKey]:
         found = {}
         for usage in ("sign-in", "signing"):
-            found[usage] = open_key_file((self.folder / f"{person}.{usage}.key").read_bytes(), PIN)
+            found[usage] = open_key_file((self.folder / f"{person}.{usage}.oakey").read_bytes(), PIN)
         seal = {"qian": "JC001", "zhou": "JC002"}.get(person)
         if seal:
-            found["seal"] = open_key_file((self.folder / f"{seal}.seal.key").read_bytes(), PIN)
+            found["seal"] = open_key_file((self.folder / f"{seal}.seal.oakey").read_bytes(), PIN)
         return found
 
     @property

@@ -53,7 +53,7 @@ class Enrolment:
         issued = await self.register.approve(self.approver, request)
         trust = await pki.trust()
         chain = [x509.load_der_x509_certificate(bytes(issued.der)), *trust.intermediates, *trust.roots]
-        path = self.folder / f"{file}.key"
+        path = self.folder / f"{file}.oakey"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(seal_key_file(key, pin, chain))
         path.chmod(0o600)

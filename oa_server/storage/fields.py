@@ -13,7 +13,7 @@ from tortoise import fields
 from tortoise.expressions import F, Q
 from tortoise.fields.base import OnDelete
 from tortoise.indexes import Index
-from tortoise.models import Model
+from tortoise.models import Model as TortoiseModel
 from tortoise.queryset import QuerySet
 
 from oa_server.core.ids import new_id
@@ -22,6 +22,22 @@ __all__ = [
     "BigNumber", "Bytes", "Day", "Digest", "F", "Flag", "ForeignKey", "Id", "Index", "Json", "Key", "Model", "Moment",
     "Number", "Q", "QuerySet", "State", "Text",
 ]  # fmt: skip
+
+
+class _Undescribed(type(TortoiseModel)):  # type: ignore[misc]
+    """Keeps docstrings out of the schema: the library makes them table comments, whose punctuation then splits SQL."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> Any:
+        model = super().__new__(cls, name, bases, attributes)
+        model._meta.table_description = ""
+        return model
+
+
+class Model(TortoiseModel, metaclass=_Undescribed):
+    """The base of our tables."""
+
+    class Meta:
+        abstract = True
 
 
 def Key() -> Any:

@@ -8,6 +8,7 @@ file holds; a character that no face has is refused by name, never printed as an
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -127,6 +128,7 @@ class FontLibrary:
         self._present = {info.family for info in self._infos}
         self.chains = {style: tuple(face for face in chains[style] if face.family in self._present) for style in Style}
         self._repertoires: dict[tuple[Path, int], frozenset[int]] = {}
+        self._inks: dict[tuple[Style, str], tuple[float, float]] = {}
         if missing := [STYLE_NAMES[style] for style, chain in self.chains.items() if not chain]:
             raise Unavailable(FONTS_MISSING, styles=missing)
 
@@ -173,6 +175,18 @@ class FontLibrary:
         assert face is not None
         return self._font(style, face)
 
+    def ink(self, style: Style, text: str) -> tuple[float, float]:
+        """How far the strokes of `text` reach above and under the base line, in em. (The engine's own bounds count the
+        control points of curves, which lie outside of the strokes.) Raises Invalid when a character has no glyph."""
+        if (style, text) not in self._inks:
+            chars: dict[tuple[Path, int], set[str]] = defaultdict(set)
+            for char in set(text) - _UNDRAWN:
+                chars[self.file_for(style, char)].add(char)
+            edges = [edge for font, of in chars.items() for edge in _read_edges(*font, "".join(sorted(of)))]
+            above, below = max((top for top, _ in edges), default=1.0), min((foot for _, foot in edges), default=0.0)
+            self._inks[style, text] = above, -below
+        return self._inks[style, text]
+
     def _face_for(self, style: Style, char: str) -> Face | None:
         return next((face for face in self.chains[style] if ord(char) in self._repertoire(style, face)), None)
 
@@ -194,3 +208,19 @@ def _read_repertoire(path: Path, index: int) -> frozenset[int]:
 
     with TTFont(path, fontNumber=index, lazy=True) as font:
         return frozenset(font.getBestCmap())
+
+
+def _read_edges(path: Path, index: int, chars: str) -> list[tuple[float, float]]:
+    """The upper and lower edges of glyphs' strokes, in em."""
+    from fontTools.pens.boundsPen import BoundsPen
+    from fontTools.ttLib import TTFont
+
+    edges = []
+    with TTFont(path, fontNumber=index, lazy=True) as font:
+        glyphs, em, names = font.getGlyphSet(), font["head"].unitsPerEm, font.getBestCmap()
+        for char in chars:
+            pen = BoundsPen(glyphs)
+            glyphs[names[ord(char)]].draw(pen)
+            _, foot, _, top = pen.bounds or (0, 0, 0, 0)
+            edges.append((top / em, foot / em))
+    return edges

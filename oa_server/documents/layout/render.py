@@ -147,8 +147,8 @@ def render(
     """
     if final and not (layout.doc_no and layout.doc_date):
         raise Invalid(INCOMPLETE)
-    content = _content(layout, fonts=fonts, embedded=embedded, final=final)
     substitutes = fonts.substitutes(_texts_by_style(layout))
+    content = _content(layout, fonts=fonts, embedded=embedded, final=final)
     job = _Job(fonts, content, layout)
     fit, probes = _settle(job, settings)
     pdf = job.compile(fit, made_at)
@@ -276,10 +276,12 @@ def _content(
 ) -> dict[str, Any]:
     """Everything that no fit changes."""
     names = (layout.issuer_signature, *layout.main_recipients)
+    above, below = fonts.ink(Style.XIAOBIAOSONG, plain(layout.issuer_mark))
     return {
         "fonts": fonts.for_engine,
         "final": final,
         "mark": plain(layout.issuer_mark),
+        "mark_ink": {"above": above, "below": below},
         "marks": _marks(layout),
         "doc_no": plain(layout.doc_no or f"{layout.number_word}〔　　〕　号"),
         "signers": [_spread(plain(name)) for name in layout.signers],

@@ -131,13 +131,13 @@ def _read_page(page: pdfplumber.page.Page) -> Page:
 
 
 def _glyph(char: dict, height: float) -> Glyph:
-    _, _, _, vertical, _, baseline = char["matrix"]
+    *_, baseline = char["matrix"]
     return Glyph(
         text=char["text"],
         left=char["x0"] / MM,
         right=char["x1"] / MM,
         baseline=(height - baseline) / MM,
-        size=char["size"] / MM if vertical == 1 else char["size"] / MM,
+        size=char["size"] / MM,
         font=char["fontname"].partition("+")[2],
         red=char["non_stroking_color"] == (1, 0, 0),
     )
@@ -164,6 +164,6 @@ def ink_rows(pdf: bytes, page: int, *, box: tuple[float, float, float, float]) -
         width, height = sheet.get_size()
         crop = (left * MM, height - bottom * MM, width - right * MM, top * MM)
         picture = sheet.render(scale=scale, crop=crop).to_pil().convert("L")
-    dark = [y for y in range(picture.height) if min(picture.crop((0, y, picture.width, y + 1)).getdata()) < 200]
+    dark = [y for y in range(picture.height) if picture.crop((0, y, picture.width, y + 1)).getextrema()[0] < 200]
     step = (bottom - top) / picture.height
     return top + dark[0] * step, top + (dark[-1] + 1) * step

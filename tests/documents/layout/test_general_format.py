@@ -43,7 +43,7 @@ def pages(rendered: Render, notice: DocumentLayout) -> list[Page]:
 @pytest.fixture
 def dense(rendered: Render, notice: DocumentLayout) -> list[Page]:
     """Pages full of characters without punctuation, which would be allowed to shrink."""
-    text = "江州市城镇老旧小区改造工作领导小组办公室负责组织协调" * 70
+    text = "江州市城镇老旧小区改造工作领导小组办公室负责组织协调" * 60
     return read_pages(rendered(replace(notice, body=(Paragraph(text),))).pdf)
 
 
@@ -167,7 +167,7 @@ def test_body_indent(pages: list[Page]) -> None:
 )
 def test_heading_faces(rendered: Render, notice: DocumentLayout, level: int, text: str, font: str) -> None:
     """The four levels of headings are set in 黑体, 楷体, 仿宋 and 仿宋, 3号, on the grid, two characters in (7.3.3)."""
-    body = (Paragraph("前文。"), Heading(level, text), Paragraph("后文。"))
+    body = (Paragraph("前文。"), Heading(level, text), Paragraph("后文。"), *[Paragraph(TEXT)] * 4)
     page = read_pages(rendered(replace(notice, body=body)).pdf)[0]
     line = page.line(text)
     assert {glyph.font for glyph in line.glyphs if not glyph.text.isascii()} == {font}

@@ -1,0 +1,28 @@
+/** Which colour goes with which state. */
+type Tone = 'plain' | 'blue' | 'green' | 'amber' | 'red'
+
+const TONES: Record<string, Tone> = {
+  drafting: 'plain',
+  abandoned: 'plain',
+  under_review: 'blue',
+  signed: 'blue',
+  numbered: 'blue',
+  frozen: 'blue',
+  sealed: 'blue',
+  dispatched: 'green',
+  closed: 'plain',
+  arrived: 'amber',
+  refused: 'red',
+  signed_for: 'blue',
+  registered: 'blue',
+  proposed: 'blue',
+  instructed: 'blue',
+  handling: 'blue',
+  handled: 'green',
+  urgent: 'amber',
+  extra_urgent: 'red',
+}
+
+export function toneOf(code: string): Tone {
+  return TONES[code] ?? 'plain'
+}

@@ -1,0 +1,1 @@
+"""One straight line of migrations for the whole house; `oa migrate` applies them."""

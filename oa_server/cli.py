@@ -1,0 +1,138 @@
+"""`oa`: the command line of the server. What it does goes through the same actions as the web client."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).parent.parent
+DEMO_DIR = ROOT / "var" / "demo"
+
+
+@click.group()
+def main() -> None:
+    """公文交换系统：服务、验证、审计和演示。"""
+
+
+def _settings(**overrides: Any) -> Any:
+    from oa_server.settings import SettingsError, load
+
+    try:
+        return load(**overrides)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _run(work: Coroutine[Any, Any, int]) -> None:
+    sys.exit(asyncio.run(work))
+
+
+@main.command()
+def serve() -> None:
+    """启动服务。"""
+    _serve(_settings())
+
+
+def _serve(settings: Any) -> None:
+    import uvicorn
+
+    from oa_server.app import create_app
+
+    where: dict[str, Any] = {"uds": settings.socket} if settings.socket else {"host": settings.host, "port": settings.port}
+    uvicorn.run(
+        create_app(settings), **where, loop="uvloop", http="httptools", ws="websockets-sansio", ws_max_size=64 * 1024,
+        access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=5,
+    )
+
+
+@main.command()
+def migrate() -> None:
+    """建立或升级数据库。"""
+    from oa_server.storage.migrate import upgrade
+
+    settings = _settings()
+    for line in asyncio.run(upgrade(settings.database)):
+        click.echo(line)
+
+
+@main.command()
+@click.option("--port", default=8080, help="网页服务的端口")
+@click.option("--agent-port", default=17173, help="密钥助手的端口")
+def demo(port: int, agent_port: int) -> None:
+    """启动演示：首次运行时建立示范城市。"""
+    from oa_server.demo.run import run_demo
+
+    origin = f"http://127.0.0.1:{port}"
+    settings = _settings(
+        data_dir=DEMO_DIR, demo=True, port=port, origin=origin, agent_port=agent_port,
+        font_dirs=[str(ROOT / "var" / "fonts")],
+    )
+    run_demo(settings, serve=_serve)
+
+
+@main.command("demo-reset")
+def demo_reset() -> None:
+    """删除演示数据，下次启动时重新建立。"""
+    if DEMO_DIR.exists():
+        shutil.rmtree(DEMO_DIR)
+    click.echo("演示数据已删除。")
+
+
+@main.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--all", "everything", is_flag=True, help="验证数据库和对象存储中的全部内容")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="数据目录")
+def verify(file: Path | None, *, everything: bool, as_json: bool, data_dir: Path | None) -> None:
+    """验证一个 PDF 文件，或全部数据；有任何问题则以非零状态退出。"""
+    from oa_server.verification import verify_all, verify_one
+
+    if (file is None) != everything:
+        raise click.UsageError("请给出文件，或使用 --all")
+    settings = _settings(**({"data_dir": data_dir} if data_dir else {}))
+    _run(verify_all(settings, as_json=as_json) if file is None else verify_one(settings, file, as_json=as_json))
+
+
+@main.group()
+def audit() -> None:
+    """审计日志。"""
+
+
+@audit.command("verify")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="数据目录")
+def audit_verify(data_dir: Path | None) -> None:
+    """证明审计日志完整；有任何问题则以非零状态退出。"""
+    from oa_server.verification import verify_audit
+
+    _run(verify_audit(_settings(**({"data_dir": data_dir} if data_dir else {}))))
+
+
+@main.command("import-directory")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_directory(file: Path) -> None:
+    """从 .xlsx 或 .csv 导入机关和人员。"""
+    _run(_import(_settings(), file))
+
+
+async def _import(settings: Any, file: Path) -> int:
+    from oa_server.app import open_house
+    from oa_server.core.actor import SYSTEM
+    from oa_server.core.errors import OaError
+    from oa_server.identity import actions
+
+    async with open_house(settings):
+        try:
+            done = await actions.import_directory(SYSTEM, file.name, file.read_bytes())
+        except OaError as error:
+            click.echo(error.reason.zh, err=True)
+            click.echo(json.dumps(error.facts, ensure_ascii=False, indent=1), err=True)
+            return 1
+    click.echo(f"机关 {done.organs}，部门 {done.units}，人员 {done.officials}")
+    return 0
