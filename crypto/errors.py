@@ -2,7 +2,7 @@
 
     CryptoError
     ├── KeyRefused          a key cannot be opened, or is too weak
-    ├── CertificateRefused  a certificate may not be issued, or cannot be read
+    ├── CertificateRefused  a certificate or a revocation list may not be issued
     ├── SignatureRefused    a signature or timestamp is not what it should be
     ├── ContentRefused      bytes that are to be signed or verified cannot be read
     └── EnvelopeRefused     encrypted bytes were changed, cut, or are under another key
@@ -19,7 +19,7 @@ from typing import Any
 class CryptoError(Exception):
     """Base. `code` is stable and dotted; `facts` never hold secrets."""
 
-    def __init__(self, code: str, message: str, **facts: Any) -> None:
+    def __init__(self, code: str, message: str, /, **facts: Any) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
@@ -27,23 +27,23 @@ class CryptoError(Exception):
 
 
 class KeyRefused(CryptoError):
-    pass
+    """A key cannot be opened, or is too weak."""
 
 
 class CertificateRefused(CryptoError):
-    pass
+    """A certificate or a revocation list may not be issued."""
 
 
 class SignatureRefused(CryptoError):
-    pass
+    """A signature or timestamp is not what it should be."""
 
 
 class ContentRefused(CryptoError):
-    pass
+    """Bytes that are to be signed or verified cannot be read."""
 
 
 class EnvelopeRefused(CryptoError):
-    pass
+    """Encrypted bytes were changed, cut, or are under another key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ under AES-256-GCM with a scrypt key of the PIN (RFC 7914: N = 2^14, r = 8, p = 1
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import os
 from collections.abc import Sequence
@@ -67,51 +66,54 @@ def seal_key_file(private_key: Any, pin: str, certificates: Sequence[x509.Certif
         "salt": _b64(salt),
         "nonce": _b64(nonce),
         "key": _b64(AESGCM(key).encrypt(nonce, pkcs8, FORMAT.encode())),
-        "certificates": [_b64(c.public_bytes(serialization.Encoding.DER)) for c in certificates],
     }
-    return json.dumps(content, indent=1).encode()
+    return _write(content, certificates)
 
 
 def with_certificates(data: bytes, certificates: Sequence[x509.Certificate]) -> bytes:
     """The same key file holding these certificates; no PIN is needed, for certificates are public."""
-    content = _read(data)
-    content["certificates"] = [_b64(c.public_bytes(serialization.Encoding.DER)) for c in certificates]
-    return json.dumps(content, indent=1).encode()
+    return _write(_read(data), certificates)
 
 
 def read_certificates(data: bytes) -> list[x509.Certificate]:
     """The certificates of a key file, the key's own first. Raises KeyRefused when it is no key file."""
     try:
         return [x509.load_der_x509_certificate(_unb64(item)) for item in _read(data)["certificates"]]
-    except ValueError as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise KeyRefused("key.unreadable", "the key file holds something that is no certificate") from error
 
 
 def open_private_key(data: bytes, pin: str) -> Any:
     """The private key of a key file. Raises KeyRefused: `key.wrong_pin`, `key.unreadable`."""
     content = _read(data)
-    key = Scrypt(salt=_unb64(content["salt"]), **_SCRYPT).derive(pin.encode())
     try:
-        pkcs8 = AESGCM(key).decrypt(_unb64(content["nonce"]), _unb64(content["key"]), FORMAT.encode())
+        salt, nonce, sealed = (_unb64(content[part]) for part in ("salt", "nonce", "key"))
+        pkcs8 = AESGCM(Scrypt(salt=salt, **_SCRYPT).derive(pin.encode())).decrypt(nonce, sealed, FORMAT.encode())
     except InvalidTag as error:
         raise KeyRefused("key.wrong_pin", "the PIN is wrong") from error
+    except (ValueError, KeyError) as error:
+        raise KeyRefused("key.unreadable", "the key file lacks a part of its key") from error
     return serialization.load_der_private_key(pkcs8, None)
 
 
 def open_key_file(data: bytes, pin: str) -> SoftKey:
-    """The key of a key file with its certificates. Raises KeyRefused, also when it has no certificate yet."""
+    """The key of a key file with its certificates.
+
+    Raises KeyRefused, also when it has no certificate yet, or another key's: the certificates are not under the PIN.
+    """
     private_key = open_private_key(data, pin)
     certificates = read_certificates(data)
     if not certificates:
         raise KeyRefused("key.no_certificate", "the key file holds no certificate yet")
+    if certificates[0].public_key() != private_key.public_key():
+        raise KeyRefused("key.other_certificate", "the certificate in the key file belongs to another key")
     return SoftKey(private_key, certificates[0], tuple(certificates[1:]))
 
 
 def make_csr(private_key: Any, subject: x509.Name) -> bytes:
     """A PKCS #10 request in DER, signed by the key itself: proof that its holder possesses it."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    algorithm = suite_for(private_key.public_key()).hash_for(private_key.public_key())
-    return builder.sign(private_key, algorithm).public_bytes(serialization.Encoding.DER)
+    return suite_for(private_key.public_key()).sign_built(builder, private_key).public_bytes(serialization.Encoding.DER)
 
 
 def serial_text(certificate: x509.Certificate) -> str:
@@ -129,6 +131,11 @@ def _read(data: bytes) -> dict[str, Any]:
     return dict(content)
 
 
+def _write(content: dict[str, Any], certificates: Sequence[x509.Certificate]) -> bytes:
+    listed = [_b64(certificate.public_bytes(serialization.Encoding.DER)) for certificate in certificates]
+    return json.dumps({**content, "certificates": listed}, indent=1).encode()
+
+
 def _b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
@@ -136,5 +143,5 @@ def _b64(data: bytes) -> str:
 def _unb64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise KeyRefused("key.unreadable", "not a key file") from error

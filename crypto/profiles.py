@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import TypeVar
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID as EKU
 from cryptography.x509.oid import ObjectIdentifier as OID
+
+Value = TypeVar("Value", bound=x509.ExtensionType)
 
 # Our arc under 2.25 (ITU-T X.667: UUID-derived, so it needs no registration and collides with nobody's).
 _ARC = "2.25.265104518973016184735560942871064187325"
@@ -91,25 +94,40 @@ PURPOSE: dict[Profile, OID] = {
 }
 
 
+def extension(certificate: x509.Certificate, kind: type[Value]) -> x509.Extension[Value] | None:
+    """A certificate's extension of this kind; None when there is none, or when the extensions cannot be read."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind)
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return None
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Whether a certificate says of itself that it belongs to an authority (RFC 5280, 4.2.1.9)."""
+    constraints = extension(certificate, x509.BasicConstraints)
+    return constraints is not None and constraints.value.ca
+
+
 def profile_of(certificate: x509.Certificate) -> Profile | None:
     """The profile a certificate follows, judged by its purposes and its place; None when it is none of ours."""
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-        if constraints.ca:
-            return Profile.ROOT if certificate.issuer == certificate.subject else Profile.ISSUING
-        purposes = set(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
-    except (x509.ExtensionNotFound, ValueError):
-        return None
-    return next((profile for profile, purpose in PURPOSE.items() if purpose in purposes), None)
+    if is_authority(certificate):
+        return Profile.ROOT if certificate.issuer == certificate.subject else Profile.ISSUING
+    purposes = extension(certificate, x509.ExtendedKeyUsage)
+    stated = set(purposes.value) if purposes is not None else set()
+    found = [profile for profile, purpose in PURPOSE.items() if purpose in stated]
+    return found[0] if len(found) == 1 else None
 
 
 def fits(certificate: x509.Certificate, usage: Profile) -> bool:
-    """Whether a certificate may be used so: purposes and key usage both say it."""
+    """Whether a certificate may be used so: its purposes say this use and no other of ours, its key usage allows it.
+
+    That no certificate fits two uses is what keeps a signature made for one from passing for another.
+    """
     spec = SPECS[usage]
-    try:
-        purposes = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        key_usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
+    purposes, key_usage = extension(certificate, x509.ExtendedKeyUsage), extension(certificate, x509.KeyUsage)
+    if spec.is_authority or purposes is None or key_usage is None or profile_of(certificate) is not usage:
         return False
-    signs = key_usage.digital_signature and (key_usage.content_commitment or not spec.key_usage.content_commitment)
-    return bool(signs) and PURPOSE[usage] in purposes
+    if spec.critical_purposes and not (purposes.critical and set(purposes.value) == set(spec.purposes)):
+        return False  # RFC 3161, 2.3: critical, and nothing beside it
+    commits = key_usage.value.content_commitment or not spec.key_usage.content_commitment
+    return key_usage.value.digital_signature and commits and set(spec.purposes) <= set(purposes.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import sys
 from collections.abc import Coroutine
@@ -22,10 +23,13 @@ def main() -> None:
 
 
 def _settings(**overrides: Any) -> Any:
+    """The installation's settings: those named by OA_SETTINGS, else var/settings.toml, else the demo's."""
     from oa_server.settings import SettingsError, load
 
+    known = next((path for path in (ROOT / "var" / "settings.toml", DEMO_DIR / "settings.toml") if path.exists()), None)
+    path = None if overrides or os.environ.get("OA_SETTINGS") else known
     try:
-        return load(**overrides)
+        return load(path, **overrides)
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
 
@@ -89,14 +93,13 @@ def demo_reset() -> None:
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--all", "everything", is_flag=True, help="验证数据库和对象存储中的全部内容")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="数据目录")
-def verify(file: Path | None, *, everything: bool, as_json: bool, data_dir: Path | None) -> None:
+def verify(file: Path | None, *, everything: bool, as_json: bool) -> None:
     """验证一个 PDF 文件，或全部数据；有任何问题则以非零状态退出。"""
     from oa_server.verification import verify_all, verify_one
 
     if (file is None) != everything:
         raise click.UsageError("请给出文件，或使用 --all")
-    settings = _settings(**({"data_dir": data_dir} if data_dir else {}))
+    settings = _settings()
     _run(verify_all(settings, as_json=as_json) if file is None else verify_one(settings, file, as_json=as_json))
 
 
@@ -106,12 +109,11 @@ def audit() -> None:
 
 
 @audit.command("verify")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="数据目录")
-def audit_verify(data_dir: Path | None) -> None:
+def audit_verify() -> None:
     """证明审计日志完整；有任何问题则以非零状态退出。"""
     from oa_server.verification import verify_audit
 
-    _run(verify_audit(_settings(**({"data_dir": data_dir} if data_dir else {}))))
+    _run(verify_audit(_settings()))
 
 
 @main.command("import-directory")

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from crypto.challenge import challenge_bytes
 from crypto.keys import SoftKey, open_key_file
 from cryptography.hazmat.primitives.serialization import Encoding
 from jose import jwt
+from oa_server.app import House
 from oa_server.core.actor import SYSTEM
 from oa_server.demo.enrolment import Enrolment, actor_named
 from oa_server.identity import access as identity
@@ -155,12 +156,18 @@ def chain_of(key: SoftKey) -> list[str]:
 
 @dataclass
 class City:
-    """The running city."""
+    """The running city: ids of organs and people by their codes."""
 
     app: Starlette
     settings: Settings
-    organs: dict[str, str] = field(default_factory=dict)
-    people: dict[str, str] = field(default_factory=dict)
+    organs: dict[str, str]
+    people: dict[str, str]
+
+    @classmethod
+    async def open(cls, app: Starlette, settings: Settings) -> City:
+        organs = {row["code"]: str(row["id"]) for row in await identity.organs()}
+        people = {code: str((await identity.official_by_code(code)).id) for code in PEOPLE}
+        return cls(app, settings, organs, people)
 
     def browser(self, person: str) -> Browser:
         """A fresh browser at this person's desk."""
@@ -200,25 +207,22 @@ class City:
         }
 
 
-async def found_city(app: Starlette, settings: Settings) -> City:
+async def found_city(house: House) -> None:
     """Found the city by the acts that an administrator would use."""
-    house = app.state.house
     await import_directory(SYSTEM, "机关.csv", ORGANS.encode())
     await import_directory(SYSTEM, "人员.csv", OFFICIALS.encode())
     for code, tree in (("outgoing", OUTGOING), ("incoming", INCOMING)):
         await publish_template(SYSTEM, code, code, tree)
     signer = house.register.signer
     await house.register.found(SYSTEM, signer.directory, signer.passphrase, "江城市")
-    city = City(app, settings)
-    city.organs = {row["code"]: str(row["id"]) for row in await identity.organs()}
-    city.people = {code: str((await identity.official_by_code(code)).id) for code in PEOPLE}
-    enrolment = Enrolment(house.register, city.folder, await actor_named("sys"), await actor_named("sec"))
+    folder = house.settings.data_dir / "keys"
+    enrolment = Enrolment(house.register, folder, await actor_named("sys"), await actor_named("sec"))
     for person in PEOPLE:
         await enrolment.official((await identity.official_by_code(person)).id, person, PIN)
-    for code in ("JC001", "JC002"):
-        organ = next(row for row in await identity.organs() if row["code"] == code)
-        _, serial = await enrolment.seal(organ["id"], code, PIN)
-        await register_seal(
-            SYSTEM, organ["id"], name=organ["full_name"], image=seal_image(), diameter_mm=45, certificate_serial=serial
-        )
-    return city
+    for organ in await identity.organs():
+        if organ["code"] in {"JC001", "JC002"}:
+            _, serial = await enrolment.seal(organ["id"], organ["code"], PIN)
+            await register_seal(
+                SYSTEM, organ["id"], name=organ["full_name"], image=seal_image(), diameter_mm=45,
+                certificate_serial=serial,
+            )

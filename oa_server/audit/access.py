@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from oa_server.audit.models import AuditHead, AuditLeaf, AuditRecord
 from oa_server.audit.verbs import TITLES, Verb
-from oa_server.core import clock
 from oa_server.storage.database import comparable, select
 
 HISTORY_LIMIT = 500
@@ -18,9 +17,11 @@ SEQUENCE_WINDOW = timedelta(minutes=10)
 async def unsequenced(limit: int) -> list[dict[str, Any]]:
     """Identifier and digest of records that have no leaf yet, in the order of identifiers, which grow with time.
 
-    Only the last minutes are looked at: no transaction lives longer. The full verification looks at everything.
+    Nothing older than a few minutes before the last leaf is looked at, for no transaction lives that long; the full
+    verification looks at everything.
     """
-    since = clock.now() - SEQUENCE_WINDOW
+    last = await AuditLeaf.all().order_by("-seq").first().prefetch_related("record")
+    since = last.record.at - SEQUENCE_WINDOW if last else datetime.min.replace(tzinfo=UTC)
     return await select(
         "SELECT r.id, r.digest FROM audit_record r LEFT JOIN audit_leaf l ON l.record_id = r.id"
         " WHERE l.seq IS NULL AND r.at >= ? ORDER BY r.id LIMIT ?",

@@ -76,15 +76,18 @@ class DemoCity:
 
     async def _enrolment(self) -> Enrolment:
         system, security, _audit = self._people[city.OFFICE, "信息中心"]
-        return Enrolment(
-            self._house.register, self._keys, await actor_named(system), await actor_named(security)
-        )
+        return Enrolment(self._house.register, self._keys, await actor_named(system), await actor_named(security))
 
     def _holders(self) -> list[str]:
         """Who gets a key: everybody of the first two organs, and the clerk of each other organ."""
-        found = [code for (organ, _unit), codes in self._people.items() if organ in {"JC001", "JC010"} for code in codes]
-        found += [codes[1] for (organ, unit), codes in self._people.items()
-                  if unit == "办公室" and organ not in {"JC001", "JC010"}]
+        found = [
+            code for (organ, _unit), codes in self._people.items() if organ in {"JC001", "JC010"} for code in codes
+        ]
+        found += [
+            codes[1]
+            for (organ, unit), codes in self._people.items()
+            if unit == "办公室" and organ not in {"JC001", "JC010"}
+        ]
         return found
 
     async def _give_keys(self, enrolment: Enrolment) -> None:
@@ -102,7 +105,11 @@ class DemoCity:
             diameter = SEAL_DIAMETERS[organ["level"]]
             image = make_seal(organ["full_name"], fonts=self._house.office.fonts, diameter_mm=diameter)
             await register_seal(
-                SYSTEM, organ["id"], name=organ["full_name"], image=image.png, diameter_mm=diameter,
+                SYSTEM,
+                organ["id"],
+                name=organ["full_name"],
+                image=image.png,
+                diameter_mm=diameter,
                 certificate_serial=serial,
             )
             if number % 23 == 0:
@@ -115,7 +122,10 @@ class DemoCity:
         organs = {row["code"]: row["id"] for row in await identity.organs()}
         everybody = [organ_id for code, organ_id in organs.items() if code != city.OFFICE]
         sent = await self._draft(
-            drafter, "江城市人民政府办公室关于做好2026年度公文无纸化传输工作的通知", main=everybody[:60], copies=everybody[60:]
+            drafter,
+            "江城市人民政府办公室关于做好2026年度公文无纸化传输工作的通知",
+            main=everybody[:60],
+            copies=everybody[60:],
         )
         await self._through(sent, ["submit", "unit_review", "office_review", "signing", "number", "seal", "dispatch"])
         await self._some_sign_for(sent)
@@ -124,7 +134,11 @@ class DemoCity:
         )
         await self._through(waiting, ["submit", "unit_review", "office_review"])
         reviewed = await self._draft(
-            drafter, "江城市人民政府办公室关于加强值班值守工作的通知", main=everybody[:40], copies=[], urgency=Urgency.URGENT
+            drafter,
+            "江城市人民政府办公室关于加强值班值守工作的通知",
+            main=everybody[:40],
+            copies=[],
+            urgency=Urgency.URGENT,
         )
         await self._through(reviewed, ["submit"])
         await self._draft(drafter, "江城市人民政府办公室关于印发2026年工作要点的通知", main=everybody[:10], copies=[])
@@ -134,8 +148,14 @@ class DemoCity:
     ) -> UUID:
         signer = await identity.official_by_code(self._people[city.OFFICE, "领导"][0])
         elements = Elements(
-            kind=DocKind.NOTICE, title=title, urgency=urgency, main_recipients=main, copies_to=copies,
-            signer_id=signer.id, note="此件公开发布", publicity=Publicity.ACTIVE,
+            kind=DocKind.NOTICE,
+            title=title,
+            urgency=urgency,
+            main_recipients=main,
+            copies_to=copies,
+            signer_id=signer.id,
+            note="此件公开发布",
+            publicity=Publicity.ACTIVE,
         )
         document = await actions.draft(self._house.office, drafter, elements, _body())
         return document.id
@@ -219,9 +239,7 @@ class DemoCity:
 
 
 def _choice(key: SoftKey) -> KeyChoice:
-    return KeyChoice(
-        key.certificate.public_bytes(Encoding.DER), tuple(c.public_bytes(Encoding.DER) for c in key.chain)
-    )
+    return KeyChoice(key.certificate.public_bytes(Encoding.DER), tuple(c.public_bytes(Encoding.DER) for c in key.chain))
 
 
 def _body() -> Body:

@@ -107,7 +107,9 @@ def workbook() -> bytes:
     first.append(["机关代码", "机关全称", "机关简称", "级别", "上级机关代码", "机关代字", "发文机关标志"])
     for organ in organs():
         superior = "" if organ.code == OFFICE else OFFICE
-        first.append([organ.code, organ.full_name, organ.short_name, organ.level, superior, organ.word, f"{organ.full_name}文件"])
+        first.append(
+            [organ.code, organ.full_name, organ.short_name, organ.level, superior, organ.word, f"{organ.full_name}文件"]
+        )
     second = book.create_sheet("人员")
     second.append(["机关代码", "部门", "人员编号", "姓名", "职务", "主要负责人", "职责"])
     for row in officials():

@@ -49,7 +49,9 @@ class Enrolment:
     async def _key(self, profile: Profile, subject: Subject, file: str, pin: str, device_label: str) -> Path:
         key = INTL.generate_key()
         device = await pki.device(device_label)
-        request = await self.register.request(self.requester, profile, make_csr(key, name(common=file)), subject, device)
+        request = await self.register.request(
+            self.requester, profile, make_csr(key, name(common=file)), subject, device
+        )
         issued = await self.register.approve(self.approver, request)
         trust = await pki.trust()
         chain = [x509.load_der_x509_certificate(bytes(issued.der)), *trust.intermediates, *trust.roots]

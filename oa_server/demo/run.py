@@ -19,6 +19,7 @@ BUILT = "built.json"
 def run_demo(settings: Settings, *, serve: Callable[[Settings], None]) -> None:
     """Everything `make demo` does after set-up; returns when the server is stopped."""
     cast = asyncio.run(_ensure_built(settings))
+    _write_settings(settings)
     agent = _start_agent(settings)
     try:
         _tell(settings, cast)
@@ -58,6 +59,16 @@ def _start_agent(settings: Settings) -> subprocess.Popen[bytes]:
     config = settings.data_dir / "agent.toml"
     config.write_text(_agent_config(settings), "utf-8")
     return subprocess.Popen([sys.executable, "-m", "oa_agent", "--config", str(config), "serve"])
+
+
+def _write_settings(settings: Settings) -> None:
+    """Leave the demo's settings beside its data, so that the other commands find them."""
+    fonts = ", ".join(json.dumps(str(folder)) for folder in settings.font_dirs)
+    (settings.data_dir / "settings.toml").write_text(
+        f'data_dir = "{settings.data_dir.absolute()}"\ndemo = true\nport = {settings.port}\n'
+        f'origin = "{settings.origin}"\nagent_port = {settings.agent_port}\nfont_dirs = [{fonts}]\n',
+        "utf-8",
+    )
 
 
 def _agent_config(settings: Settings) -> str:

@@ -1,8 +1,9 @@
 """Pictures of seals (红章) for trials and tests: ring, star, the organ's name on an arc, and always 测试专用章.
 
 Real seals are imported pictures bound to a seal certificate; nothing here may make one that could pass for real, so the
-words 测试专用章 are no option. Glyphs are drawn as outlines: the picture needs no font, and the same name gives the same
-bytes. Diameters follow the organ's level (国发〔1999〕25号): 42 mm for townships and most departments, 45, 50, 60 above.
+words 测试专用章 are no option. Glyphs are drawn as outlines: the picture needs no font, and the same name gives the
+same bytes. Diameters follow the organ's level (国发〔1999〕25号): 42 mm for townships and most departments, 45, 50, 60
+above.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from pathlib import Path
+from typing import Any, Self
 
 import typst
 from fontTools.misc.transform import Identity, Transform
@@ -45,12 +47,9 @@ def make_seal(organ_name: str, *, fonts: FontLibrary, diameter_mm: float = 42.0)
     """The seal of a fictitious organ. Raises Invalid when a character of its name has no glyph."""
     radius = 500.0
     fonts.substitutes({Style.SONGTI: organ_name})
-    pen = _Outlines(fonts)
-    paths = [
-        _star(radius * STAR),
-        *(pen.path(char, place) for char, place in _on_arc(organ_name, radius)),
-        *(pen.path(char, place) for char, place in _on_line(TEST_WORDS, radius)),
-    ]
+    places = (*_on_arc(organ_name, radius), *_on_line(TEST_WORDS, radius))
+    with _Outlines(fonts) as pen:
+        paths = [_star(radius * STAR), *(pen.path(char, place) for char, place in places)]
     svg = _svg(paths, radius=radius, diameter_mm=diameter_mm).encode()
     return SealImage(svg, _raster(svg, diameter_mm))
 
@@ -81,10 +80,20 @@ class _Outlines:
 
     def __init__(self, fonts: FontLibrary) -> None:
         self._fonts = fonts
-        self._open = cache(lambda path, index: TTFont(path, fontNumber=index, lazy=True))
+        self._open: dict[tuple[Path, int], TTFont] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for font in self._open.values():
+            font.close()
 
     def path(self, char: str, place: Transform) -> str:
-        font = self._open(*self._fonts.file_for(Style.SONGTI, char))
+        path, index = self._fonts.file_for(Style.SONGTI, char)
+        if (path, index) not in self._open:
+            self._open[path, index] = TTFont(path, fontNumber=index, lazy=True)
+        font = self._open[path, index]
         glyphs, em = font.getGlyphSet(), font["head"].unitsPerEm
         glyph = glyphs[font.getBestCmap()[ord(char)]]
         pen = SVGPathPen(glyphs, ntos=lambda number: f"{number:.1f}".removesuffix(".0"))
@@ -118,5 +127,5 @@ def _raster(svg: bytes, diameter_mm: float) -> bytes:
     """The layout engine draws the picture, so trials need no other library for it."""
     side = f"{diameter_mm:g}mm"
     page = f'#set page(width: {side}, height: {side}, margin: 0pt, fill: none)\n#image("seal.svg", width: {side})'
-    drawn = typst.compile({"main.typ": page.encode(), "seal.svg": svg}, format="png", ppi=PIXELS_PER_INCH)
-    return bytes(drawn)
+    files: Any = {"main.typ": page.encode(), "seal.svg": svg}
+    return bytes(typst.compile(files, format="png", ppi=PIXELS_PER_INCH))

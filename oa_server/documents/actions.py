@@ -93,7 +93,7 @@ async def draft(office: Office, actor: Actor, elements: Elements, body: Body) ->
             state=OutgoingState.DRAFTING, body=msgspec.to_builtins(body), created_at=work.now, updated_at=work.now,
             **columns(elements),
         )
-        recipients = await _set_recipients(document.id, elements)
+        recipients, _before = await _set_recipients(document.id, elements)
         subject = workflow.Subject(
             access.OUTGOING, document.id, organ.id, document.title or "（无标题）", actor.name, document.urgency
         )
@@ -121,10 +121,12 @@ async def revise(
         if body is not None:
             change["body"] = msgspec.to_builtins(body)
         await _move(document, OutgoingState.DRAFTING, OutgoingState.DRAFTING, updated_at=work.now, **change)
-        recipients = await _set_recipients(document.id, elements) if elements is not None else []
+        fresh, gone = await _set_recipients(document.id, elements) if elements is not None else ([], [])
         if elements is not None:
             await workflow.rename(work, document.id, title=elements.title or "（无标题）", urgency=elements.urgency)
-        work.audit(Verb.REVISED, access.OUTGOING, document.id, rows=[document, *recipients], version=document.version_no)
+        work.audit(
+            Verb.REVISED, access.OUTGOING, document.id, rows=[document, *fresh], removed=gone, version=document.version_no
+        )
     return await access.outgoing_document(actor, document_id)
 
 
@@ -142,20 +144,26 @@ def columns(elements: Elements) -> dict[str, Any]:
     }
 
 
-async def _set_recipients(document_id: UUID, elements: Elements) -> list[Recipient]:
-    """Make the distribution list what the elements say; an organ named twice stays where it was named first."""
-    await Recipient.filter(document_id=document_id).delete()
-    roles = dict.fromkeys(elements.main_recipients, RecipientRole.MAIN)
+async def _set_recipients(document_id: UUID, elements: Elements) -> tuple[list[Recipient], list[Recipient]]:
+    """Make the distribution list what the elements say; an organ named twice stays where it was named first.
+
+    Returns the rows that are new and those that are gone: both empty when the list is as it was.
+    """
+    wanted = dict.fromkeys(elements.main_recipients, RecipientRole.MAIN)
     for organ_id in elements.copies_to:
-        roles.setdefault(organ_id, RecipientRole.COPY)
+        wanted.setdefault(organ_id, RecipientRole.COPY)
+    known = await identity.organs_by_id(list(wanted))
+    listed = [(organ_id, role) for organ_id, role in wanted.items() if organ_id in known]
+    before = await Recipient.filter(document_id=document_id).order_by("position")
+    if [(row.organ_id, row.role) for row in before] == listed:
+        return [], []
+    await Recipient.filter(document_id=document_id).delete()
     rows = [
         Recipient(id=new_id(), document_id=document_id, organ_id=organ_id, role=role, position=position)
-        for position, (organ_id, role) in enumerate(roles.items())
+        for position, (organ_id, role) in enumerate(listed)
     ]
-    known = await identity.organs_by_id(list(roles))
-    rows = [row for row in rows if row.organ_id in known]
     await Recipient.bulk_create(rows)
-    return rows
+    return rows, before
 
 
 # --- acts -----------------------------------------------------------------------------------------------------------

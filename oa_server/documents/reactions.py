@@ -10,4 +10,4 @@ from oa_server.storage.unit_of_work import Work
 async def open_number_series(work: Work, event: OrganRegistered) -> None:
     """An organ that may issue gets its series of numbers."""
     if event.issuing_word:
-        await numbering.open_series(event.organ_id, event.issuing_word)
+        work.protect(await numbering.open_series(event.organ_id, event.issuing_word))

@@ -63,9 +63,9 @@ async def digests(rows: Iterable[Model]) -> dict[str, str]:
 
 async def every_row(model: type[Model]) -> AsyncIterator[Model]:
     """All rows of a table, a page at a time, in order of their keys."""
-    last: Any = None
+    key, last = model._meta.pk_attr, None
     while True:
-        rows = await (model.all() if last is None else model.filter(pk__gt=last)).order_by("pk").limit(PAGE)
+        rows = await (model.all() if last is None else model.filter(pk__gt=last)).order_by(key).limit(PAGE)
         for row in rows:
             yield row
         if len(rows) < PAGE:

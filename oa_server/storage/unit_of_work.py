@@ -56,11 +56,26 @@ class Work:
         self._open = True
 
     def audit(
-        self, verb: str, subject_type: str, subject_id: UUID | str, *, rows: Iterable[Model] = (), **facts: Any
+        self,
+        verb: str,
+        subject_type: str,
+        subject_id: UUID | str,
+        *,
+        rows: Iterable[Model] = (),
+        removed: Iterable[Model] = (),
+        **facts: Any,
     ) -> None:
-        """Record an act on a subject. `rows` are the protected rows that the act wrote; their digests join the record."""
+        """Record an act on a subject. `rows` are the protected rows that the act wrote, whose digests join the record;
+        `removed` are those it took away."""
         self._check_open()
+        if gone := [protection.name_of(row) for row in removed]:
+            facts["removed"] = gone
         self._entries.append(AuditEntry(verb, subject_type, str(subject_id), protection.plain(facts)))
+        self._touched.extend(rows)
+
+    def protect(self, *rows: Model) -> None:
+        """Have the digests of more rows join the record of the act: what a reaction wrote on the way."""
+        self._check_open()
         self._touched.extend(rows)
 
     async def announce(self, event: object) -> None:

@@ -1,23 +1,23 @@
 """The agent's configuration: one TOML file, every member explained here, nothing unknown accepted.
 
-    port = 17173                 # the WebSocket
-    pin_page_port = 17174        # the page where the PIN is entered when there is no display of our own
-    origins = ["https://oa.example.gov.cn"]   # pages that may speak to the agent, exactly as browsers write them
-    state_folder = "~/.oa-agent" # counts of wrong PINs, first-use pins of servers, the log
-    key_folder = "~/.oa-agent/keys"  # software key files (*.oakey), for trials
-    pin_entry = "auto"           # auto: a window where there is a display, else the page; or window, page, console
-    pin_seconds = 120            # how long a PIN entry stays open
-    token_seconds = 30           # how long a token may take
-    poll_seconds = 1.0           # how often a watched key is looked for
+port = 17173                 # the WebSocket
+pin_page_port = 17174        # the page where the PIN is entered when there is no display of our own
+origins = ["https://oa.example.gov.cn"]   # pages that may speak to the agent, exactly as browsers write them
+state_folder = "~/.oa-agent" # counts of wrong PINs, first-use pins of servers, the log
+key_folder = "~/.oa-agent/keys"  # software key files (*.oakey), for trials
+pin_entry = "auto"           # auto: a window where there is a display, else the page; or window, page, console
+pin_seconds = 120            # how long a PIN entry stays open
+token_seconds = 30           # how long a token may take
+poll_seconds = 1.0           # how often a watched key is looked for
 
-    [[modules]]                  # PKCS #11 drivers
-    path = "/usr/lib/softhsm/libsofthsm2.so"
-    counts_wrong_pins = false    # true when the device itself locks after wrong PINs; else the agent counts to five
+[[modules]]                  # PKCS #11 drivers
+path = "/usr/lib/softhsm/libsofthsm2.so"
+counts_wrong_pins = false    # true when the device itself locks after wrong PINs; else the agent counts to five
 
-    [[servers]]                  # keys that sign signature requests; where an origin has one, no other is believed
-    origin = "https://oa.example.gov.cn"
-    kid = "q0n…"
-    public_key = "MFkw…"         # base64 of the DER SubjectPublicKeyInfo, P-256
+[[servers]]                  # keys that sign signature requests; where an origin has one, no other is believed
+origin = "https://oa.example.gov.cn"
+kid = "q0n…"
+public_key = "MFkw…"         # base64 of the DER SubjectPublicKeyInfo, P-256
 """
 
 from __future__ import annotations

@@ -44,10 +44,14 @@ CANCELLED = Reason("agent.cancelled", "操作已取消", "The operation was canc
 
 OTHER_HOST = Reason("origin.other_host", "请求的主机名不是本机密钥代理", "The host name is not the agent's.")
 OTHER_ORIGIN = Reason("origin.not_allowed", "此网站未获准使用密钥代理", "This origin may not use the agent.")
-OTHER_USER = Reason("origin.other_user", "请求来自本机的其他用户", "The request comes from another user of this machine.")
+OTHER_USER = Reason(
+    "origin.other_user", "请求来自本机的其他用户", "The request comes from another user of this machine."
+)
 
 NO_CERTIFICATE = Reason(
-    "certificate.not_found", "没有找到这张证书，请检查证书介质是否插好", "There is no such certificate; is the token in?"
+    "certificate.not_found",
+    "没有找到这张证书，请检查证书介质是否插好",
+    "There is no such certificate; is the token in?",
 )
 WRONG_USAGE = Reason("certificate.wrong_usage", "这张证书不能用于此操作", "The certificate is not for this use.")
 BAD_CERTIFICATE = Reason("certificate.unreadable", "证书无法读取", "The certificate cannot be read.")
@@ -87,9 +91,13 @@ EXPIRED_REQUEST = Reason("request.expired", "签名请求已过期，请重新�
 OTHER_AUDIENCE = Reason("request.other_audience", "签名请求不是给密钥代理的", "The request is not for the agent.")
 REQUEST_ORIGIN = Reason("request.other_origin", "签名请求来自其他网站", "The request is for another origin.")
 
-OTHER_CONTENT = Reason("attributes.other_content", "待签数据与所显示的内容不符", "What is to be signed is not what is shown.")
+OTHER_CONTENT = Reason(
+    "attributes.other_content", "待签数据与所显示的内容不符", "What is to be signed is not what is shown."
+)
 OTHER_CERTIFICATE = Reason("attributes.other_certificate", "待签数据指定了另一张证书", "Another certificate is named.")
-NOT_ATTRIBUTES = Reason("attributes.refused", "待签数据不是公文签名的属性", "These are no attributes of a document signature.")
+NOT_ATTRIBUTES = Reason(
+    "attributes.refused", "待签数据不是公文签名的属性", "These are no attributes of a document signature."
+)
 NOT_CANONICAL = Reason("content.not_canonical", "待签内容不是规范的 JSON", "The content is not canonical JSON.")
 
 _OF_CRYPTO = {

@@ -1,8 +1,8 @@
 """The PIN page: the agent's own origin on its own port, opened by the web client as a popup.
 
-Its url is unguessable and good once. The web client knows the url but can neither read the page (another origin, no CORS,
-no framing) nor answer in the person's stead (the form carries a second secret, and a post must come from our own origin).
-The answer to a post waits for what becomes of the PIN: entered again, done, or locked.
+Its url is unguessable and good once. The web client knows the url but can neither read the page (another origin,
+no CORS, no framing) nor answer in the person's stead (the form carries a second secret, and a post must come from
+our own origin). The answer to a post waits for what becomes of the PIN: entered again, done, or locked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hmac
 import logging
 import re
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -33,14 +33,16 @@ READ_SECONDS = 10
 _STYLE = (
     "body{font:16px/1.6 system-ui,'Noto Sans CJK SC','Microsoft YaHei',sans-serif;max-width:34rem;margin:1.5rem auto;"
     "padding:0 1rem;color:#1b1b1b;background:#fff}h1{font-size:1.25rem;margin:0 0 .5rem}ul{padding-left:1.25rem}"
-    "li{white-space:pre-wrap;overflow-wrap:anywhere}section{border:1px solid #767676;border-radius:4px;padding:.5rem 1rem;"
-    "margin:.75rem 0}h2{font-size:1rem;margin:0}input{font:inherit;width:100%;box-sizing:border-box;padding:.4rem}"
+    "li{white-space:pre-wrap;overflow-wrap:anywhere}section{border:1px solid #767676;border-radius:4px;"
+    "padding:.5rem 1rem;margin:.75rem 0}h2{font-size:1rem;margin:0}input{font:inherit;width:100%;box-sizing:border-box;padding:.4rem}"
     "label{display:block;margin:.75rem 0}button{font:inherit;padding:.4rem 1.5rem;margin-right:.5rem}"
     "[role=alert]{color:#b00020;font-weight:600}"
 )
 _CLOSE = "window.close()"
 _REQUEST_LINE = re.compile(r"(GET|POST) (/[!-~]{0,200}) HTTP/1\.1")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(|[!-~](?:[\t -~]*[!-~])?)[ \t]*")
+
+_FETCH = ("mode", "dest", "site")
 
 _log = logging.getLogger(__name__)
 
@@ -164,12 +166,178 @@ class PinPage:
             self._sheet = None
             talk.answer(end)
 
-    async def enter(self, prompt: Prompt, opened: asyncio.Future[str]) -> _Entered:
-        """Show a fresh sheet, tell its path, and wait for what is posted. Raises Refused."""
-        sheet = self._sheet = _Sheet(prompt, asyncio.get_running_loop().create_future())
-        opened.set_result(sheet.path)
+    def lay_out(self, prompt: Prompt) -> _Sheet:
+        """Put a fresh sheet in the place of the last."""
+        self._sheet = _Sheet(prompt, asyncio.get_running_loop().create_future())
+        return self._sheet
+
+    async def entered(self, sheet: _Sheet) -> _Entered:
+        """What is posted on a sheet. Raises Refused when nothing is, or the person cancels."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await sheet.answer
         except TimeoutError as error:
             raise Refused(PIN_TIMEOUT) from error
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            check_peer(writer.get_extra_info("peername"), writer.get_extra_info("sockname"))
+            async with asyncio.timeout(READ_SECONDS):
+                request = await _read(reader)
+            writer.write((await self._reply(request)).encode())
+            await writer.drain()
+        except _NoRequest:
+            writer.write(_refusal(HTTPStatus.BAD_REQUEST).encode())
+        except (Refused, OSError, EOFError, TimeoutError) as error:
+            # Another user's process, or a browser that opened a connection and thought better of it.
+            _log.info("a connection to the PIN page was dropped: %s", type(error).__name__)
+            writer.transport.abort()
+        finally:
+            writer.close()
+
+    async def _reply(self, request: Request) -> Reply:
+        try:
+            check_host([request.headers.get("host", "")], port=self.port)
+        except Refused:
+            return _refusal(HTTPStatus.MISDIRECTED_REQUEST)
+        if not self._comes_from_where_it_should(request):
+            return _refusal(HTTPStatus.FORBIDDEN)
+        sheet = self._sheet
+        if sheet is None or not hmac.compare_digest(request.path, sheet.path):
+            return _refusal(HTTPStatus.NOT_FOUND)
+        return self._open(sheet) if request.method == "GET" else await self._post(sheet, request)
+
+    def _comes_from_where_it_should(self, request: Request) -> bool:
+        """A form is opened by navigating a window to it, and posted by itself; nothing else happens to it."""
+        fetched = {
+            name: request.headers[f"sec-fetch-{name}"] for name in _FETCH if f"sec-fetch-{name}" in request.headers
+        }
+        if request.method == "GET":
+            wanted = {"mode": "navigate", "dest": "document"}
+        else:
+            wanted = {"mode": "navigate", "dest": "document", "site": "same-origin"}
+            if request.headers.get("origin") != self.origin:
+                return False
+        return all(fetched.get(name, value) == value for name, value in wanted.items())
+
+    @staticmethod
+    def _open(sheet: _Sheet) -> Reply:
+        if sheet.opened:
+            return _refusal(HTTPStatus.GONE)
+        sheet.opened = True
+        return Reply(HTTPStatus.OK, _form(sheet))
+
+    @staticmethod
+    async def _post(sheet: _Sheet, request: Request) -> Reply:
+        members = _form_members(request)
+        if not sheet.opened or not hmac.compare_digest(members.get("secret", "").encode(), sheet.form_secret.encode()):
+            return _refusal(HTTPStatus.FORBIDDEN)
+        if sheet.answer.done():
+            return _refusal(HTTPStatus.GONE)
+        if members.get("act") == "cancel":
+            sheet.answer.set_exception(Refused(PIN_CANCELLED))
+            return Reply(HTTPStatus.OK, _notice(PIN_CANCELLED.zh, close=True))
+        pin = members.get("pin", "")
+        if not 0 < len(pin) <= PIN_LIMIT:
+            raise _NoRequest
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        sheet.answer.set_result(_Entered(pin, members.get("repeated", ""), reply))
+        return await reply
+
+
+class _PageDialogue:
+    """One operation's conversation: the first sheet is announced to the page, the next follow in the same popup."""
+
+    def __init__(self, page: PinPage, push: Push) -> None:
+        self._page = page
+        self._push = push
+        self._waiting: asyncio.Future[Reply] | None = None
+
+    async def ask(self, prompt: Prompt) -> str:
+        sheet = self._page.lay_out(prompt)
+        if self._waiting is None:
+            await self._push(PinNeeded(self._page.origin + sheet.path))
+        else:
+            self.answer(Reply(HTTPStatus.SEE_OTHER, location=sheet.path))
+        entered = await self._page.entered(sheet)
+        self._waiting = entered.reply
+        if prompt.new and entered.pin != entered.repeated:
+            return await self.ask(replace(prompt, problem=NOT_REPEATED))
+        return entered.pin
+
+    def answer(self, reply: Reply) -> None:
+        """Answer the post that waits, if there is one."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(reply)
+
+
+async def _read(reader: asyncio.StreamReader) -> Request:
+    """One request of the two shapes that browsers send here. Raises _NoRequest for any other, EOFError for none."""
+    try:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii")
+    except (asyncio.LimitOverrunError, UnicodeDecodeError) as error:
+        raise _NoRequest from error
+    first, *rest = head[:-4].split("\r\n")
+    line = _REQUEST_LINE.fullmatch(first)
+    headers = [_HEADER.fullmatch(text) for text in rest]
+    if line is None or None in headers:
+        raise _NoRequest
+    found = {header[1].lower(): header[2] for header in headers if header is not None}
+    if len(found) != len(headers) or "transfer-encoding" in found:
+        raise _NoRequest
+    length = found.get("content-length", "0")
+    if not re.fullmatch(r"[0-9]{1,4}", length) or int(length) > BODY_LIMIT:
+        raise _NoRequest
+    return Request(line[1], line[2], found, await reader.readexactly(int(length)))
+
+
+def _form_members(request: Request) -> dict[str, str]:
+    if request.headers.get("content-type") != "application/x-www-form-urlencoded":
+        raise _NoRequest
+    try:
+        members = parse_qs(request.body.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=8)
+    except ValueError as error:
+        raise _NoRequest from error
+    return {name: values[0] for name, values in members.items()}
+
+
+def _document(inner: str) -> str:
+    return (
+        "<!doctype html><html lang=zh-CN><meta charset=utf-8><meta name=viewport content='width=device-width'>"
+        f"<title>证书 PIN</title><style>{_STYLE}</style><main>{inner}</main></html>"
+    )
+
+
+def _form(sheet: _Sheet) -> str:
+    prompt = sheet.prompt
+    sections = "".join(f"<section><h2>{escape(item.title)}</h2>{_list(item.lines)}</section>" for item in prompt.items)
+    problem = f"<p role=alert>{escape(prompt.problem)}</p>" if prompt.problem else ""
+    repeated = _field("再次输入", "repeated") if prompt.new else ""
+    return _document(
+        f"<h1>{escape(prompt.heading)}</h1>{_list(prompt.lines())}{sections}{problem}"
+        f"<form method=post action='{sheet.path}'><input type=hidden name=secret value='{sheet.form_secret}'>"
+        f"{_field('PIN', 'pin autofocus')}{repeated}<button name=act value=enter>确定</button>"
+        "<button name=act value=cancel formnovalidate>取消</button></form>"
+    )
+
+
+def _field(label: str, name: str) -> str:
+    limits = f"type=password autocomplete=off required maxlength={PIN_LIMIT}"
+    return f"<label>{label}<input {limits} name={name}></label>"
+
+
+def _list(lines: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
+
+
+def _notice(text: str, *, close: bool = False) -> str:
+    """A last word; the popup closes itself where the browser lets it."""
+    return _document(f"<p role=status>{escape(text)}</p>" + (f"<script>{_CLOSE}</script>" if close else ""))
+
+
+def _refusal(status: HTTPStatus) -> Reply:
+    return Reply(status, _notice("此页面不可用或已失效，请回到原页面重试"))

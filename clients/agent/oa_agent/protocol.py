@@ -104,9 +104,7 @@ class WriteCertificate(Command, frozen=True, tag="write-certificate"):
     chain: tuple[str, ...] = ()
 
 
-AnyCommand = (
-    Hello | Tokens | Certificates | Authenticate | Sign | Watch | Cancel | Generate | WriteCertificate
-)  # fmt: skip
+AnyCommand = Hello | Tokens | Certificates | Authenticate | Sign | Watch | Cancel | Generate | WriteCertificate
 
 
 class About(Struct, frozen=True):
@@ -198,7 +196,7 @@ class ErrorOut(Struct, frozen=True):
 
 class Success(Struct, frozen=True):
     id: CommandId
-    result: Result
+    result: Result | None
     ok: bool = True
 
 
@@ -226,9 +224,10 @@ _decoder = msgspec.json.Decoder(AnyCommand)
 def read_command(data: str | bytes) -> AnyCommand:
     """The command in a message. Raises Refused."""
     try:
-        return _decoder.decode(data)
+        command: AnyCommand = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Refused(MALFORMED) from error
+    return command
 
 
 def write(message: Success | Failure | Event) -> str:

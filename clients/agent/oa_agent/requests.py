@@ -1,8 +1,9 @@
 """What the server asks to have signed: a compact JWS (RFC 7515, ES256), read strictly, checked, and put into words.
 
-The payload is `{aud: "oa-agent", exp, origin, title, lines, content, signed_attributes, digest}`: `content` is base64 of
-canonical JSON, or null for a seal on a PDF, whose `digest` (hex) is given instead. The key signs the signed attributes,
-and only after they were found to be over this content, or this digest, with this certificate and nothing else.
+The payload is `{aud: "oa-agent", exp, origin, title, lines, content, signed_attributes, digest}`: `content` is
+base64 of canonical JSON, or null for a seal on a PDF, whose `digest` (hex) is given instead. The key signs the
+signed attributes, and only after they were found to be over this content, or this digest, with this certificate
+and nothing else.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class SignatureRequest:
         return Profile.SIGNING if self.content is not None else Profile.SEAL
 
     def check_certificate(self, certificate: x509.Certificate) -> None:
-        """Refuse attributes that are over other content than is shown, or name another certificate than `certificate`."""
+        """Refuse attributes that are over other content than is shown, or name another certificate."""
         try:
             check_signed_attributes(self.attributes, certificate, content=self.content, digest=self.digest)
         except CryptoError as error:
@@ -179,10 +180,7 @@ def _build(claims: _Claims, key: RequestKey) -> SignatureRequest:
 
 def _words(claims: _Claims, content: bytes | None) -> Shown:
     """What is shown: first what the content itself says, then what the server adds; for a seal, the digest."""
-    if content is None:
-        said = [f"待用印文件摘要：{claims.digest}"]
-    else:
-        said = _content_lines(content)
+    said = [f"待用印文件摘要：{claims.digest}"] if content is None else _content_lines(content)
     values = {line.partition("：")[2] for line in said}
     added = [line for line in claims.lines if line not in said and line not in values]
     return Shown(visible(claims.title), tuple(visible(line) for line in (*said, *added)))
@@ -214,7 +212,9 @@ def _is_text(value: Any) -> bool:
 def visible(text: str) -> str:
     """`text` with control and direction characters spelled out, for they could make it read as something else."""
     return "".join(
-        character if character == "\n" or unicodedata.category(character) not in _HIDDEN else f"⟨U+{ord(character):04X}⟩"
+        character
+        if character == "\n" or unicodedata.category(character) not in _HIDDEN
+        else f"⟨U+{ord(character):04X}⟩"
         for character in text
     )
 

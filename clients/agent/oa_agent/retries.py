@@ -37,6 +37,12 @@ class RetryCounter:
                 raise Refused(PIN_LOCKED)
             self._write(counts | {place: counts.get(place, 0) + 1})
 
+    def refund(self, place: str) -> None:
+        """The PIN was never judged (the token was pulled, the request ran out): give the one attempt back."""
+        with self._locked():
+            counts = self._read()
+            self._write(counts | {place: max(0, counts.get(place, 0) - 1)})
+
     def clear(self, place: str) -> None:
         """The PIN was right: all attempts are there again."""
         with self._locked():

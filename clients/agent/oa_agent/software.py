@@ -1,4 +1,4 @@
-"""Software keys: a folder of encrypted key files (`crypto.keys`, `*.oakey`), for trials, tests and seals on a server."""
+"""Software keys: a folder of encrypted key files (`crypto.keys`, `*.oakey`), for trials and tests."""
 
 from __future__ import annotations
 
@@ -45,11 +45,15 @@ class KeyFolder:
     async def sign(self, key: StoredKey, pin: str, messages: Sequence[bytes]) -> list[bytes]:
         return await asyncio.to_thread(self._sign, key, pin, messages)
 
-    async def generate(self, device: Device, pin: str, label: str, subject: x509.Name) -> bytes:
+    async def generate(self, device: Device, pin: str, label: str, subject: x509.Name) -> bytes:  # noqa: ARG002
         return await asyncio.to_thread(self._generate, pin, label, subject)
 
-    async def write_certificate(
-        self, device: Device, pin: str, certificate: x509.Certificate, chain: Sequence[x509.Certificate]
+    async def write_certificate(  # The folder is one device, and certificates need no PIN.
+        self,
+        device: Device,  # noqa: ARG002
+        pin: str,  # noqa: ARG002
+        certificate: x509.Certificate,
+        chain: Sequence[x509.Certificate],
     ) -> None:
         await asyncio.to_thread(self._write_certificate, certificate, chain)
 
@@ -103,7 +107,7 @@ class KeyFolder:
         return csr
 
     def _write_certificate(self, certificate: x509.Certificate, chain: Sequence[x509.Certificate]) -> None:
-        """The key is known by its certificate request, which stays beside it: the key file itself shows no public key."""
+        """The key is known by its request, which stays beside it: the key file itself shows no public key."""
         for path in self._folder.glob(f"*{REQUEST_SUFFIX}"):
             if x509.load_der_x509_csr(path.read_bytes()).public_key() == certificate.public_key():
                 key_file = path.with_suffix(SUFFIX)

@@ -1,9 +1,10 @@
 """PKCS #11 tokens through python-pkcs11: all calls of one driver run on one thread, the driver's own.
 
-The library initialises drivers for single-threaded use, and with more than one thread they crash; so nothing here touches
-a driver outside its thread. Tokens are looked up by serial number for every operation, because slots are renumbered when
-a token is pulled or initialised; an answer that means "no longer there" has the driver initialised anew and is asked once
-more. After a wrong PIN the driver is initialised anew too, for a failed login leaks its session.
+The library initialises drivers for single-threaded use, and with more than one thread they crash; so nothing here
+touches a driver outside its thread. Tokens are looked up by serial number for every operation, because slots are
+renumbered when a token is pulled or initialised; an answer that means "no longer there" has the driver initialised
+anew and is asked once more. After a wrong PIN the driver is initialised anew too, for a failed login leaks its
+session.
 """
 
 from __future__ import annotations
@@ -312,7 +313,7 @@ class TokenEcKey(ec.EllipticCurvePrivateKey):
         assert isinstance(algorithm, hashes.HashAlgorithm)
         return _sign_ec(self._private, algorithm, bytes(data))
 
-    def exchange(self, algorithm: ec.ECDH, peer_public_key: ec.EllipticCurvePublicKey) -> bytes:
+    def exchange(self, *_agreement: Any) -> bytes:
         raise Refused(TOKEN_FAILED)
 
     def private_numbers(self) -> ec.EllipticCurvePrivateNumbers:

@@ -1,9 +1,9 @@
 """Which face shows which character.
 
-Each of the five styles has a chain of families; the first that is installed and has the character shows it. A chain begins
-with the official faces, which a unit may own and we may not ship, goes on with free faces of the same style, and ends with
-faces of large repertoire for rare names. The pages are set by the same chains, so what this module foretells is what the
-file holds; a character that no face has is refused by name, never printed as an empty box.
+Each of the five styles has a chain of families; the first that is installed and has the character shows it. A chain
+begins with the official faces, which a unit may own and we may not ship, goes on with free faces of the same style,
+and ends with faces of large repertoire for rare names. The pages are set by the same chains, so what this module
+foretells is what the file holds; a character that no face has is refused by name, never printed as an empty box.
 """
 
 from __future__ import annotations
@@ -134,7 +134,8 @@ class FontLibrary:
 
     @cached_property
     def stand_ins(self) -> tuple[str, ...]:
-        """For the banner: each style that is shown in another one, with the face that shows it: 小标宋（Noto Serif CJK SC）."""
+        """For the banner: each style that is shown in another one, with the face that shows it: 小标宋（Noto Serif CJK
+        SC）."""
         heads = {style: chain[0] for style, chain in self.chains.items()}
         return tuple(f"{STYLE_NAMES[style]}（{face.family}）" for style, face in heads.items() if face.stand_in)
 

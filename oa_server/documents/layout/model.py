@@ -121,8 +121,8 @@ def block_json(block: Block) -> dict[str, Any]:
 
 def plain(text: str) -> str:
     """Text as it is signed and set: normal form C, without format characters (zero widths, marks of direction), control
-    characters and line separators as spaces, none at the ends. What has no shape on paper must make no difference under a
-    signature, and cannot hide in it."""
+    characters and line separators as spaces, none at the ends. What has no shape on paper must make no difference
+    under a signature, and cannot hide in it."""
     shaped = "".join(_SHAPED.get(unicodedata.category(char), char) for char in text)
     return unicodedata.normalize("NFC", shaped).strip()
 

@@ -1,9 +1,9 @@
 """From a layout to its pages: PDF/A-3b, byte-identical for the same input, every glyph embedded.
 
 One call lays the document out as often as it takes to end well: GB/T 9704-2012 (7.3.5.4) forbids a last page that holds
-the signature without any text, and a colophon alone on its page is as ugly. The line pitch is changed within narrow limits
-until neither happens; when no pitch helps, the last paragraph is carried over. `render` does no I/O and reads no clock;
-it takes tens of milliseconds, so a server calls it in a worker thread.
+the signature without any text, and a colophon alone on its page is as ugly. The line pitch is changed within narrow
+limits until neither happens; when no pitch helps, the last paragraph is carried over. `render` is pure: it reads no
+clock and no file of the caller's; it takes tens of milliseconds, so a server calls it in a worker thread.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ _PROBES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageSettings:
-    """What an office may choose. `line_pitch`: points from line to line, 29.60 when 22 lines fill the type area, 28.99 when
-    22 pitches do. `colophon_on_even_page`: printed on both sides, the colophon stands on the last back side."""
+    """What an office may choose. `line_pitch`: points from line to line, 29.60 when 22 lines fill the type area, 28.99
+    when 22 pitches do. `colophon_on_even_page`: printed on both sides, the colophon stands on the last back side."""
 
     line_pitch: float = LINE_PITCH
     colophon_on_even_page: bool = False
@@ -86,7 +86,8 @@ class EmbeddedFile:
 
 @dataclass(frozen=True, slots=True)
 class SealPosition:
-    """Where the seal belongs. `page` counts from 0; `x`, `y` are the lower left corner in PDF points from the page's own."""
+    """Where the seal belongs. `page` counts from 0; `x`, `y` are the lower left corner in PDF points from the page's
+    own."""
 
     page: int
     x: float
@@ -102,7 +103,8 @@ class SealPosition:
 
 @dataclass(frozen=True, slots=True)
 class RenderedPages:
-    """Pages and what is known of them. `substitutes`: characters shown in another face than their style's, and in which."""
+    """Pages and what is known of them. `substitutes`: characters shown in another face than their style's, and in
+    which."""
 
     pdf: bytes
     sha256: str
@@ -138,20 +140,19 @@ def render(
     embedded: Sequence[EmbeddedFile] = (),
     final: bool,
     made_at: datetime,
-    settings: PageSettings = PageSettings(),  # noqa: B008 — frozen, so one default serves all calls
+    settings: PageSettings = PageSettings(),
 ) -> RenderedPages:
-    """Lay `layout` out. Review pages (`final=False`) show places for number and date, and the mark 送审稿; what comes into
-    these places later moves nothing.
+    """Lay `layout` out. Review pages (`final=False`) show places for number and date, and the mark 送审稿; what comes
+    into these places later moves nothing.
 
     Raises Invalid when characters cannot be shown, when final pages lack number or date, or when 抄送 overflows a page.
     """
     if final and not (layout.doc_no and layout.doc_date):
         raise Invalid(INCOMPLETE)
     substitutes = fonts.substitutes(_texts_by_style(layout))
-    content = _content(layout, fonts=fonts, embedded=embedded, final=final)
-    job = _Job(fonts, content, layout)
+    job = _Job(fonts, _content(layout, fonts=fonts, final=final), layout)
     fit, probes = _settle(job, settings)
-    pdf = job.compile(fit, made_at)
+    pdf = job.compile(fit, made_at, embedded)
     return RenderedPages(
         pdf=pdf,
         sha256=sha256(pdf).hexdigest(),
@@ -175,22 +176,30 @@ class _Job:
         found = json.loads(typst.eval(_FILES, _PROBES, **self._arguments(fit)))
         return {name: _Probe(page, x, y) for name, page, x, y in found}
 
-    def compile(self, fit: _Fit, made_at: datetime) -> bytes:
-        arguments = self._arguments(fit)
+    def compile(self, fit: _Fit, made_at: datetime, embedded: Sequence[EmbeddedFile]) -> bytes:
+        arguments = self._arguments(fit, embedded)
         return bytes(typst.compile(_FILES, **arguments, pdf_standards="a-3b", timestamp=int(made_at.timestamp())))
 
-    def _arguments(self, fit: _Fit) -> dict[str, Any]:
+    def _arguments(self, fit: _Fit, embedded: Sequence[EmbeddedFile] = ()) -> dict[str, Any]:
+        data = json.dumps({**self.content, **_fitted(self.layout, fit)}, ensure_ascii=False)
         return {
-            "sys_inputs": {"data": json.dumps({**self.content, **_fitted(self.layout, fit)}, ensure_ascii=False)},
+            "sys_inputs": {"data": data, "embedded": json.dumps([_embedded(each) for each in embedded])},
             "font_paths": self.fonts.engine_fonts,
             "ignore_system_fonts": True,
-            "root": _empty_directory().name,
+            "root": _empty_directory(),
         }
 
 
+def _empty_directory() -> str:
+    """The engine's root: nothing that lies on this disk can be named from a template. Made anew when somebody has
+    tidied up the system's temporary files under a server that runs for months."""
+    path = Path(_directory_of_this_process().name)
+    path.mkdir(mode=0o700, exist_ok=True)
+    return str(path)
+
+
 @cache
-def _empty_directory() -> tempfile.TemporaryDirectory[str]:
-    """The engine's root: nothing that lies on this disk can be named from a template."""
+def _directory_of_this_process() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="layout-root-")
 
 
@@ -210,8 +219,8 @@ def _settle(job: _Job, settings: PageSettings) -> tuple[_Fit, dict[str, _Probe]]
 
 
 def _candidates(job: _Job, settings: PageSettings) -> Iterator[_Fit]:
-    """The usual pitch first; then one line more, one less, two more on a page; then with a tight colophon; at last with the
-    end of the text carried over."""
+    """The usual pitch first; then one line more, one less, two more on a page; then with a tight colophon; at last
+    with the end of the text carried over."""
     pitches = (settings.line_pitch, _pitch_of(23), _pitch_of(21), _pitch_of(24))
     colophon_pitches = _colophon_pitches(job.layout)
     for colophon_pitch in colophon_pitches:
@@ -271,9 +280,7 @@ def _seal_position(centre: _Probe, layout: DocumentLayout) -> SealPosition:
 # --- what the template is told ---------------------------------------------------------------------------------------
 
 
-def _content(
-    layout: DocumentLayout, *, fonts: FontLibrary, embedded: Sequence[EmbeddedFile], final: bool
-) -> dict[str, Any]:
+def _content(layout: DocumentLayout, *, fonts: FontLibrary, final: bool) -> dict[str, Any]:
     """Everything that no fit changes."""
     names = (layout.issuer_signature, *layout.main_recipients)
     above, below = fonts.ink(Style.XIAOBIAOSONG, plain(layout.issuer_mark))
@@ -297,7 +304,6 @@ def _content(
         "print_date": _chinese_date(layout.print_date) + "印发",
         "attachments": _attachments(layout, names),
         "keywords": [plain(layout.doc_no)] if layout.doc_no else [],
-        "embedded": [_embedded(each) for each in embedded],
     }
 
 
@@ -319,8 +325,8 @@ def _fitted(layout: DocumentLayout, fit: _Fit) -> dict[str, Any]:
 
 
 def _blank_lines(layout: DocumentLayout, pitch: float) -> tuple[int, int]:
-    """How many lines stay free above and under the signature. The seal's top comes within one line of the text and does not
-    touch it (7.3.5.1), and its foot touches neither the colophon nor the edge of the type area."""
+    """How many lines stay free above and under the signature. The seal's top comes within one line of the text and
+    does not touch it (7.3.5.1), and its foot touches neither the colophon nor the edge of the type area."""
     if not layout.sealed:
         return 1, 0
     radius = layout.seal_diameter_mm * POINTS_PER_MM / 2

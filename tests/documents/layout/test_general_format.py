@@ -9,7 +9,8 @@ import pytest
 
 from oa_server.documents.layout.model import Attachment, DocumentLayout, Heading, Paragraph, Table
 from oa_server.documents.layout.render import PageSettings
-from tests.documents.layout.conftest import MAIN, TEXT, Render
+from tests.documents.layout.cast import MAIN, TEXT
+from tests.documents.layout.conftest import Render
 from tests.documents.layout.measured import (
     BOTTOM,
     CENTRE,
@@ -53,7 +54,8 @@ def test_paper_is_a4(pages: list[Page]) -> None:
 
 
 def test_a_page_holds_22_lines(dense: list[Page]) -> None:
-    """A full page has 22 lines; the first begins at the upper edge of the type area, the last ends at its lower one (5.2)."""
+    """A full page has 22 lines; the first begins at the upper edge of the type area, the last ends at its lower one
+    (5.2)."""
     lines = dense[1].body
     assert len(lines) == 22
     assert lines[0].top == near(TOP)
@@ -99,13 +101,17 @@ def test_issuer_mark_is_red_and_centred(rendered: Render, notice: DocumentLayout
     assert line.right < RIGHT + TOLERANCE
 
 
-def test_document_number(rendered: Render, notice: DocumentLayout) -> None:
+@pytest.mark.parametrize("mark", ["江州市人民政府办公厅文件", "江州市推进城镇老旧小区改造工作领导小组办公室文件"])
+def test_document_number(rendered: Render, notice: DocumentLayout, mark: str) -> None:
     """发文字号 stands two lines under the mark, centred, 3号 仿宋 (7.2.5)."""
-    pdf = rendered(notice).pdf
+    pdf = rendered(replace(notice, issuer_mark=mark)).pdf
     _, mark_bottom = ink_rows(pdf, 0, box=(LEFT, 60, RIGHT, 100))
-    line = read_pages(pdf)[0].line("江政办发")
+    page = read_pages(pdf)[0]
+    line = page.line("江政办发")
     assert line.text == "江政办发〔2026〕17号"
     assert line.top == near(mark_bottom + 2 * PITCH)
+    assert page.rules[0].y == near(line.bottom + 4)
+    assert next(each for each in page.lines if each.size == near(SIZE_2)).top == near(page.rules[0].y + 2 * PITCH)
     assert line.middle == near(CENTRE)
     assert line.size == near(SIZE_3)
     assert line.font == "FandolFang-Regular"
@@ -178,8 +184,8 @@ def test_heading_faces(rendered: Render, notice: DocumentLayout, level: int, tex
 
 
 def test_attachment_note(pages: list[Page]) -> None:
-    """附件说明 stands one line under the body, two characters in; names wrap under their own first character and end without
-    punctuation (7.3.4)."""
+    """附件说明 stands one line under the body, two characters in; names wrap under their own first character and end
+    without punctuation (7.3.4)."""
     page = next(page for page in pages if page.has("附件：1."))
     first, second = page.line("附件：1."), page.line("2.江州市")
     body_end = max(line.top for line in page.lines if line.top < first.top - 1)
@@ -199,7 +205,8 @@ def test_single_attachment_has_no_number(rendered: Render, notice: DocumentLayou
 
 
 def test_signature_with_seal(pages: list[Page]) -> None:
-    """The date ends four characters from the right edge, on the line under the name; the name is centred on it (7.3.5.1)."""
+    """The date ends four characters from the right edge, on the line under the name; the name is centred on it
+    (7.3.5.1)."""
     page = next(page for page in pages if page.has("2026年11月24日"))
     day = page.line("2026年11月24日")
     name = next(line for line in page.lines if line.text == "江州市人民政府办公厅" and line.top < day.top)
@@ -219,8 +226,8 @@ def test_long_name_stays_in_the_type_area(rendered: Render, notice: DocumentLayo
 
 @pytest.mark.parametrize("diameter", [42.0, 45.0, 50.0, 60.0])
 def test_seal_position(rendered: Render, notice: DocumentLayout, diameter: float) -> None:
-    """The seal lies centred over name and date, both in its lower half; its top is within one line of the text above and
-    touches nothing, its foot stays in the type area (7.3.5.1)."""
+    """The seal lies centred over name and date, both in its lower half; its top is within one line of the text above
+    and touches nothing, its foot stays in the type area (7.3.5.1)."""
     result = rendered(replace(notice, seal_diameter_mm=diameter, note=""))
     seal = result.seal_position
     assert seal is not None
@@ -237,14 +244,15 @@ def test_seal_position(rendered: Render, notice: DocumentLayout, diameter: float
     assert lower < min(rule.y for rule in page.rules)
 
 
-def test_signature_without_seal(rendered: Render, notice: DocumentLayout) -> None:
+@pytest.mark.parametrize("organ", ["江州市人民政府办公厅", "江州市教育体育局"])
+def test_signature_without_seal(rendered: Render, notice: DocumentLayout, organ: str) -> None:
     """Without a seal the name stands one line under the text, two characters from the right; the date on the next line
     begins two characters further in (7.3.5.2)."""
-    result = rendered(replace(notice, sealed=False, attachment_note=()))
+    result = rendered(replace(notice, sealed=False, attachment_note=(), issuer_signature=organ))
     assert result.seal_position is None
     page = read_pages(result.pdf)[-1]
     day = page.line("2026年11月24日")
-    name = next(line for line in page.lines if line.text == "江州市人民政府办公厅" and line.top < day.top)
+    name = next(line for line in page.lines if line.text == organ and line.top < day.top)
     text_end = max(line.top for line in page.lines if line.top < name.top - 1)
     assert name.top == near(text_end + 2 * PITCH)
     assert name.right == near(RIGHT - 2 * CHAR)
@@ -269,8 +277,8 @@ def test_note(pages: list[Page]) -> None:
 
 
 def test_attachment_page(rendered: Render, notice: DocumentLayout) -> None:
-    """附件 begins a new page before the colophon: 附件 and number in 黑体 flush on line 1, the title centred on line 3, the
-    page numbers running on (7.3.6, 7.5)."""
+    """附件 begins a new page before the colophon: 附件 and number in 黑体 flush on line 1, the title centred on line
+    3, the page numbers running on (7.3.6, 7.5)."""
     sheets = (
         Attachment("年度计划表", (Table((("序号", "任务"), ("1", "改造")), header=True),)),
         Attachment("成员名单", (Paragraph("组长：李建国。"),)),
@@ -291,7 +299,8 @@ def test_attachment_page(rendered: Render, notice: DocumentLayout) -> None:
 
 
 def test_colophon_rules(pages: list[Page]) -> None:
-    """The colophon's rules are as broad as the type area, 0.35, 0.25 and 0.35 mm thick, the last on its lower edge (7.4.1)."""
+    """The colophon's rules are as broad as the type area, 0.35, 0.25 and 0.35 mm thick, the last on its lower edge
+    (7.4.1)."""
     rules = pages[-1].rules
     assert [rule.thickness for rule in rules] == [pytest.approx(t, abs=0.005) for t in (0.35, 0.25, 0.35)]
     assert {(round(rule.left, 1), round(rule.right, 1)) for rule in rules} == {(LEFT, RIGHT)}
@@ -313,7 +322,8 @@ def test_copies(pages: list[Page]) -> None:
 
 
 def test_printing_organ_and_date(pages: list[Page]) -> None:
-    """印发机关 stands one character in on the left, the date with 印发 one character in on the right, 4号 仿宋 (7.4.3)."""
+    """印发机关 stands one character in on the left, the date with 印发 one character in on the right, 4号 仿宋
+    (7.4.3)."""
     line = pages[-1].line("印发")
     assert line.text == "江州市人民政府办公厅2026年11月25日印发"
     assert line.size == near(SIZE_4)
@@ -327,7 +337,8 @@ def test_colophon_without_copies_has_two_rules(rendered: Render, notice: Documen
 
 
 def test_page_numbers(rendered: Render, notice: DocumentLayout) -> None:
-    """Page numbers are 4号 宋体 between dashes 7 mm under the type area, one character in: odd right, even left (7.5)."""
+    """Page numbers are 4号 宋体 between dashes 7 mm under the type area, one character in: odd right, even left
+    (7.5)."""
     pdf = rendered(notice).pdf
     for number, page in enumerate(read_pages(pdf), 1):
         line = page.lines[-1]
@@ -354,8 +365,8 @@ def test_marks_stand_on_the_first_lines(rendered: Render, request_upward: Docume
 
 
 def test_upward_document_names_its_signers(rendered: Render, request_upward: DocumentLayout) -> None:
-    """In 上行文 the number stands one character in on the line of the last signer; two names a line in 楷体, the right edge
-    one character in, further names under the first (7.2.5, 7.2.6)."""
+    """In 上行文 the number stands one character in on the line of the last signer; two names a line in 楷体, the right
+    edge one character in, further names under the first (7.2.5, 7.2.6)."""
     page = read_pages(rendered(request_upward).pdf)[0]
     first, last = page.line("签发人："), page.line("李建国")
     assert last.text == "江财〔2026〕103号李建国"
@@ -368,7 +379,8 @@ def test_upward_document_names_its_signers(rendered: Render, request_upward: Doc
 
 
 def test_too_many_recipients_move_to_the_colophon(rendered: Render, notice: DocumentLayout) -> None:
-    """Recipients that would leave no text on the first page stand as 主送 above 抄送, without a rule between (7.3.2)."""
+    """Recipients that would leave no text on the first page stand as 主送 above 抄送, without a rule between
+    (7.3.2)."""
     many = tuple(f"江州市第{number}人民医院" for number in range(1, 41))
     pages = read_pages(rendered(replace(notice, main_recipients=many)).pdf)
     assert pages[0].has("实施方案已经")
@@ -379,7 +391,8 @@ def test_too_many_recipients_move_to_the_colophon(rendered: Render, notice: Docu
 
 
 def test_colophon_on_an_even_page(rendered: Render, notice: DocumentLayout) -> None:
-    """Printed on both sides, the colophon takes the back of the last sheet; neither it nor a blank side has a number."""
+    """Printed on both sides, the colophon takes the back of the last sheet; neither it nor a blank side has a
+    number."""
     on_even = PageSettings(colophon_on_even_page=True)
     short = replace(notice, body=(Paragraph(TEXT),) * 4, attachment_note=())
     for layout in (notice, short, replace(short, body=(Paragraph(TEXT),) * 10)):

@@ -1,16 +1,19 @@
-"""How a document ends: no signature without text on its page, no colophon alone, and nothing moves when numbers come."""
+"""How a document ends: no signature without text on its page, no colophon alone, and nothing moves when numbers
+come."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 
 import pytest
 
 from oa_server.core.errors import Invalid
 from oa_server.documents.layout.model import Attachment, DocumentLayout, Paragraph, Table
 from oa_server.documents.layout.render import COPIES_TOO_MANY, PageSettings
-from tests.documents.layout.conftest import TEXT, Render
+from tests.documents.layout.cast import TEXT
+from tests.documents.layout.conftest import Render
 from tests.documents.layout.measured import BOTTOM, MM, RIGHT, SIZE_4, Page, read_pages
 
 HOSPITALS = tuple(f"江州市第{number}人民医院办公室" for number in range(1, 61))
@@ -35,12 +38,16 @@ def test_one_paragraph_is_shared_by_two_pages(rendered: Render, notice: Document
     stays."""
     pages = read_pages(rendered(replace(notice, body=(Paragraph(TEXT),), attachment_note=())).pdf)
     assert pages[0].has("为深入贯彻")
-    assert pages[1].has("制定本方案")
+    assert "制定本方案。" in "".join(
+        line.text for page in pages for line in page.lines if not line.text.startswith("—")
+    )
+    assert pages[1].body[0].text.endswith("案。")
     assert pages[1].has("2026年11月24日")
 
 
 def test_pitch_stays_within_limits(rendered: Render, notice: DocumentLayout) -> None:
-    """A page holds between 21 and 24 lines, so the pitch lies between 27 and 31.1 pt, and is 29.60 pt where that does."""
+    """A page holds between 21 and 24 lines, so the pitch lies between 27 and 31.1 pt, and is 29.60 pt where that
+    does."""
     assert rendered(notice).line_pitch == 29.60
     pitches = {rendered(replace(notice, body=(Paragraph(TEXT),) * count)).line_pitch for count in range(1, 12)}
     assert all(27.0 <= pitch <= 31.1 for pitch in pitches)
@@ -91,7 +98,7 @@ def test_sixty_copies_fit_the_colophon(rendered: Render, notice: DocumentLayout)
     assert "，".join(HOSPITALS) + "。" in shown
     assert page.rules[-1].y == pytest.approx(BOTTOM, abs=0.1)
     small = [line for line in page.body if line.size == pytest.approx(SIZE_4, abs=0.01)]
-    assert all(below.top >= above.bottom for above, below in zip(small, small[1:], strict=False))
+    assert all(below.top >= above.bottom for above, below in pairwise(small))
     assert all(line.right < RIGHT for line in small)
 
 

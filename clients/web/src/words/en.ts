@@ -27,6 +27,8 @@ export const en: Words = {
     notFound: 'There is no such page',
     goHome: 'Back to the to-do list',
     back: 'Back',
+    listComma: ', ',
+    semicolon: '; ',
   },
   state: {
     loading: 'Loading…',

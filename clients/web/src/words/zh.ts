@@ -25,6 +25,8 @@ export const zh = {
     notFound: '没有这个页面',
     goHome: '返回待办',
     back: '返回',
+    listComma: '、',
+    semicolon: '；',
   },
   state: {
     loading: '正在读取……',

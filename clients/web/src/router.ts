@@ -1,0 +1,99 @@
+/** The pages and who may see them; everything but the sign-in page needs a session. */
+import { createRouter, createWebHistory, type RouteLocationNormalized } from 'vue-router'
+
+import { useSession } from './domains/identity/session'
+import type { Words } from './words'
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    title?: (words: Words) => string
+    /** No session is needed. */
+    open?: boolean
+    /** Two addresses with the same key share one component instance. */
+    key?: (route: RouteLocationNormalized) => string
+  }
+}
+
+const byId = (route: RouteLocationNormalized) => `${String(route.name)} ${String(route.params.id)}`
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    {
+      path: '/sign-in',
+      component: () => import('./domains/identity/SignInPage.vue'),
+      meta: { open: true, title: (w) => w.signIn.title },
+    },
+    { path: '/', redirect: '/tasks' },
+    {
+      path: '/tasks',
+      component: () => import('./domains/workflow/TasksPage.vue'),
+      meta: { title: (w) => w.tasks.title },
+    },
+    {
+      path: '/outgoing',
+      component: () => import('./domains/documents/OutgoingListPage.vue'),
+      meta: { title: (w) => w.documents.outgoingTitle },
+    },
+    {
+      // A new draft gets its id with its first save; the page stays as it is while the address changes.
+      path: '/outgoing/:id/edit',
+      name: 'draft',
+      component: () => import('./domains/documents/DraftPage.vue'),
+      meta: { title: (w) => w.draft.newTitle, key: () => 'draft' },
+    },
+    {
+      path: '/outgoing/:id',
+      name: 'outgoing',
+      component: () => import('./domains/documents/OutgoingPage.vue'),
+      meta: { title: (w) => w.app.outgoing, key: byId },
+    },
+    {
+      path: '/outgoing/:id/confirm/:verb(sign|seal|dispatch)',
+      name: 'confirm',
+      component: () => import('./domains/documents/ConfirmPage.vue'),
+      meta: { title: (w) => w.app.outgoing, key: byId },
+    },
+    {
+      path: '/outgoing/:id/receipts',
+      name: 'receipts',
+      component: () => import('./domains/documents/ReceiptsPage.vue'),
+      meta: { title: (w) => w.receipts.title, key: byId },
+    },
+    {
+      path: '/incoming',
+      component: () => import('./domains/documents/IncomingListPage.vue'),
+      meta: { title: (w) => w.incoming.title },
+    },
+    {
+      path: '/incoming/:id',
+      name: 'incoming',
+      component: () => import('./domains/documents/IncomingPage.vue'),
+      meta: { title: (w) => w.app.incoming, key: byId },
+    },
+    {
+      path: '/organs/:id?',
+      component: () => import('./domains/identity/DirectoryPage.vue'),
+      meta: { title: (w) => w.directory.title },
+    },
+    {
+      path: '/verify',
+      component: () => import('./domains/signing/VerifyPage.vue'),
+      meta: { title: (w) => w.verify.title },
+    },
+    {
+      path: '/:rest(.*)*',
+      component: () => import('./ui/NotFoundPage.vue'),
+      meta: { title: (w) => w.app.notFound },
+    },
+  ],
+})
+
+router.beforeEach(async (to) => {
+  const store = useSession()
+  await store.loadAbout().catch(() => undefined)
+  const isIn = store.session !== null || (await store.restore().catch(() => false))
+  if (!to.meta.open && !isIn) return { path: '/sign-in', query: { next: to.fullPath } }
+  if (to.meta.open && isIn) return '/tasks'
+  return true
+})

@@ -1,0 +1,128 @@
+"""One changed byte or row is told, and nothing honest is."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from oa_server.app import open_house
+from oa_server.audit import actions as audit
+from oa_server.verification import all_faults
+from tests.city import BODY
+from tests.conftest import embedded, running
+
+
+@pytest.fixture(scope="module")
+def busy_folder(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The city's data after one document was returned, revised and sent, with the head of the log signed."""
+    folder = tmp_path_factory.mktemp("busy") / "var"
+    shutil.copytree(founded, folder)
+    asyncio.run(_be_busy(folder))
+    return folder
+
+
+async def _be_busy(folder: Path) -> None:
+    async with running(embedded(folder)) as city:
+        people = ("wang", "li", "zhao", "chen", "sun", "qian", "zhou")
+        wang, li, zhao, chen, sun, qian, zhou = [await city.signed_in(p) for p in people]
+        draft = {"elements": city.elements(), "body": BODY}
+        path = f"/api/documents/{(await wang.send('POST', '/api/documents', json=draft)).json()['id']}"
+        await wang.act(path, "submit")
+        returned = await li.sign(path, "return", reason="请补充主送机关")
+        assert returned.json()["state"] == "drafting", returned.text
+        etag = (await wang.get(path)).json()["etag"]
+        only = city.elements(copies_to=[])
+        revised = await wang.send("PATCH", path, json={"elements": only}, headers={"If-Match": etag})
+        assert revised.status_code == 200, revised.text
+        await wang.act(path, "submit")
+        for person, verb in ((li, "approve"), (zhao, "approve"), (chen, "sign")):
+            assert (await person.sign(path, verb, opinion="同意")).status_code == 200
+        await sun.act(path, "number")
+        await qian.sign(path, "seal", usage="seal")
+        assert (await sun.sign(path, "dispatch")).status_code == 200
+        arrived = (await zhou.get("/api/incoming")).json()["items"][0]
+        await zhou.sign(f"/api/incoming/{arrived['id']}", "sign_for")
+        await sequence_all()
+        await audit.sign_head()
+        await sequence_all()
+
+
+async def sequence_all() -> None:
+    while await audit.sequence():
+        pass
+
+
+@pytest.fixture
+def busy(busy_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the busy city's data, for one test to spoil."""
+    folder = tmp_path / "var"
+    shutil.copytree(busy_folder, folder)
+    return folder
+
+
+async def faults(folder: Path) -> list[str]:
+    async with open_house(embedded(folder)) as house:
+        return [f"{fault.where}：{fault.what}" async for fault in all_faults(house)]
+
+
+def tamper(folder: Path, statement: str) -> None:
+    """What somebody with the database file could do."""
+    connection = sqlite3.connect(folder / "oa.sqlite3")
+    connection.execute("PRAGMA foreign_keys = OFF")
+    changed = connection.execute(statement).rowcount
+    connection.commit()
+    connection.close()
+    assert changed > 0, statement
+
+
+async def test_honest(busy: Path) -> None:
+    """After a whole story, return and revision included, everything agrees."""
+    assert await faults(busy) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE outgoing_document SET title = title || '！'",
+        "UPDATE outgoing_document SET doc_no = '江政办发〔2026〕9号'",
+        "UPDATE opinion SET text = '不同意' WHERE rowid = (SELECT MIN(rowid) FROM opinion)",
+        "UPDATE signature SET content = x'7b7d' WHERE rowid = (SELECT MIN(rowid) FROM signature)",
+        "UPDATE signature SET signed_at = '2020-01-01 00:00:00+00:00'",
+        "DELETE FROM opinion WHERE rowid = (SELECT MAX(rowid) FROM opinion)",
+        "UPDATE incoming_document SET signed_for_by = '张三'",
+        "DELETE FROM consignment WHERE rowid = (SELECT MAX(rowid) FROM consignment)",
+        "UPDATE number_ledger SET seq = 2",
+        "UPDATE certificate SET state = 'good', official_id = NULL WHERE rowid = 1",
+        "UPDATE responsibility SET role = 'leader' WHERE role = 'clerk'",
+        "UPDATE seal SET image = x'00'",
+        "UPDATE audit_record SET actor_name = '张三' WHERE rowid = 5",
+        "DELETE FROM audit_record WHERE rowid = 5",
+        "UPDATE audit_leaf SET digest = (SELECT digest FROM audit_leaf WHERE seq = 1) WHERE seq = 2",
+        "DELETE FROM audit_leaf WHERE seq >= 30",
+        "UPDATE audit_head SET root = (SELECT digest FROM audit_leaf WHERE seq = 1)",
+        "INSERT INTO responsibility SELECT 'aaaaaaaa-0000-7000-8000-000000000000', 'leader', official_id, organ_id, unit_id"
+        " FROM responsibility WHERE role = 'clerk' LIMIT 1",
+    ],
+)
+async def test_changed_row(busy: Path, statement: str) -> None:
+    """Any changed, removed, swapped or added row of a protected table is named."""
+    columns = sqlite3.connect(busy / "oa.sqlite3").execute("PRAGMA table_info(responsibility)").fetchall()
+    if "INSERT" in statement:
+        order = ", ".join({"id": "'aaaaaaaa-0000-7000-8000-000000000000'", "role": "'leader'"}.get(c[1], c[1]) for c in columns)
+        statement = f"INSERT INTO responsibility SELECT {order} FROM responsibility WHERE role = 'clerk' LIMIT 1"
+    tamper(busy, statement)
+    assert await faults(busy)
+
+
+async def test_changed_object(busy: Path) -> None:
+    """One changed byte of stored pages is named, and so is a missing file."""
+    pages: list[Path] = sorted((busy / "objects" / "pages").rglob("*.pdf"))
+    data = bytearray(pages[0].read_bytes())
+    data[len(data) // 2] ^= 1
+    pages[0].write_bytes(bytes(data))
+    pages[1].unlink()
+    assert len(await faults(busy)) == 2
