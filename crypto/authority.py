@@ -1,24 +1,26 @@
 """A certification authority: prepare, lint, ticket, issue — in this order, because no other order exists.
 
-`prepare` builds the certificate with a throw-away signature, `lint` examines it and, when nothing is wrong, hands out a
-ticket bound to those very bytes; `issue` takes the ticket, once.
+`prepare` builds the certificate under a signature that nobody trusts; `lint` examines it and, when nothing is wrong,
+hands out a ticket bound to those very bytes; `issue` takes the ticket, once, and signs those bytes and no others. The
+authority alone knows which tickets are good, so no way to `issue` leads around `lint`.
 """
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
+from weakref import WeakKeyDictionary
 
+from asn1crypto import x509 as asn1
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from crypto.errors import CertificateRefused
 from crypto.lint import lint
-from crypto.profiles import SPECS, Profile
+from crypto.profiles import SPECS, Profile, extension
 from crypto.suite import suite_for
 
 
@@ -38,20 +40,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A certificate that nobody has signed yet."""
+    """A certificate as it would be issued, under the signature of a key that nobody trusts."""
 
-    order: Order
-    builder: x509.CertificateBuilder
+    profile: Profile
     specimen: x509.Certificate
 
 
-@dataclass(slots=True)
 class Ticket:
-    """Leave to issue one draft, once."""
+    """Leave to issue one draft, once. Only the authority that gave it honours it: one made by hand is worth nothing."""
 
-    draft: Draft
-    fingerprint: bytes
-    used: bool = field(default=False, init=False)
+    __slots__ = ("__weakref__",)
 
 
 def name(*, common: str, organ: str | None = None, unit: str | None = None, number: str | None = None) -> x509.Name:
@@ -74,55 +72,98 @@ def new_serial() -> int:
 class Authority:
     """An authority with its private key (any object that behaves as one) and certificate chain, its own first."""
 
-    def __init__(self, private_key: Any, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...] = ()) -> None:
+    def __init__(
+        self, private_key: Any, certificate: x509.Certificate, chain: tuple[x509.Certificate, ...] = ()
+    ) -> None:
+        if private_key.public_key() != certificate.public_key():
+            raise CertificateRefused("authority.other_key", "the certificate belongs to another key")
         self.private_key = private_key
         self.certificate = certificate
         self.chain = (certificate, *chain)
+        self._tickets: WeakKeyDictionary[Ticket, x509.Certificate] = WeakKeyDictionary()
 
     def prepare(self, order: Order) -> Draft:
-        """Build what would be issued."""
-        builder = _builder(order, self.certificate.subject, _authority_key_identifier(self.certificate))
-        specimen = builder.sign(ec.generate_private_key(ec.SECP256R1()), self._hash())
-        return Draft(order, builder, specimen)
+        """Build what would be issued. Raises CertificateRefused for an order that no certificate can hold."""
+        return _draft(order, self.certificate.subject, self.certificate.public_key(), _key_identifier(self.certificate))
 
     def lint(self, draft: Draft) -> Ticket:
         """Examine a draft. Raises CertificateRefused with every finding."""
-        findings = lint(draft.specimen, draft.order.profile)
-        if draft.order.not_after > self.certificate.not_valid_after_utc:
+        _check_lint(draft)
+        if not self._stands_in(draft.specimen):
+            raise CertificateRefused("certificate.other_issuer", "RFC 5280 4.1.2.4: it names another authority")
+        if draft.specimen.not_valid_after_utc > self.certificate.not_valid_after_utc:
             raise CertificateRefused("certificate.outlives_issuer", "it would outlive the authority that issues it")
-        if findings:
-            listed = [f"{finding.clause}: {finding.message}" for finding in findings]
-            raise CertificateRefused("certificate.lint", "; ".join(listed), findings=listed)
-        return Ticket(draft, _fingerprint(draft.specimen))
+        if SPECS[draft.profile].is_authority and not self._may_found_authorities():
+            raise CertificateRefused(
+                "certificate.path_length", "RFC 5280 4.2.1.9: no authority may stand below this one"
+            )
+        ticket = Ticket()
+        self._tickets[ticket] = draft.specimen
+        return ticket
 
     def issue(self, ticket: Ticket) -> x509.Certificate:
-        """Sign what the ticket was given for. Raises CertificateRefused for a used or altered ticket."""
-        if ticket.used or ticket.fingerprint != _fingerprint(ticket.draft.specimen):
-            raise CertificateRefused("certificate.ticket", "the ticket was used or is for other bytes")
-        ticket.used = True
-        certificate = ticket.draft.builder.sign(self.private_key, self._hash())
-        if _body(certificate) != _body(ticket.draft.specimen):
-            raise CertificateRefused("certificate.ticket", "what was signed is not what was examined")
-        return certificate
+        """Sign the very bytes the ticket was given for. Raises CertificateRefused for a used or foreign ticket."""
+        specimen = self._tickets.pop(ticket, None)
+        if specimen is None:
+            raise CertificateRefused("certificate.ticket", "the ticket was used, or another authority gave it")
+        return _sign(specimen, self.private_key)
 
     def certify(self, order: Order) -> x509.Certificate:
         """All three steps in their order."""
         return self.issue(self.lint(self.prepare(order)))
 
-    def _hash(self) -> Any:
-        public_key = self.certificate.public_key()
-        return suite_for(public_key).hash_for(public_key)
+    def _stands_in(self, specimen: x509.Certificate) -> bool:
+        stated = extension(specimen, x509.AuthorityKeyIdentifier)
+        named = specimen.issuer == self.certificate.subject
+        return named and stated is not None and stated.value == _key_identifier(self.certificate)
+
+    def _may_found_authorities(self) -> bool:
+        constraints = extension(self.certificate, x509.BasicConstraints)
+        return constraints is not None and constraints.value.path_length != 0
 
 
 def create_root(private_key: Any, subject: x509.Name, not_before: datetime, not_after: datetime) -> Authority:
     """A self-signed root. Raises CertificateRefused when it would break its profile."""
     order = Order(Profile.ROOT, private_key.public_key(), subject, not_before, not_after)
-    public_key = private_key.public_key()
-    certificate = _builder(order, subject, None).sign(private_key, suite_for(public_key).hash_for(public_key))
-    findings = lint(certificate, Profile.ROOT)
-    if findings:
-        raise CertificateRefused("certificate.lint", "; ".join(f.message for f in findings))
-    return Authority(private_key, certificate)
+    draft = _draft(order, subject, order.public_key, None)
+    _check_lint(draft)
+    return Authority(private_key, _sign(draft.specimen, private_key))
+
+
+def create_issuing(
+    root: Authority, private_key: Any, subject: x509.Name, not_before: datetime, not_after: datetime
+) -> Authority:
+    """An issuing authority below `root`. Raises CertificateRefused when it would break its profile."""
+    order = Order(Profile.ISSUING, private_key.public_key(), subject, not_before, not_after)
+    return Authority(private_key, root.certify(order), root.chain)
+
+
+def _draft(
+    order: Order, issuer: x509.Name, issuer_key: Any, authority_key: x509.AuthorityKeyIdentifier | None
+) -> Draft:
+    suite = suite_for(issuer_key)
+    try:
+        specimen = suite.sign_built(_builder(order, issuer, authority_key), suite.specimen_key(issuer_key))
+    except (ValueError, TypeError) as error:
+        raise CertificateRefused("certificate.order", str(error)) from error
+    return Draft(order.profile, specimen)
+
+
+def _check_lint(draft: Draft) -> None:
+    listed = [f"{finding.clause}: {finding.message}" for finding in lint(draft.specimen, draft.profile)]
+    if listed:
+        raise CertificateRefused("certificate.lint", "; ".join(listed), findings=listed)
+
+
+def _sign(specimen: x509.Certificate, private_key: Any) -> x509.Certificate:
+    """The specimen's own bytes under the real signature: what is signed is what was examined, to the last octet."""
+    suite, body = suite_for(private_key.public_key()), specimen.tbs_certificate_bytes
+    signature = suite.sign(private_key, body)
+    if not suite.verify(private_key.public_key(), signature, body):
+        raise CertificateRefused("authority.faulty_key", "the authority's key made a signature that does not verify")
+    certificate = asn1.Certificate.load(specimen.public_bytes(serialization.Encoding.DER))
+    certificate["signature_value"] = signature
+    return x509.load_der_x509_certificate(certificate.dump())
 
 
 def _builder(
@@ -146,9 +187,7 @@ def _builder(
     return builder
 
 
-def _optional(
-    order: Order, authority_key: x509.AuthorityKeyIdentifier | None
-) -> list[tuple[x509.ExtensionType, bool]]:
+def _optional(order: Order, authority_key: x509.AuthorityKeyIdentifier | None) -> list[tuple[x509.ExtensionType, bool]]:
     spec = SPECS[order.profile]
     found: list[tuple[x509.ExtensionType, bool]] = []
     if authority_key is not None:
@@ -164,28 +203,11 @@ def _optional(
         found.append((x509.CRLDistributionPoints([point]), False))
     if order.ocsp_url:
         location = x509.UniformResourceIdentifier(order.ocsp_url)
-        access = x509.AccessDescription(x509.oid.AuthorityInformationAccessOID.OCSP, location)
+        access = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, location)
         found.append((x509.AuthorityInformationAccess([access]), False))
     return found
 
 
-def _authority_key_identifier(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+def _key_identifier(certificate: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     identifier = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
-
-
-def _body(certificate: x509.Certificate) -> tuple[Any, ...]:
-    """What a certificate says, whoever signed it."""
-    return (
-        certificate.serial_number,
-        certificate.subject,
-        certificate.issuer,
-        certificate.not_valid_before_utc,
-        certificate.not_valid_after_utc,
-        certificate.public_key().public_numbers(),  # type: ignore[union-attr]
-        list(certificate.extensions),
-    )
-
-
-def _fingerprint(certificate: x509.Certificate) -> bytes:
-    return sha256(certificate.tbs_certificate_bytes).digest()

@@ -352,4 +352,4 @@ def _names_certificate(value: Any, certificate: x509.Certificate) -> bool:
         return False
     first = value["certs"][0]
     digest = sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
-    return first["hash_algorithm"]["algorithm"].native == "sha256" and first["cert_hash"].native == digest
+    return bool(first["hash_algorithm"]["algorithm"].native == "sha256" and first["cert_hash"].native == digest)

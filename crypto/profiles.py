@@ -12,16 +12,15 @@ from enum import StrEnum
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID as EKU
-from cryptography.x509.oid import ObjectIdentifier as OID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 Value = TypeVar("Value", bound=x509.ExtensionType)
 
 # Our arc under 2.25 (ITU-T X.667: UUID-derived, so it needs no registration and collides with nobody's).
 _ARC = "2.25.265104518973016184735560942871064187325"
-SIGN_IN_PURPOSE = OID(f"{_ARC}.1")
-SEAL_PURPOSE = OID(f"{_ARC}.2")
-DOCUMENT_SIGNING = OID("1.3.6.1.5.5.7.3.36")  # RFC 9336
+SIGN_IN_PURPOSE = ObjectIdentifier(f"{_ARC}.1")
+SEAL_PURPOSE = ObjectIdentifier(f"{_ARC}.2")
+DOCUMENT_SIGNING = ObjectIdentifier("1.3.6.1.5.5.7.3.36")  # RFC 9336
 
 _NO_USAGE = {
     "digital_signature": False,
@@ -58,7 +57,7 @@ class Spec:
     """What a profile prescribes: key usage, extended key usage, longest life, and place in the chain."""
 
     key_usage: x509.KeyUsage
-    purposes: tuple[OID, ...]
+    purposes: tuple[ObjectIdentifier, ...]
     life: timedelta
     path_length: int | None = None
     critical_purposes: bool = False
@@ -74,23 +73,25 @@ _YEAR = timedelta(days=365)
 SPECS: dict[Profile, Spec] = {
     Profile.ROOT: Spec(_usage("key_cert_sign", "crl_sign"), (), 20 * _YEAR, path_length=1),
     Profile.ISSUING: Spec(_usage("key_cert_sign", "crl_sign"), (), 10 * _YEAR, path_length=0),
-    Profile.SIGN_IN: Spec(_usage("digital_signature"), (EKU.CLIENT_AUTH, SIGN_IN_PURPOSE), 3 * _YEAR),
+    Profile.SIGN_IN: Spec(_usage("digital_signature"), (ExtendedKeyUsageOID.CLIENT_AUTH, SIGN_IN_PURPOSE), 3 * _YEAR),
     Profile.SIGNING: Spec(_usage("digital_signature", "content_commitment"), (DOCUMENT_SIGNING,), 3 * _YEAR),
     Profile.SEAL: Spec(_usage("digital_signature", "content_commitment"), (SEAL_PURPOSE,), 5 * _YEAR),
-    Profile.SERVER: Spec(_usage("digital_signature"), (EKU.SERVER_AUTH,), _YEAR),
+    Profile.SERVER: Spec(_usage("digital_signature"), (ExtendedKeyUsageOID.SERVER_AUTH,), _YEAR),
     # A timestamp must outlive what it stamps, so its certificate lives as long as the issuing authority's.
-    Profile.TIMESTAMP: Spec(_usage("digital_signature"), (EKU.TIME_STAMPING,), 10 * _YEAR, critical_purposes=True),
-    Profile.OCSP: Spec(_usage("digital_signature"), (EKU.OCSP_SIGNING,), _YEAR, no_check=True),
+    Profile.TIMESTAMP: Spec(
+        _usage("digital_signature"), (ExtendedKeyUsageOID.TIME_STAMPING,), 10 * _YEAR, critical_purposes=True
+    ),
+    Profile.OCSP: Spec(_usage("digital_signature"), (ExtendedKeyUsageOID.OCSP_SIGNING,), _YEAR, no_check=True),
 }
 
 # The one purpose that makes a certificate fit for a use.
-PURPOSE: dict[Profile, OID] = {
+PURPOSE: dict[Profile, ObjectIdentifier] = {
     Profile.SIGN_IN: SIGN_IN_PURPOSE,
     Profile.SIGNING: DOCUMENT_SIGNING,
     Profile.SEAL: SEAL_PURPOSE,
-    Profile.SERVER: EKU.SERVER_AUTH,
-    Profile.TIMESTAMP: EKU.TIME_STAMPING,
-    Profile.OCSP: EKU.OCSP_SIGNING,
+    Profile.SERVER: ExtendedKeyUsageOID.SERVER_AUTH,
+    Profile.TIMESTAMP: ExtendedKeyUsageOID.TIME_STAMPING,
+    Profile.OCSP: ExtendedKeyUsageOID.OCSP_SIGNING,
 }
 
 

@@ -74,7 +74,9 @@ class International:
         return ec.generate_private_key(ec.SECP256R1())
 
     def specimen_key(self, public_key: Any) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
-        return _specimen_rsa_key() if isinstance(public_key, rsa.RSAPublicKey) else self.generate_key()
+        if isinstance(public_key, rsa.RSAPublicKey):
+            return _specimen_rsa_key()
+        return ec.generate_private_key(public_key.curve)
 
     def hash_for(self, public_key: Any) -> SignatureHash:
         is_p384 = isinstance(public_key, ec.EllipticCurvePublicKey) and isinstance(public_key.curve, ec.SECP384R1)

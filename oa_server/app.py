@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version as package_version
+from typing import Any
 
 import structlog
 from msgspec import Struct
@@ -43,7 +44,7 @@ from oa_server.pki.actions import CertificateRegister
 from oa_server.pki.signer import Signer
 from oa_server.settings import Settings
 from oa_server.signing.actions import SigningDesk
-from oa_server.storage.bus import open_bus
+from oa_server.storage.bus import Bus, open_bus
 from oa_server.storage.database import open_database
 from oa_server.storage.objects import open_store
 from oa_server.storage.secrets import SecretStore
@@ -206,10 +207,10 @@ async def _lifespan(app: Starlette, house: House) -> AsyncIterator[None]:
                 task.cancel()
 
 
-def _background(house: House, bus: object) -> list[object]:
+def _background(house: House, bus: Bus) -> list[Coroutine[Any, Any, None]]:
     return [
         house.hub.run(),
-        bus.listen(house.hub.notify),  # type: ignore[attr-defined]
+        bus.listen(house.hub.notify),
         _every(SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
         _every(HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
         _every(HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
@@ -226,11 +227,11 @@ async def _renew_lists(house: House) -> None:
         await house.register.renew_lists(SYSTEM)
 
 
-async def _every(seconds: float, name: str, job: object) -> None:
+async def _every(seconds: float, name: str, job: Callable[[], Awaitable[object]]) -> None:
     """Run a job again and again; a job that cannot be done now is done the next time."""
     while True:
         try:
-            await job()  # type: ignore[operator]
+            await job()
         except OaError as error:
             log.warning("job.postponed", job=name, code=error.code)
         except Exception:
@@ -250,5 +251,3 @@ def configure_logging(level: int = logging.INFO) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
-
-

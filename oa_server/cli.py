@@ -49,10 +49,20 @@ def _serve(settings: Any) -> None:
 
     from oa_server.app import create_app
 
-    where: dict[str, Any] = {"uds": settings.socket} if settings.socket else {"host": settings.host, "port": settings.port}
+    where: dict[str, Any] = (
+        {"uds": settings.socket} if settings.socket else {"host": settings.host, "port": settings.port}
+    )
     uvicorn.run(
-        create_app(settings), **where, loop="uvloop", http="httptools", ws="websockets-sansio", ws_max_size=64 * 1024,
-        access_log=False, log_level="warning", server_header=False, timeout_graceful_shutdown=5,
+        create_app(settings),
+        **where,
+        loop="uvloop",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=64 * 1024,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=5,
     )
 
 
@@ -75,7 +85,11 @@ def demo(port: int, agent_port: int) -> None:
 
     origin = f"http://127.0.0.1:{port}"
     settings = _settings(
-        data_dir=DEMO_DIR, demo=True, port=port, origin=origin, agent_port=agent_port,
+        data_dir=DEMO_DIR,
+        demo=True,
+        port=port,
+        origin=origin,
+        agent_port=agent_port,
         font_dirs=[str(ROOT / "var" / "fonts")],
     )
     run_demo(settings, serve=_serve)

@@ -233,7 +233,7 @@ async def _is_whole(house: House, file: StoredFile) -> bool:
             await asyncio.to_thread(digest.update, piece)
     except OaError:
         return False
-    return digest.hexdigest() == file.sha256
+    return bool(digest.hexdigest() == file.sha256)
 
 
 async def number_faults() -> AsyncIterator[Fault]:

@@ -1,16 +1,16 @@
 """The cast of the tests: 江城市 with three organs, and browsers that sign with real keys.
 
-    wang    王建国  拟稿人          办公室 综合科
-    li      李红    综合科科长      unit head
-    zhao    赵明    办公室核稿      office reviewer
-    chen    陈志远  办公室主任      leader, signer
-    sun     孙丽    机要文书        clerk
-    qian    钱伟    印章管理员      seal keeper
-    zhou    周敏    财政局机要文书  clerk of the receiving organ
-    wu      吴刚    财政局局长      leader there
-    zheng   郑华    预算科科长      unit head there
-    feng    冯静    教育局机要文书  clerk of another organ
-    sys, sec, aud   three administrators
+wang    王建国  拟稿人          办公室 综合科
+li      李红    综合科科长      unit head
+zhao    赵明    办公室核稿      office reviewer
+chen    陈志远  办公室主任      leader, signer
+sun     孙丽    机要文书        clerk
+qian    钱伟    印章管理员      seal keeper
+zhou    周敏    财政局机要文书  clerk of the receiving organ
+wu      吴刚    财政局局长      leader there
+zheng   郑华    预算科科长      unit head there
+feng    冯静    教育局机要文书  clerk of another organ
+sys, sec, aud   three administrators
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ class Browser:
         self.csrf = response.json()["csrf"]
         return dict(response.json())
 
-    async def try_sign_in(self, *, nonce: str | None = None, key: SoftKey | None = None, origin: str | None = None) -> httpx.Response:
+    async def try_sign_in(
+        self, *, nonce: str | None = None, key: SoftKey | None = None, origin: str | None = None
+    ) -> httpx.Response:
         """As `sign_in`, with whatever is to be wrong, and without judging the answer."""
         challenge = (await self.http.post("/api/session/challenge")).json()
         chosen = key or self.keys["sign-in"]
@@ -135,7 +137,9 @@ class Browser:
             return asked
         return await self.answer(path, verb, asked.json(), usage=usage, **fields)
 
-    async def answer(self, path: str, verb: str, asked: dict[str, Any], *, usage: str = "signing", **fields: Any) -> httpx.Response:
+    async def answer(
+        self, path: str, verb: str, asked: dict[str, Any], *, usage: str = "signing", **fields: Any
+    ) -> httpx.Response:
         claims = jwt.get_unverified_claims(asked["request"])
         value = self.keys[usage].sign(base64.b64decode(claims["signed_attributes"]))
         signature = {"request_id": asked["request_id"], "value": b64(value)}
@@ -223,6 +227,10 @@ async def found_city(house: House) -> None:
         if organ["code"] in {"JC001", "JC002"}:
             _, serial = await enrolment.seal(organ["id"], organ["code"], PIN)
             await register_seal(
-                SYSTEM, organ["id"], name=organ["full_name"], image=seal_image(), diameter_mm=45,
+                SYSTEM,
+                organ["id"],
+                name=organ["full_name"],
+                image=seal_image(),
+                diameter_mm=45,
                 certificate_serial=serial,
             )

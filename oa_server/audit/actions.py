@@ -91,7 +91,9 @@ async def sign_head() -> AuditHead | None:
     """Sign the log as it stands, unless it has not grown since the last head."""
     assert ports.head_signer is not None, "app.py plugs the head signer in"
     last = await access.last_head()
-    frontier = merkle.Frontier(last.size, [bytes.fromhex(root) for root in last.frontier]) if last else merkle.Frontier()
+    frontier = (
+        merkle.Frontier(last.size, [bytes.fromhex(root) for root in last.frontier]) if last else merkle.Frontier()
+    )
     while leaves := await access.leaves_from(frontier.size, SEQUENCE_BATCH):
         for leaf in leaves:
             frontier.append(bytes.fromhex(leaf.digest))
@@ -101,7 +103,11 @@ async def sign_head() -> AuditHead | None:
     signature = await ports.head_signer.sign_head(head_bytes(frontier.size, root, at))
     async with unit_of_work(SYSTEM) as work:
         head = await AuditHead.create(
-            id=new_id(), size=frontier.size, root=root, frontier=[r.hex() for r in frontier.roots or ()], at=at,
+            id=new_id(),
+            size=frontier.size,
+            root=root,
+            frontier=[r.hex() for r in frontier.roots or ()],
+            at=at,
             signature=signature,
         )
         work.audit(Verb.HEAD_SIGNED, "audit_head", head.id, size=head.size, root=root)
@@ -110,4 +116,6 @@ async def sign_head() -> AuditHead | None:
 
 def head_bytes(size: int, root: str, at: datetime) -> bytes:
     """What a head's signature covers."""
-    return canonical_json({"type": "oa/audit-head/1", "size": size, "root": root, "at": at.isoformat(timespec="microseconds")})
+    return canonical_json(
+        {"type": "oa/audit-head/1", "size": size, "root": root, "at": at.isoformat(timespec="microseconds")}
+    )

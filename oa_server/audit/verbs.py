@@ -13,8 +13,6 @@ class Verb(StrEnum):
 
     # identity
     DIRECTORY_IMPORTED = "identity.directory_imported"  # organs, units, officials, file_sha256
-    ORGAN_CHANGED = "identity.organ_changed"  # code
-    RESPONSIBILITY_GRANTED = "identity.responsibility_granted"  # official, role
     CHALLENGE_ISSUED = "identity.challenge_issued"  # –
     SIGNED_IN = "identity.signed_in"  # serial, address
     SIGN_IN_REFUSED = "identity.sign_in_refused"  # code, serial
@@ -24,7 +22,6 @@ class Verb(StrEnum):
     AUTHORITY_CREATED = "pki.authority_created"  # root, issuing (fingerprints)
     DEVICE_REGISTERED = "pki.device_registered"  # kind, label
     CERTIFICATE_REQUESTED = "pki.certificate_requested"  # profile, holder
-    CERTIFICATE_APPROVED = "pki.certificate_approved"  # profile, holder
     CERTIFICATE_ISSUED = "pki.certificate_issued"  # serial, profile, holder
     CERTIFICATE_REVOKED = "pki.certificate_revoked"  # serial, reason
     CRL_ISSUED = "pki.crl_issued"  # number, entries
@@ -33,14 +30,12 @@ class Verb(StrEnum):
     SEAL_REGISTERED = "signing.seal_registered"  # organ, serial
     SIGNATURE_REQUESTED = "signing.signature_requested"  # purpose, digest
     SIGNATURE_MADE = "signing.signature_made"  # purpose, serial, digest
-    SIGNATURE_REFUSED = "signing.signature_refused"  # purpose, code
 
     # files
     UPLOAD_STARTED = "files.upload_started"  # name, size
     UPLOAD_CONTINUED = "files.upload_continued"  # offset
     UPLOAD_FINISHED = "files.upload_finished"  # sha256, size
     FILE_REMOVED = "files.file_removed"  # name
-    FILE_READ = "files.file_read"  # name
 
     # workflow
     ROUTE_STARTED = "workflow.route_started"  # template, version
@@ -56,13 +51,11 @@ class Verb(StrEnum):
     RETURNED = "documents.returned"  # step, reason
     SIGNED = "documents.signed"  # opinion, pages_sha256
     NUMBERED = "documents.numbered"  # doc_no
-    NUMBER_VOIDED = "documents.number_voided"  # doc_no, reason
     FROZEN = "documents.frozen"  # sha256
     SEALED = "documents.sealed"  # sha256, seal
     DISPATCHED = "documents.dispatched"  # recipients
     ABANDONED = "documents.abandoned"  # –
     CLOSED = "documents.closed"  # –
-    EXPORTED = "documents.exported"  # list, rows
 
     # documents, incoming
     SIGNED_FOR = "documents.signed_for"  # sha256

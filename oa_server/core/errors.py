@@ -109,8 +109,12 @@ class Unavailable(OaError):
 
 
 NOT_FOUND = Reason("core.not_found", "没有找到，或者您无权查看", "Not found, or you may not see it.")
-STALE = Reason("core.stale", "内容已被他人更改，请刷新后重试", "It has changed since you read it; reload and try again.")
-INTERNAL = Reason("core.internal", "系统内部错误，操作未生效，请稍后重试", "Internal error; nothing was changed. Try again later.")
+STALE = Reason(
+    "core.stale", "内容已被他人更改，请刷新后重试", "It has changed since you read it; reload and try again."
+)
+INTERNAL = Reason(
+    "core.internal", "系统内部错误，操作未生效，请稍后重试", "Internal error; nothing was changed. Try again later."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,8 @@ class DemoCity:
             publicity=Publicity.ACTIVE,
         )
         document = await actions.draft(self._house.office, drafter, elements, _body())
-        return document.id
+        document_id: UUID = document.id
+        return document_id
 
     async def _through(self, document_id: UUID, steps: Iterable[str]) -> None:
         """Take a document through some steps, each done by whoever has to do it."""

@@ -8,7 +8,7 @@ gets the same 404 as for a document that does not exist.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from oa_server.core.actor import Actor, Role
@@ -32,6 +32,8 @@ from oa_server.workflow import access as workflow
 _OFFICE_ROLES = (Role.CLERK, Role.OFFICE_REVIEWER, Role.SEAL_KEEPER)
 
 OUTGOING, INCOMING = "outgoing", "incoming"
+
+Row = TypeVar("Row")
 
 
 async def outgoing(actor: Actor) -> QuerySet[OutgoingDocument]:
@@ -65,7 +67,7 @@ async def incoming_document(actor: Actor, document_id: UUID) -> IncomingDocument
     return _found(await (await incoming(actor)).get_or_none(id=document_id))
 
 
-def _found(row: Any) -> Any:
+def _found(row: Row | None) -> Row:
     if row is None:
         raise NotFound(NOT_FOUND)
     return row
@@ -112,7 +114,13 @@ async def consignments(document_id: UUID) -> list[dict[str, Any]]:
     """The sender's board: every recipient with what it has done, in the order of the distribution list."""
     sent = await Consignment.filter(document_id=document_id).order_by("id").values("id", "organ_id", "role", "sent_at")
     received = await IncomingDocument.filter(consignment_id__in=[row["id"] for row in sent]).values(
-        "consignment_id", "state", "arrived_at", "signed_for_at", "signed_for_by", "refusal_code", "refusal_text",
+        "consignment_id",
+        "state",
+        "arrived_at",
+        "signed_for_at",
+        "signed_for_by",
+        "refusal_code",
+        "refusal_text",
         "receive_no",
     )
     by_id = {row["consignment_id"]: row for row in received}
@@ -137,12 +145,14 @@ async def document_of_pages(sha256: str) -> OutgoingDocument | None:
 
 async def sender_of(document_id: UUID) -> UUID:
     """The organ that sent a document."""
-    return (await OutgoingDocument.get(id=document_id)).organ_id
+    organ_id: UUID = (await OutgoingDocument.get(id=document_id)).organ_id
+    return organ_id
 
 
 async def document_of(incoming: IncomingDocument) -> UUID:
     """The outgoing document behind an incoming one."""
-    return (await Consignment.get(id=incoming.consignment_id)).document_id
+    document_id: UUID = (await Consignment.get(id=incoming.consignment_id)).document_id
+    return document_id
 
 
 async def attachment_digests(incoming: IncomingDocument) -> list[dict[str, str]]:

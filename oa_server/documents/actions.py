@@ -89,8 +89,14 @@ async def draft(office: Office, actor: Actor, elements: Elements, body: Body) ->
     organ = await identity.organ(actor.organ_id)
     async with unit_of_work(actor) as work:
         document = await OutgoingDocument.create(
-            id=new_id(), organ_id=organ.id, unit_id=actor.unit_id, drafter_id=actor.official_id,
-            state=OutgoingState.DRAFTING, body=msgspec.to_builtins(body), created_at=work.now, updated_at=work.now,
+            id=new_id(),
+            organ_id=organ.id,
+            unit_id=actor.unit_id,
+            drafter_id=actor.official_id,
+            state=OutgoingState.DRAFTING,
+            body=msgspec.to_builtins(body),
+            created_at=work.now,
+            updated_at=work.now,
             **columns(elements),
         )
         recipients, _before = await _set_recipients(document.id, elements)
@@ -100,7 +106,11 @@ async def draft(office: Office, actor: Actor, elements: Elements, body: Body) ->
         facts = {"drafter": str(actor.official_id), "unit": str(actor.unit_id)}
         await workflow.start(work, "outgoing", subject, facts)
         work.audit(
-            Verb.DRAFTED, access.OUTGOING, document.id, rows=[document, *recipients], kind=document.kind,
+            Verb.DRAFTED,
+            access.OUTGOING,
+            document.id,
+            rows=[document, *recipients],
+            kind=document.kind,
             title=document.title,
         )
     return document
@@ -125,7 +135,12 @@ async def revise(
         if elements is not None:
             await workflow.rename(work, document.id, title=elements.title or "（无标题）", urgency=elements.urgency)
         work.audit(
-            Verb.REVISED, access.OUTGOING, document.id, rows=[document, *fresh], removed=gone, version=document.version_no
+            Verb.REVISED,
+            access.OUTGOING,
+            document.id,
+            rows=[document, *fresh],
+            removed=gone,
+            version=document.version_no,
         )
     return await access.outgoing_document(actor, document_id)
 
@@ -138,9 +153,15 @@ def etag_of(document: OutgoingDocument) -> str:
 def columns(elements: Elements) -> dict[str, Any]:
     """The columns of a document's row that its drafter's elements fill."""
     return {
-        "kind": elements.kind, "urgency": elements.urgency, "classification": elements.classification,
-        "classify_years": elements.classify_years, "title": elements.title.strip(), "signer_id": elements.signer_id,
-        "note": elements.note, "publicity": elements.publicity, "printing_organ": elements.printing_organ,
+        "kind": elements.kind,
+        "urgency": elements.urgency,
+        "classification": elements.classification,
+        "classify_years": elements.classify_years,
+        "title": elements.title.strip(),
+        "signer_id": elements.signer_id,
+        "note": elements.note,
+        "publicity": elements.publicity,
+        "printing_organ": elements.printing_organ,
     }
 
 
@@ -210,7 +231,10 @@ async def _held(actor: Actor, document_id: UUID, verb: str) -> OutgoingDocument:
 
 async def _move(document: OutgoingDocument, before: OutgoingState, after: OutgoingState, **change: Any) -> None:
     await transition(
-        OutgoingDocument, document.id, reason=rules.WRONG_STATE, expect={"state": before},
+        OutgoingDocument,
+        document.id,
+        reason=rules.WRONG_STATE,
+        expect={"state": before},
         change={"state": after, "row_version": F("row_version") + 1, **change},
     )
 
@@ -230,15 +254,28 @@ async def _submit(office: Office, actor: Actor, document: OutgoingDocument) -> N
             raise Conflict(STALE)
         await rendition.save()
         version = await DocumentVersion.create(
-            id=new_id(), document_id=document.id, no=document.version_no, elements=elements, body=document.body,
-            text_sha256=rendered.text_sha256, pages_sha256=rendered.sha256, author_id=actor.official_id, at=work.now,
+            id=new_id(),
+            document_id=document.id,
+            no=document.version_no,
+            elements=elements,
+            body=document.body,
+            text_sha256=rendered.text_sha256,
+            pages_sha256=rendered.sha256,
+            author_id=actor.official_id,
+            at=work.now,
         )
         await _move(
-            document, OutgoingState.DRAFTING, OutgoingState.UNDER_REVIEW, pages_sha256=rendered.sha256,
-            text_sha256=rendered.text_sha256, updated_at=work.now,
+            document,
+            OutgoingState.DRAFTING,
+            OutgoingState.UNDER_REVIEW,
+            pages_sha256=rendered.sha256,
+            text_sha256=rendered.text_sha256,
+            updated_at=work.now,
         )
         await workflow.complete(work, document.id, "draft", signer=str(document.signer_id))
-        work.audit(Verb.SUBMITTED, access.OUTGOING, document.id, rows=[document, rendition, version], version=version.no)
+        work.audit(
+            Verb.SUBMITTED, access.OUTGOING, document.id, rows=[document, rendition, version], version=version.no
+        )
 
 
 async def _check_draft(document: OutgoingDocument, main: Sequence[UUID], copies: Sequence[UUID]) -> None:
@@ -263,7 +300,10 @@ async def _withdraw(actor: Actor, document: OutgoingDocument) -> None:
 async def _back_to_draft(work: Work, document: OutgoingDocument, source: str, resume: Resume) -> None:
     await workflow.return_to(work, document.id, source, "draft", resume)
     await _move(
-        document, OutgoingState.UNDER_REVIEW, OutgoingState.DRAFTING, version_no=document.version_no + 1,
+        document,
+        OutgoingState.UNDER_REVIEW,
+        OutgoingState.DRAFTING,
+        version_no=document.version_no + 1,
         updated_at=work.now,
     )
 
@@ -290,7 +330,12 @@ async def _agree(actor: Actor, document: OutgoingDocument, wanted: Act) -> None:
         await workflow.complete(work, document.id, opinion.step)
         verb = Verb.SIGNED if wanted.verb == "sign" else Verb.APPROVED
         work.audit(
-            verb, access.OUTGOING, document.id, rows=[document, opinion], step=opinion.step, opinion=opinion.id,
+            verb,
+            access.OUTGOING,
+            document.id,
+            rows=[document, opinion],
+            step=opinion.step,
+            opinion=opinion.id,
             pages_sha256=held.pages_sha256,
         )
 
@@ -303,7 +348,11 @@ async def _return(actor: Actor, document: OutgoingDocument, wanted: Act) -> None
         opinion = await keep_opinion(work, held, wanted)
         await _back_to_draft(work, document, opinion.step, resume)
         work.audit(
-            Verb.RETURNED, access.OUTGOING, document.id, rows=[document, opinion], step=opinion.step,
+            Verb.RETURNED,
+            access.OUTGOING,
+            document.id,
+            rows=[document, opinion],
+            step=opinion.step,
             reason=wanted.reason,
         )
 
@@ -317,9 +366,17 @@ async def keep_opinion(work: Work, document: OutgoingDocument, wanted: Act) -> O
         raise Conflict(rules.PAGES_CHANGED)
     signature = await signing.keep(work, signed)
     return await Opinion.create(
-        id=new_id(), subject_type=access.OUTGOING, subject_id=document.id, step=content["step"],
-        step_title=STEP_TITLES[content["step"]], official_id=work.actor.official_id, actor_name=work.actor.name,
-        organ_name=content["actor"]["organ"], decision=content["decision"], text=content["text"], at=work.now,
+        id=new_id(),
+        subject_type=access.OUTGOING,
+        subject_id=document.id,
+        step=content["step"],
+        step_title=STEP_TITLES[content["step"]],
+        official_id=work.actor.official_id,
+        actor_name=work.actor.name,
+        organ_name=content["actor"]["organ"],
+        decision=content["decision"],
+        text=content["text"],
+        at=work.now,
         signature_id=signature.id,
     )
 
@@ -330,7 +387,8 @@ async def last_opinion_sha256(subject_type: str, subject_id: UUID) -> str | None
     if not opinions:
         return None
     last = opinions[-1].signature_id
-    return (await signing_access.signatures([last]))[last].content_sha256
+    digest: str = (await signing_access.signatures([last]))[last].content_sha256
+    return digest
 
 
 def signature_of(wanted: Act) -> Assembled:
@@ -378,10 +436,16 @@ async def _seal(office: Office, actor: Actor, document: OutgoingDocument, wanted
         await _held(actor, document.id, "seal")
         signature = await signing.keep(work, signed)
         await rendition.save()
-        await _move(document, OutgoingState.FROZEN, OutgoingState.SEALED, sealed_sha256=rendition.sha256, updated_at=work.now)
+        await _move(
+            document, OutgoingState.FROZEN, OutgoingState.SEALED, sealed_sha256=rendition.sha256, updated_at=work.now
+        )
         await workflow.complete(work, document.id, "sealing")
         work.audit(
-            Verb.SEALED, access.OUTGOING, document.id, rows=[document, rendition], sha256=rendition.sha256,
+            Verb.SEALED,
+            access.OUTGOING,
+            document.id,
+            rows=[document, rendition],
+            sha256=rendition.sha256,
             signature=signature.id,
         )
 
@@ -395,8 +459,14 @@ async def _dispatch(actor: Actor, document: OutgoingDocument, wanted: Act) -> No
         held = await _held(actor, document.id, "dispatch")
         await signing.keep(work, signed)
         sent = [
-            Consignment(id=new_id(), document_id=held.id, organ_id=r.organ_id, role=r.role, sha256=held.sealed_sha256,
-                        sent_at=work.now)
+            Consignment(
+                id=new_id(),
+                document_id=held.id,
+                organ_id=r.organ_id,
+                role=r.role,
+                sha256=held.sealed_sha256,
+                sent_at=work.now,
+            )
             for r in recipients
         ]
         arrived = [_arrival(held, consignment, organ.full_name, work) for consignment in sent]
@@ -415,9 +485,18 @@ async def _dispatch(actor: Actor, document: OutgoingDocument, wanted: Act) -> No
 
 def _arrival(document: OutgoingDocument, consignment: Consignment, source: str, work: Work) -> IncomingDocument:
     return IncomingDocument(
-        id=new_id(), consignment_id=consignment.id, organ_id=consignment.organ_id, state=IncomingState.ARRIVED,
-        title=document.title, doc_no=document.doc_no, source_organ=source, kind=document.kind, urgency=document.urgency,
-        classification=document.classification, role=consignment.role, sha256=document.sealed_sha256,
+        id=new_id(),
+        consignment_id=consignment.id,
+        organ_id=consignment.organ_id,
+        state=IncomingState.ARRIVED,
+        title=document.title,
+        doc_no=document.doc_no,
+        source_organ=source,
+        kind=document.kind,
+        urgency=document.urgency,
+        classification=document.classification,
+        role=consignment.role,
+        sha256=document.sealed_sha256,
         arrived_at=work.now,
     )
 
@@ -453,12 +532,11 @@ async def ask(office: Office, actor: Actor, document_id: UUID, wanted: Act, key:
     return await office.signing.request_signature(actor, purpose, content, key)
 
 
-async def _opinion_content(
-    actor: Actor, document: OutgoingDocument, step: str, verb: str, text: str
-) -> dict[str, Any]:
+async def _opinion_content(actor: Actor, document: OutgoingDocument, step: str, verb: str, text: str) -> dict[str, Any]:
     recipients = await access.recipients(document.id)
     elements = pages.elements_of(
-        document, main=access.organs_as(recipients, RecipientRole.MAIN),
+        document,
+        main=access.organs_as(recipients, RecipientRole.MAIN),
         copies=access.organs_as(recipients, RecipientRole.COPY),
     )
     return {
@@ -512,5 +590,3 @@ async def _ask_dispatch(office: Office, actor: Actor, document: OutgoingDocument
     lines = (document.title, f"发文字号：{document.doc_no}", f"发往：{names}{more}")
     purpose = Purpose("dispatch", access.OUTGOING, document.id, "分发", lines)
     return await office.signing.request_signature(actor, purpose, content, key)
-
-

@@ -24,9 +24,13 @@ UNPACKED_LIMIT = 128 << 20
 RATIO_LIMIT = 200
 MEMBER_LIMIT = 2000
 
-NOT_DOCX = Reason("documents.docx_unreadable", "文件不是可以读取的 .docx 文件", "The file is no .docx that can be read.")
+NOT_DOCX = Reason(
+    "documents.docx_unreadable", "文件不是可以读取的 .docx 文件", "The file is no .docx that can be read."
+)
 BOMB = Reason("documents.docx_too_large", "文件解压后过大，已拒绝", "The file unpacks to more than is allowed.")
-HOSTILE = Reason("documents.docx_hostile", "文件包含不允许的内容（外部实体或越界路径）", "The file holds what is not allowed.")
+HOSTILE = Reason(
+    "documents.docx_hostile", "文件包含不允许的内容（外部实体或越界路径）", "The file holds what is not allowed."
+)
 HAS_IMAGES = Reason("documents.docx_images", "图片未导入，请作为附件上传", "Pictures were left out; attach them.")
 HAS_CHANGES = Reason("documents.docx_changes", "修订已按接受处理", "Tracked changes were taken as accepted.")
 HAS_COMMENTS = Reason("documents.docx_comments", "批注未导入", "Comments were left out.")
@@ -214,7 +218,8 @@ class _Reader:
             return {}
         styles = _parse(self._archive.read("word/styles.xml"))
         return {
-            style.get(f"{_W}styleId", ""): _value(style, f"{_W}pPr/{_W}outlineLvl") for style in styles.iter(f"{_W}style")
+            style.get(f"{_W}styleId", ""): _value(style, f"{_W}pPr/{_W}outlineLvl")
+            for style in styles.iter(f"{_W}style")
         }
 
     def _read_numbering(self) -> dict[str, dict[int, tuple[str, str]]]:
@@ -222,9 +227,7 @@ class _Reader:
         if "word/numbering.xml" not in self._names:
             return {}
         root = _parse(self._archive.read("word/numbering.xml"))
-        abstract = {
-            item.get(f"{_W}abstractNumId", ""): dict(_levels(item)) for item in root.iter(f"{_W}abstractNum")
-        }
+        abstract = {item.get(f"{_W}abstractNumId", ""): dict(_levels(item)) for item in root.iter(f"{_W}abstractNum")}
         return {
             item.get(f"{_W}numId", ""): abstract.get(_value(item, f"{_W}abstractNumId"), {})
             for item in root.iter(f"{_W}num")

@@ -19,5 +19,3 @@ class Office:
     store: ObjectStore
     fonts: FontLibrary
     ceiling: Classification
-
-

@@ -41,9 +41,7 @@ async def compose(document: OutgoingDocument) -> DocumentLayout:
     )
 
 
-async def compose_from(
-    document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID]
-) -> DocumentLayout:
+async def compose_from(document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID]) -> DocumentLayout:
     """As `compose`, for recipients that are not stored yet (the live preview)."""
     organ = await identity.organ(document.organ_id)
     organs = await identity.organs_by_id([*main, *copies])
@@ -81,18 +79,18 @@ def _classification(document: OutgoingDocument) -> str:
 
 
 async def lay_out(
-    office: Office, layout: DocumentLayout, made_at: datetime, *, final: bool = False,
+    office: Office,
+    layout: DocumentLayout,
+    made_at: datetime,
+    *,
+    final: bool = False,
     embedded: Sequence[EmbeddedFile] = (),
 ) -> RenderedPages:
     """Render in a worker thread."""
-    return await asyncio.to_thread(
-        render, layout, fonts=office.fonts, made_at=made_at, final=final, embedded=embedded
-    )
+    return await asyncio.to_thread(render, layout, fonts=office.fonts, made_at=made_at, final=final, embedded=embedded)
 
 
-async def keep(
-    office: Office, document_id: UUID, kind: RenditionKind, rendered: RenderedPages
-) -> Rendition:
+async def keep(office: Office, document_id: UUID, kind: RenditionKind, rendered: RenderedPages) -> Rendition:
     """Make rendered pages durable in the object store, and the row that will name them; the caller saves the row."""
     await office.store.put(pages_key(rendered.sha256), rendered.pdf)
     return Rendition(
@@ -114,8 +112,15 @@ async def keep_sealed(office: Office, frozen: Rendition, pdf: bytes) -> Renditio
     digest = sha256(pdf).hexdigest()
     await office.store.put(pages_key(digest), pdf)
     return Rendition(
-        id=new_id(), document_id=frozen.document_id, kind=RenditionKind.SEALED, sha256=digest, size=len(pdf),
-        pages=frozen.pages, seal_page=frozen.seal_page, seal_box=frozen.seal_box, at=clock.now(),
+        id=new_id(),
+        document_id=frozen.document_id,
+        kind=RenditionKind.SEALED,
+        sha256=digest,
+        size=len(pdf),
+        pages=frozen.pages,
+        seal_page=frozen.seal_page,
+        seal_box=frozen.seal_box,
+        at=clock.now(),
     )
 
 
@@ -129,11 +134,15 @@ async def signed_opinions(document: OutgoingDocument) -> list[EmbeddedFile]:
         words = f"{opinion.step_title} {opinion.actor_name}"
         found += [
             EmbeddedFile(
-                name=f"opinion-{number}.json", mime_type="application/json", data=bytes(signature.content),
+                name=f"opinion-{number}.json",
+                mime_type="application/json",
+                data=bytes(signature.content),
                 description=f"意见：{words}",
             ),
             EmbeddedFile(
-                name=f"opinion-{number}.p7s", mime_type="application/pkcs7-signature", data=bytes(signature.cms),
+                name=f"opinion-{number}.p7s",
+                mime_type="application/pkcs7-signature",
+                data=bytes(signature.cms),
                 description=f"意见签名：{words}",
             ),
         ]

@@ -8,7 +8,7 @@ from uuid import UUID
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import Actor, Role
-from oa_server.core.errors import Denied, Invalid
+from oa_server.core.errors import Denied, Invalid, Reason
 from oa_server.core.ids import new_id
 from oa_server.documents import access, numbering, rules
 from oa_server.documents.actions import Act, actor_content, last_opinion_sha256, signature_of
@@ -24,8 +24,8 @@ from oa_server.workflow import access as workflow_access
 from oa_server.workflow import actions as workflow
 
 STEPS = {"instruct": ("instruct", "批示", "instruct"), "finish": ("handle", "承办", "handled")}
-NO_CHOICE = rules.Reason("documents.no_choice", "请选择下一环节的人员或部门", "Choose who comes next.")
-UNKNOWN_REFUSAL = rules.Reason("documents.unknown_refusal", "请选择拒收原因", "Choose a reason for refusing.")
+NO_CHOICE = Reason("documents.no_choice", "请选择下一环节的人员或部门", "Choose who comes next.")
+UNKNOWN_REFUSAL = Reason("documents.unknown_refusal", "请选择拒收原因", "Choose a reason for refusing.")
 
 
 async def standing(actor: Actor, document: IncomingDocument) -> rules.Standing:
@@ -52,7 +52,10 @@ async def act(actor: Actor, document_id: UUID, wanted: Act) -> IncomingDocument:
 
 async def _move(document: IncomingDocument, move: rules.IncomingMove, **change: Any) -> None:
     await transition(
-        IncomingDocument, document.id, reason=rules.ALREADY_SIGNED_FOR, expect={"state": move.state},
+        IncomingDocument,
+        document.id,
+        reason=rules.ALREADY_SIGNED_FOR,
+        expect={"state": move.state},
         change={"state": move.next, **change},
     )
 
@@ -68,11 +71,14 @@ async def _tell_sender(work: Work, document: IncomingDocument, move: rules.Incom
 
 async def _sign_for(work: Work, document: IncomingDocument, move: rules.IncomingMove, wanted: Act) -> None:
     receipt = await signing.keep(work, signature_of(wanted))
-    await _move(
-        document, move, signed_for_at=work.now, signed_for_by=work.actor.name, receipt_id=receipt.id
-    )
+    await _move(document, move, signed_for_at=work.now, signed_for_by=work.actor.name, receipt_id=receipt.id)
     subject = workflow.Subject(
-        access.INCOMING, document.id, document.organ_id, document.title, document.source_organ, document.urgency,
+        access.INCOMING,
+        document.id,
+        document.organ_id,
+        document.title,
+        document.source_organ,
+        document.urgency,
         document.doc_no,
     )
     await workflow.start(work, "incoming", subject, {})
@@ -85,7 +91,12 @@ async def _refuse(work: Work, document: IncomingDocument, move: rules.IncomingMo
     receipt = await signing.keep(work, signature_of(wanted))
     code = refusal_code(wanted)
     await _move(
-        document, move, signed_for_at=work.now, signed_for_by=work.actor.name, receipt_id=receipt.id, refusal_code=code,
+        document,
+        move,
+        signed_for_at=work.now,
+        signed_for_by=work.actor.name,
+        receipt_id=receipt.id,
+        refusal_code=code,
         refusal_text=wanted.reason,
     )
     consignment = await Consignment.get(id=document.consignment_id)
@@ -175,9 +186,18 @@ async def _keep_opinion(work: Work, document: IncomingDocument, wanted: Act) -> 
     signature = await signing.keep(work, signed)
     organ = await identity.organ(document.organ_id)
     return await Opinion.create(
-        id=new_id(), subject_type=access.INCOMING, subject_id=document.id, step=step, step_title=title,
-        official_id=work.actor.official_id, actor_name=work.actor.name, organ_name=organ.full_name, decision=decision,
-        text=wanted.opinion, at=work.now, signature_id=signature.id,
+        id=new_id(),
+        subject_type=access.INCOMING,
+        subject_id=document.id,
+        step=step,
+        step_title=title,
+        official_id=work.actor.official_id,
+        actor_name=work.actor.name,
+        organ_name=organ.full_name,
+        decision=decision,
+        text=wanted.opinion,
+        at=work.now,
+        signature_id=signature.id,
     )
 
 

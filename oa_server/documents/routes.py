@@ -110,8 +110,16 @@ async def list_documents(call: Call[None]) -> DocumentList:
 
 def _document_row(row: OutgoingDocument, names: dict[UUID, str]) -> DocumentRow:
     return DocumentRow(
-        row.id, row.state, OutgoingState(row.state).title_zh, row.kind, row.title, row.doc_no, row.urgency,
-        names.get(row.drafter_id, ""), row.created_at, row.updated_at,
+        row.id,
+        row.state,
+        OutgoingState(row.state).title_zh,
+        row.kind,
+        row.title,
+        row.doc_no,
+        row.urgency,
+        names.get(row.drafter_id, ""),
+        row.created_at,
+        row.updated_at,
     )
 
 
@@ -196,10 +204,17 @@ async def _document_out(call: Call[Any], document: OutgoingDocument) -> Document
 
 def _elements(document: OutgoingDocument, main: list[UUID], copies: list[UUID]) -> Elements:
     return Elements(
-        kind=DocKind(document.kind), title=document.title, urgency=Urgency(document.urgency),
-        classification=Classification(document.classification), classify_years=document.classify_years,
-        main_recipients=main, copies_to=copies, signer_id=document.signer_id, note=document.note,
-        publicity=Publicity(document.publicity), printing_organ=document.printing_organ,
+        kind=DocKind(document.kind),
+        title=document.title,
+        urgency=Urgency(document.urgency),
+        classification=Classification(document.classification),
+        classify_years=document.classify_years,
+        main_recipients=main,
+        copies_to=copies,
+        signer_id=document.signer_id,
+        note=document.note,
+        publicity=Publicity(document.publicity),
+        printing_organ=document.printing_organ,
     )
 
 
@@ -240,8 +255,12 @@ async def preview(call: Call[PreviewIn]) -> Response:
     assert call.actor.organ_id is not None
     rules.check_ceiling(Classification(wanted.elements.classification), _office(call).ceiling)
     document = OutgoingDocument(
-        id=wanted.document_id or new_id(), organ_id=call.actor.organ_id, unit_id=call.actor.unit_id,
-        drafter_id=call.actor.official_id, body=msgspec.to_builtins(wanted.body), doc_no="",
+        id=wanted.document_id or new_id(),
+        organ_id=call.actor.organ_id,
+        unit_id=call.actor.unit_id,
+        drafter_id=call.actor.official_id,
+        body=msgspec.to_builtins(wanted.body),
+        doc_no="",
         **actions.columns(wanted.elements),
     )
     if wanted.document_id is not None:
@@ -334,8 +353,16 @@ async def _board(call: Call[Any]) -> list[ConsignmentOut]:
 
 def _consignment(row: dict[str, Any], organ: Named) -> ConsignmentOut:
     return ConsignmentOut(
-        row["id"], organ, row["role"], row["state"], IncomingState(row["state"]).title_zh, row["arrived_at"],
-        row["signed_for_at"], row["signed_for_by"], _refusal(row["refusal_code"], row["refusal_text"]), row["receive_no"],
+        row["id"],
+        organ,
+        row["role"],
+        row["state"],
+        IncomingState(row["state"]).title_zh,
+        row["arrived_at"],
+        row["signed_for_at"],
+        row["signed_for_by"],
+        _refusal(row["refusal_code"], row["refusal_text"]),
+        row["receive_no"],
     )
 
 
@@ -347,8 +374,16 @@ def _refusal(code: str | None, text: str | None) -> RefusalOut | None:
 async def export_consignments(call: Call[None]) -> Response:
     header = ("机关", "主送/抄送", "状态", "到达时间", "签收时间", "签收人", "拒收原因", "收文号")
     cells = [
-        (c.organ.name, RecipientRole(c.role).title_zh, c.state_title, c.arrived_at, c.signed_for_at, c.signed_for_by,
-         c.refusal.title if c.refusal else "", c.receive_no)
+        (
+            c.organ.name,
+            RecipientRole(c.role).title_zh,
+            c.state_title,
+            c.arrived_at,
+            c.signed_for_at,
+            c.signed_for_by,
+            c.refusal.title if c.refusal else "",
+            c.receive_no,
+        )
         for c in await _board(call)
     ]
     headers = {"Content-Disposition": "attachment; filename=receipts.csv"}

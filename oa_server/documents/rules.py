@@ -27,34 +27,48 @@ if TYPE_CHECKING:
 # What stands in the way, by name.
 NOT_DRAFTER = Reason("documents.not_drafter", "只有拟稿人可以进行此操作", "Only the drafter may do this.")
 NOT_DRAFTING = Reason(
-    "documents.not_drafting", "公文已送审，须退回或撤回后才能修改", "It is under review; it must come back before it can change."
+    "documents.not_drafting",
+    "公文已送审，须退回或撤回后才能修改",
+    "It is under review; it must come back before it can change.",
 )
-NOT_YOUR_TASK = Reason(
-    "documents.not_your_task", "当前环节不由您办理", "The step that is open is not yours."
+NOT_YOUR_TASK = Reason("documents.not_your_task", "当前环节不由您办理", "The step that is open is not yours.")
+NOT_SIGNERS_TURN = Reason(
+    "documents.not_signers_turn", "尚未送到签发环节，或您不是签发人", "It has not come to the signer."
 )
-NOT_SIGNERS_TURN = Reason("documents.not_signers_turn", "尚未送到签发环节，或您不是签发人", "It has not come to the signer.")
-WRONG_STATE = Reason("documents.wrong_state", "公文当前的状态不允许此操作，请刷新", "Its state does not allow this; reload.")
-NOT_CLERK = Reason("documents.not_clerk", "只有本机关的机要文书可以进行此操作", "Only a clerk of the organ may do this.")
+WRONG_STATE = Reason(
+    "documents.wrong_state", "公文当前的状态不允许此操作，请刷新", "Its state does not allow this; reload."
+)
+NOT_CLERK = Reason(
+    "documents.not_clerk", "只有本机关的机要文书可以进行此操作", "Only a clerk of the organ may do this."
+)
 NOT_SIGNED = Reason("documents.not_signed", "公文尚未签发", "The document has not been signed by the leader.")
 NOT_NUMBERED = Reason("documents.not_numbered", "公文尚未编号", "The document has no number yet.")
 NOT_FROZEN = Reason("documents.not_frozen", "公文尚未定版", "The pages have not been frozen yet.")
-NOT_SEALED = Reason("documents.not_sealed", "公文尚未用印，不能发出", "The document has not been sealed; it cannot be sent.")
+NOT_SEALED = Reason(
+    "documents.not_sealed", "公文尚未用印，不能发出", "The document has not been sealed; it cannot be sent."
+)
 NOT_KEEPER = Reason("documents.not_keeper", "只有本机关的印章管理员可以用印", "Only the organ's seal keeper may seal.")
 KEEPER_CONFLICT = Reason(
     "documents.keeper_conflict", "拟稿人和签发人不得自行用印", "Neither the drafter nor the signer may seal."
 )
 NOT_DISPATCHED = Reason("documents.not_dispatched", "公文尚未分发", "The document has not been sent.")
 UNDELIVERED = Reason(
-    "documents.undelivered", "仍有收文机关未签收或未拒收，不能办结", "Some recipients have neither signed for nor refused it."
+    "documents.undelivered",
+    "仍有收文机关未签收或未拒收，不能办结",
+    "Some recipients have neither signed for nor refused it.",
 )
-ALREADY_READ = Reason("documents.already_read", "下一环节已开始处理，不能撤回", "The next step has begun; it cannot be withdrawn.")
+ALREADY_READ = Reason(
+    "documents.already_read", "下一环节已开始处理，不能撤回", "The next step has begun; it cannot be withdrawn."
+)
 MISSING_ELEMENT = Reason("documents.missing_element", "公文要素不完整，请补充后再送审", "An element is missing.")
 NO_RECIPIENT = Reason("documents.no_recipient", "请至少选择一个主送机关", "Choose at least one main recipient.")
 NO_SIGNER = Reason("documents.no_signer", "请选择签发人", "Choose the signer.")
 NO_BODY = Reason("documents.no_body", "正文不能为空", "The body is empty.")
 NO_TITLE = Reason("documents.no_title", "标题不能为空", "The title is empty.")
 TITLE_KIND = Reason(
-    "documents.title_kind", "标题应以所选文种结尾（条例第九条第六项）", "The title must end with the kind (article 9(6))."
+    "documents.title_kind",
+    "标题应以所选文种结尾（条例第九条第六项）",
+    "The title must end with the kind (article 9(6)).",
 )
 NOT_AN_ISSUER = Reason(
     "documents.not_an_issuer", "本机关未进行发文立户，没有机关代字", "The organ has no issuing word; it does not issue."
@@ -76,13 +90,17 @@ TEXT_CHANGED = Reason(
     "The text has changed since the leader signed; it goes back to the signer (article 25(1)).",
 )
 PAGES_CHANGED = Reason(
-    "documents.pages_changed", "版面已更新，请重新阅读后再签署", "The pages have changed; read them again before signing."
+    "documents.pages_changed",
+    "版面已更新，请重新阅读后再签署",
+    "The pages have changed; read them again before signing.",
 )
 FILES_UPLOADING = Reason("documents.files_uploading", "附件仍在上传，请稍候", "Attachments are still being uploaded.")
 SIGNATURE_NEEDED = Reason("documents.signature_needed", "此操作需要用证书签名", "This act must be signed with a key.")
 REASON_NEEDED = Reason("documents.reason_needed", "请填写理由", "Give a reason.")
 OPINION_NEEDED = Reason("documents.opinion_needed", "请填写意见", "Write an opinion.")
-NOT_RECEIVER = Reason("documents.not_receiver", "只有收文机关的机要文书可以签收或拒收", "Only the receiving organ's clerk may.")
+NOT_RECEIVER = Reason(
+    "documents.not_receiver", "只有收文机关的机要文书可以签收或拒收", "Only the receiving organ's clerk may."
+)
 ALREADY_SIGNED_FOR = Reason("documents.already_signed_for", "公文已由他人签收", "Somebody has already signed for it.")
 NOT_SIGNED_FOR = Reason("documents.not_signed_for", "公文尚未签收", "It has not been signed for.")
 NOT_LEADER = Reason("documents.not_leader", "本件未呈送您批示", "It has not been put before you.")
@@ -100,6 +118,7 @@ class Standing:
     open_step: str | None = None
     handed_over_unread: bool = False
     settled: bool = False  # every consignment has been signed for or refused
+
 
 Guard = Callable[[Actor, "OutgoingDocument", Standing], Reason | None]
 
@@ -211,7 +230,9 @@ class Finding:
     article: str
 
 
-def examine(document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID], has_text: bool) -> list[Finding]:
+def examine(
+    document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID], has_text: bool
+) -> list[Finding]:
     """Everything that keeps a draft from being submitted (articles 9, 13–17)."""
     kind = DocKind(document.kind)
     found = [

@@ -27,7 +27,9 @@ class Paragraph(Struct, tag_field="type", tag="paragraph", forbid_unknown_fields
 
 
 class Table(Struct, tag_field="type", tag="table", forbid_unknown_fields=True):
-    rows: Annotated[list[Annotated[list[Annotated[str, Meta(max_length=2000)]], Meta(max_length=20)]], Meta(max_length=500)]
+    rows: Annotated[
+        list[Annotated[list[Annotated[str, Meta(max_length=2000)]], Meta(max_length=20)]], Meta(max_length=500)
+    ]
     header: bool = False
 
 
@@ -308,5 +310,3 @@ class ListQuery(Struct):
     q: Annotated[str, Meta(max_length=60)] = ""
     cursor: Annotated[str, Meta(max_length=400)] = ""
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
-
-

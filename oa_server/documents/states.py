@@ -7,6 +7,7 @@ same regulation, chapters 5 and 6.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 
 class Word(StrEnum):
@@ -14,7 +15,7 @@ class Word(StrEnum):
 
     title_zh: str
 
-    def __new__(cls, code: str, title: str) -> Word:
+    def __new__(cls, code: str, title: str = "") -> Self:
         member = str.__new__(cls, code)
         member._value_ = code
         member.title_zh = title

@@ -44,10 +44,18 @@ class FileKeeper:
         others = await access.files_of(subject_type, [subject_id])
         async with unit_of_work(actor) as work:
             file = await StoredFile.create(
-                id=file_id, subject_type=subject_type, subject_id=subject_id, name=clean, size=size,
-                media_type=mimetypes.guess_type(clean)[0] or "application/octet-stream", part_size=rules.PART_SIZE,
-                state=FileState.UPLOADING, wrapped_key=wrapped, position=len(others),
-                uploaded_by_id=actor.official_id, at=work.now,
+                id=file_id,
+                subject_type=subject_type,
+                subject_id=subject_id,
+                name=clean,
+                size=size,
+                media_type=mimetypes.guess_type(clean)[0] or "application/octet-stream",
+                part_size=rules.PART_SIZE,
+                state=FileState.UPLOADING,
+                wrapped_key=wrapped,
+                position=len(others),
+                uploaded_by_id=actor.official_id,
+                at=work.now,
             )
             work.audit(Verb.UPLOAD_STARTED, "file", file.id, rows=[file], name=clean, size=size)
         return file
@@ -66,8 +74,11 @@ class FileKeeper:
             change |= {"sha256": hasher.hexdigest(), "state": FileState.READY}
         async with unit_of_work(actor) as work:
             await transition(
-                StoredFile, file.id, reason=rules.WRONG_OFFSET,
-                expect={"received": offset, "state": FileState.UPLOADING}, change=change,
+                StoredFile,
+                file.id,
+                reason=rules.WRONG_OFFSET,
+                expect={"received": offset, "state": FileState.UPLOADING},
+                change=change,
             )
             done = received == file.size
             verb = Verb.UPLOAD_FINISHED if done else Verb.UPLOAD_CONTINUED

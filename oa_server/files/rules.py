@@ -19,9 +19,13 @@ BAD_NAME = Reason("files.bad_name", "文件名含有不允许的字符", "The fi
 EMPTY = Reason("files.empty", "不能上传空文件", "An empty file cannot be uploaded.")
 TOO_BIG = Reason("files.too_big", "附件超过允许的大小", "The attachment is larger than allowed.")
 WRONG_OFFSET = Reason(
-    "files.wrong_offset", "上传位置与服务器不一致，请从服务器给出的位置继续", "Continue from the offset the server tells."
+    "files.wrong_offset",
+    "上传位置与服务器不一致，请从服务器给出的位置继续",
+    "Continue from the offset the server tells.",
 )
-NOT_UPLOADER = Reason("files.not_uploader", "只有上传人可以继续上传或删除", "Only the uploader may continue or remove it.")
+NOT_UPLOADER = Reason(
+    "files.not_uploader", "只有上传人可以继续上传或删除", "Only the uploader may continue or remove it."
+)
 NOT_READY = Reason("files.not_ready", "附件尚未上传完成", "The attachment is not complete yet.")
 BAD_PART = Reason("files.bad_part", "分片大小不正确", "A part has the wrong size.")
 CHANGED = Reason("files.changed", "附件校验失败：存储的内容已被改动", "The stored bytes do not match their digest.")
@@ -49,7 +53,7 @@ def check_size(size: int, limit: int) -> None:
 
 def check_part(file: StoredFile, official_id: UUID | None, offset: int, length: int) -> None:
     """Parts come in order, each of the one part size but for the last."""
-    if file.uploaded_by_id != official_id:  # type: ignore[attr-defined]
+    if file.uploaded_by_id != official_id:
         raise Denied(NOT_UPLOADER)
     if file.state != "uploading" or offset != file.received:
         raise Conflict(WRONG_OFFSET, offset=file.received)

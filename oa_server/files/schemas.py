@@ -35,6 +35,12 @@ class FileOut(Struct):
 
 def file_out(file: StoredFile) -> FileOut:
     return FileOut(
-        id=file.id, name=file.name, size=file.size, offset=file.received, chunk=file.part_size, state=file.state,
-        sha256=file.sha256, at=file.at,
+        id=file.id,
+        name=file.name,
+        size=file.size,
+        offset=file.received,
+        chunk=file.part_size,
+        state=file.state,
+        sha256=file.sha256,
+        at=file.at,
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from oa_server.core.actor import Role
 from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.identity.models import Challenge, Official, Organ, Post, Responsibility, Session, Unit
+from oa_server.storage.fields import Q
 
 DIRECTORY_LIMIT = 5000
+
+Row = TypeVar("Row")
 
 
 async def organ(organ_id: UUID) -> Organ:
@@ -33,7 +36,7 @@ async def unit(unit_id: UUID) -> Unit:
     return _found(await Unit.get_or_none(id=unit_id))
 
 
-def _found(row: Any) -> Any:
+def _found(row: Row | None) -> Row:
     if row is None:
         raise NotFound(NOT_FOUND)
     return row
@@ -43,9 +46,11 @@ async def organs(query: str = "") -> list[dict[str, Any]]:
     """All organs whose names or code hold `query`, in the order of the official list (by code)."""
     rows = Organ.all()
     if query:
-        rows = Organ.filter(full_name__contains=query) | Organ.filter(short_name__contains=query)
-    return await rows.order_by("code").limit(DIRECTORY_LIMIT).values(
-        "id", "code", "full_name", "short_name", "level", "superior_id", "issuing_word", "issuer_mark"
+        rows = Organ.filter(Q(full_name__contains=query) | Q(short_name__contains=query) | Q(code__contains=query))
+    return (
+        await rows.order_by("code")
+        .limit(DIRECTORY_LIMIT)
+        .values("id", "code", "full_name", "short_name", "level", "superior_id", "issuing_word", "issuer_mark")
     )
 
 
@@ -60,8 +65,10 @@ async def units_of(organ_id: UUID) -> list[Unit]:
 
 async def posts_of(organ_id: UUID) -> list[dict[str, Any]]:
     """Posts of an organ with the officials in them, in the order units list them."""
-    return await Post.filter(organ_id=organ_id, official__active=True).order_by("position").values(
-        "official_id", "official__name", "official__code", "unit_id", "title", "is_principal"
+    return (
+        await Post.filter(organ_id=organ_id, official__active=True)
+        .order_by("position")
+        .values("official_id", "official__name", "official__code", "unit_id", "title", "is_principal")
     )
 
 
@@ -75,7 +82,7 @@ async def roles_in(organ_id: UUID) -> dict[UUID, set[Role]]:
 
 async def roles_of(official_id: UUID, organ_id: UUID) -> frozenset[Role]:
     """The roles of one official in one organ, read anew each time so that a change takes effect at once."""
-    rows = await Responsibility.filter(official_id=official_id, organ_id=organ_id).values_list("role", flat=True)
+    rows: Any = await Responsibility.filter(official_id=official_id, organ_id=organ_id).values_list("role", flat=True)
     return frozenset(Role(role) for role in rows)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 from uuid import UUID
 
 from oa_server.audit.verbs import Verb
@@ -49,8 +50,14 @@ async def import_directory(actor: Actor, name: str, data: bytes) -> Imported:
         done = await _Importer(work).run(directory)
         digest = sha256(data).hexdigest()
         work.audit(
-            Verb.DIRECTORY_IMPORTED, "directory", digest[:32], rows=done.rows, file_sha256=digest,
-            organs=done.organs, units=done.units, officials=done.officials,
+            Verb.DIRECTORY_IMPORTED,
+            "directory",
+            digest[:32],
+            rows=done.rows,
+            file_sha256=digest,
+            organs=done.organs,
+            units=done.units,
+            officials=done.officials,
         )
     return done
 
@@ -67,8 +74,8 @@ class _Importer:
 
     async def run(self, directory: Directory) -> Imported:
         self._organs = {organ.code: organ for organ in await Organ.all()}
-        for row in _superiors_first(directory.organs):
-            await self._organ(row)
+        for organ_row in _superiors_first(directory.organs):
+            await self._organ(organ_row)
         self._units = {(unit.organ_id, unit.name): unit for unit in await Unit.all()}
         self._officials = {official.code: official for official in await Official.all()}
         posts = {(post.official_id, post.unit_id): post for post in await Post.all()}
@@ -79,9 +86,13 @@ class _Importer:
 
     async def _organ(self, row: OrganRow) -> None:
         superior = self._organs[row.superior].id if row.superior else None
-        values = {
-            "full_name": row.full_name, "short_name": row.short_name, "level": row.level, "superior_id": superior,
-            "issuing_word": row.issuing_word, "issuer_mark": row.issuer_mark,
+        values: dict[str, Any] = {
+            "full_name": row.full_name,
+            "short_name": row.short_name,
+            "level": row.level,
+            "superior_id": superior,
+            "issuing_word": row.issuing_word,
+            "issuer_mark": row.issuer_mark,
         }
         organ = self._organs.get(row.code)
         if organ is None:
@@ -113,8 +124,13 @@ class _Importer:
             self._done.rows.append(official)
         if (official.id, unit.id) not in posts:
             post = await Post.create(
-                id=new_id(), official_id=official.id, unit_id=unit.id, organ_id=organ.id, title=row.title,
-                is_principal=row.principal, position=number,
+                id=new_id(),
+                official_id=official.id,
+                unit_id=unit.id,
+                organ_id=organ.id,
+                title=row.title,
+                is_principal=row.principal,
+                position=number,
             )
             self._done.rows.append(post)
         for role in row.roles:

@@ -15,13 +15,19 @@ CHALLENGE_LIFE = timedelta(seconds=60)
 SEEN_EVERY = timedelta(seconds=30)
 
 WRONG_CHALLENGE = Reason(
-    "identity.wrong_challenge", "登录挑战无效，请重新点击登录", "The challenge is not one of ours; start signing in again."
+    "identity.wrong_challenge",
+    "登录挑战无效，请重新点击登录",
+    "The challenge is not one of ours; start signing in again.",
 )
 STALE_CHALLENGE = Reason(
-    "identity.stale_challenge", "登录挑战已过期（60秒），请重新点击登录", "The challenge has expired; start signing in again."
+    "identity.stale_challenge",
+    "登录挑战已过期（60秒），请重新点击登录",
+    "The challenge has expired; start signing in again.",
 )
 USED_CHALLENGE = Reason(
-    "identity.used_challenge", "登录挑战已使用过，请重新点击登录", "The challenge was already used; start signing in again."
+    "identity.used_challenge",
+    "登录挑战已使用过，请重新点击登录",
+    "The challenge was already used; start signing in again.",
 )
 WRONG_SIGNATURE = Reason(
     "identity.wrong_signature", "证书签名与登录挑战不符，登录未成功", "The signature does not answer the challenge."
@@ -31,13 +37,17 @@ NOT_AN_OFFICIAL = Reason(
 )
 SESSION_ENDED = Reason("identity.session_ended", "登录已结束，请重新登录", "The session has ended; sign in again.")
 SESSION_IDLE = Reason("identity.session_idle", "长时间未操作，已自动退出，请重新登录", "The session was idle too long.")
-SESSION_EXPIRED = Reason("identity.session_expired", "登录已超过时限，请重新登录", "The session is over its time limit.")
+SESSION_EXPIRED = Reason(
+    "identity.session_expired", "登录已超过时限，请重新登录", "The session is over its time limit."
+)
 SESSION_REVOKED = Reason(
     "identity.session_revoked", "您的证书已被吊销，登录已结束，请联系管理员", "The certificate was revoked."
 )
 KEY_REMOVED = Reason("identity.key_removed", "证书已拔出，登录已结束", "The key was pulled out.")
 NOT_SYSTEM_ADMIN = Reason(
-    "identity.not_system_admin", "只有系统管理员可以维护机关和人员", "Only the system administrator keeps the directory."
+    "identity.not_system_admin",
+    "只有系统管理员可以维护机关和人员",
+    "Only the system administrator keeps the directory.",
 )
 ONE_ADMIN_ROLE = Reason(
     "identity.one_admin_role",

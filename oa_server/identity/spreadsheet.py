@@ -23,7 +23,9 @@ UNPACKED_LIMIT = 200 << 20
 ROW_LIMIT = 50_000
 CELL_LIMIT = 500
 
-UNREADABLE = Reason("identity.sheet_unreadable", "文件不是可以读取的 .xlsx 或 .csv 表格", "The file is no .xlsx or .csv sheet.")
+UNREADABLE = Reason(
+    "identity.sheet_unreadable", "文件不是可以读取的 .xlsx 或 .csv 表格", "The file is no .xlsx or .csv sheet."
+)
 TOO_LARGE = Reason("identity.sheet_too_large", "表格过大", "The sheet is too large.")
 
 _PROBLEMS = {
@@ -57,7 +59,10 @@ _OFFICIAL_HEADERS = {
     "principal": ("主要负责人", "是否主要负责人"),
     "roles": ("职责", "系统职责"),
 }
-_REQUIRED = {"organs": ("code", "full_name", "short_name", "level"), "officials": ("organ", "unit", "code", "name", "title")}
+_REQUIRED = {
+    "organs": ("code", "full_name", "short_name", "level"),
+    "officials": ("organ", "unit", "code", "name", "title"),
+}
 
 LEVELS = {"省级": "province", "市级": "city", "县级": "county", "乡级": "township", "部门": "department"}
 ROLES = {
@@ -224,7 +229,9 @@ class _Reader:
     seen: dict[str, int] = field(default_factory=dict)
 
     def cells(self, number: int, row: Cells) -> dict[str, str]:
-        return {key: self._cell(number, key, row[at] if 0 <= at < len(row) else None) for key, at in self.columns.items()}
+        return {
+            key: self._cell(number, key, row[at] if 0 <= at < len(row) else None) for key, at in self.columns.items()
+        }
 
     def _cell(self, number: int, key: str, raw: str | None) -> str:
         text = unicodedata.normalize("NFC", raw or "").strip()

@@ -78,8 +78,17 @@ class KeySet:
         return next((key for key in self.keys if key.kid == kid), None)
 
 
-def make(keyset: KeySet, *, kind: str, audience: str, subject: str, token_id: str, issued: datetime, expires: datetime,
-         claims: Mapping[str, Any] | None = None) -> str:
+def make(
+    keyset: KeySet,
+    *,
+    kind: str,
+    audience: str,
+    subject: str,
+    token_id: str,
+    issued: datetime,
+    expires: datetime,
+    claims: Mapping[str, Any] | None = None,
+) -> str:
     """A token of `kind` (its `typ`), signed with the current key."""
     body = {
         **(claims or {}),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from cryptography import x509
@@ -110,7 +111,7 @@ class CertificateRegister:
         issuing, root = read_certificates((directory / f"{ISSUING}.key").read_bytes())
         async with unit_of_work(actor) as work:
             anchors = [await _trust(root, is_root=True), await _trust(issuing, is_root=False)]
-            fingerprints = {"root": _fingerprint(root), "issuing": _fingerprint(issuing)}
+            fingerprints: dict[str, Any] = {"root": _fingerprint(root), "issuing": _fingerprint(issuing)}
             work.audit(Verb.AUTHORITY_CREATED, "trust_anchor", anchors[0].id, rows=anchors, **fingerprints)
         await self.renew_lists(actor)
 
@@ -119,7 +120,11 @@ class CertificateRegister:
         rules.check(actor, "request")
         async with unit_of_work(actor) as work:
             device = await KeyDevice.create(
-                id=new_id(), kind=kind, label=label, official_id=subject.official_id, organ_id=subject.organ_id,
+                id=new_id(),
+                kind=kind,
+                label=label,
+                official_id=subject.official_id,
+                organ_id=subject.organ_id,
                 registered_at=work.now,
             )
             work.audit(Verb.DEVICE_REGISTERED, "key_device", device.id, rows=[device], kind=kind, label=label)
@@ -132,12 +137,22 @@ class CertificateRegister:
         rules.check(actor, "request")
         async with unit_of_work(actor) as work:
             row = await CertificateRequest.create(
-                id=new_id(), profile=profile.value, official_id=subject.official_id, organ_id=subject.organ_id,
-                device_id=device.id if device else None, csr=csr, state=RequestState.PENDING,
-                requested_by=actor.official_id, at=work.now,
+                id=new_id(),
+                profile=profile.value,
+                official_id=subject.official_id,
+                organ_id=subject.organ_id,
+                device_id=device.id if device else None,
+                csr=csr,
+                state=RequestState.PENDING,
+                requested_by=actor.official_id,
+                at=work.now,
             )
             work.audit(
-                Verb.CERTIFICATE_REQUESTED, "certificate_request", row.id, rows=[row], profile=profile,
+                Verb.CERTIFICATE_REQUESTED,
+                "certificate_request",
+                row.id,
+                rows=[row],
+                profile=profile,
                 holder=subject.official_id or subject.organ_id,
             )
         return row
@@ -157,12 +172,19 @@ class CertificateRegister:
         async with unit_of_work(actor) as work:
             row = await _store(certificate, request)
             await transition(
-                CertificateRequest, request.id, expect={"state": RequestState.PENDING},
+                CertificateRequest,
+                request.id,
+                expect={"state": RequestState.PENDING},
                 change={"state": RequestState.ISSUED, "approved_by": actor.official_id, "certificate_id": row.id},
             )
             work.audit(
-                Verb.CERTIFICATE_ISSUED, "certificate", row.id, rows=[row, request], serial=row.serial,
-                profile=row.profile, holder=row.official_id or row.organ_id,
+                Verb.CERTIFICATE_ISSUED,
+                "certificate",
+                row.id,
+                rows=[row, request],
+                serial=row.serial,
+                profile=row.profile,
+                holder=row.official_id or row.organ_id,
             )
         return row
 
@@ -189,13 +211,21 @@ class CertificateRegister:
         rules.check(actor, "revoke", certificate)
         async with unit_of_work(actor) as work:
             await transition(
-                Certificate, certificate.id, expect={"state": CertificateState.GOOD}, reason=rules.ALREADY_REVOKED,
+                Certificate,
+                certificate.id,
+                expect={"state": CertificateState.GOOD},
+                reason=rules.ALREADY_REVOKED,
                 change={"state": CertificateState.REVOKED, "revoked_at": work.now, "revocation_reason": reason},
             )
             await identity_actions.end_sessions_of(work, serial)
             await work.announce(CertificateRevoked(serial))
             work.audit(
-                Verb.CERTIFICATE_REVOKED, "certificate", certificate.id, rows=[certificate], serial=serial, reason=reason
+                Verb.CERTIFICATE_REVOKED,
+                "certificate",
+                certificate.id,
+                rows=[certificate],
+                serial=serial,
+                reason=reason,
             )
         await self.renew_lists(actor)
 
@@ -227,7 +257,10 @@ class CertificateRegister:
 
 async def _trust(certificate: x509.Certificate, *, is_root: bool) -> TrustAnchor:
     return await TrustAnchor.create(
-        id=new_id(), der=certificate.public_bytes(Encoding.DER), fingerprint=_fingerprint(certificate), is_root=is_root,
+        id=new_id(),
+        der=certificate.public_bytes(Encoding.DER),
+        fingerprint=_fingerprint(certificate),
+        is_root=is_root,
         name=certificate.subject.rfc4514_string(),
     )
 
@@ -251,5 +284,3 @@ async def _store(certificate: x509.Certificate, request: CertificateRequest) -> 
 
 def _fingerprint(certificate: x509.Certificate) -> str:
     return sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
-
-

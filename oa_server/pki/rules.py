@@ -18,19 +18,25 @@ CRL_LIFE = timedelta(days=7)
 CRL_RENEWAL = timedelta(days=1)
 
 UNREADABLE = Reason("pki.unreadable", "证书无法读取", "The certificate cannot be read.")
-UNKNOWN = Reason("pki.unknown_certificate", "本系统没有登记该证书，请联系管理员", "The certificate is not registered here.")
+UNKNOWN = Reason(
+    "pki.unknown_certificate", "本系统没有登记该证书，请联系管理员", "The certificate is not registered here."
+)
 NOT_SYSTEM_ADMIN = Reason(
     "pki.not_system_admin", "只有系统管理员可以申请证书", "Only the system administrator requests certificates."
 )
 NOT_SECURITY_ADMIN = Reason(
-    "pki.not_security_admin", "只有安全保密管理员可以审批和吊销证书", "Only the security administrator approves and revokes."
+    "pki.not_security_admin",
+    "只有安全保密管理员可以审批和吊销证书",
+    "Only the security administrator approves and revokes.",
 )
 SAME_PERSON = Reason(
     "pki.same_person", "申请人不能审批自己的申请", "Whoever requested a certificate does not approve it."
 )
 ALREADY_REVOKED = Reason("pki.already_revoked", "证书已吊销", "The certificate is already revoked.")
 REQUEST_REFUSED = Reason("pki.request_refused", "证书申请不符合要求", "The certificate request is not acceptable.")
-HEAD_KEY = Reason("pki.no_authority", "证书机构尚未建立，请先运行 oa pki init", "There is no authority yet; run oa pki init.")
+HEAD_KEY = Reason(
+    "pki.no_authority", "证书机构尚未建立，请先运行 oa pki init", "There is no authority yet; run oa pki init."
+)
 
 # Refusals of the chain check, in the words of whoever holds the key.
 CHAIN_REASONS = {
@@ -39,13 +45,25 @@ CHAIN_REASONS = {
         ("chain.expired", "您的证书已过期，请联系管理员更换", "Your certificate has expired."),
         ("chain.not_yet_valid", "您的证书尚未生效", "Your certificate is not valid yet."),
         ("chain.revoked", "您的证书已被吊销，请联系管理员", "Your certificate has been revoked."),
-        ("chain.unknown_issuer", "证书不是由本系统信任的机构签发的", "The certificate was issued by an unknown authority."),
+        (
+            "chain.unknown_issuer",
+            "证书不是由本系统信任的机构签发的",
+            "The certificate was issued by an unknown authority.",
+        ),
         ("chain.untrusted", "证书链不能到达本系统信任的根", "The certificate does not reach a trusted root."),
         ("chain.bad_signature", "证书是伪造的：签发签名不成立", "The certificate is forged."),
         ("chain.wrong_profile", "该证书的用途与此操作不符，请选择正确的证书", "This certificate is not for this use."),
         ("chain.weak_key", "证书的密钥强度不足", "The certificate's key is too weak."),
-        ("chain.crl_missing", "暂时无法确认证书是否有效（缺少吊销列表）", "The certificate's status cannot be confirmed."),
-        ("chain.crl_stale", "暂时无法确认证书是否有效（吊销列表过期）", "The certificate's status cannot be confirmed."),
+        (
+            "chain.crl_missing",
+            "暂时无法确认证书是否有效（缺少吊销列表）",
+            "The certificate's status cannot be confirmed.",
+        ),
+        (
+            "chain.crl_stale",
+            "暂时无法确认证书是否有效（吊销列表过期）",
+            "The certificate's status cannot be confirmed.",
+        ),
     )
 }
 

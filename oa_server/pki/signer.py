@@ -103,8 +103,12 @@ def create_authority(directory: Path, passphrase: str, *, organ: str, at: dateti
     """
     start = at - timedelta(minutes=5)
     root_key, issuing_key = ec.generate_private_key(ec.SECP384R1()), INTL.generate_key()
-    root = create_root(root_key, name(common=f"{organ}电子政务根证书", organ=organ), start, start + SPECS[Profile.ROOT].life)
-    issuing_order = _order(Profile.ISSUING, issuing_key, f"{organ}电子政务签发证书", organ, start, start + SPECS[Profile.ISSUING].life)
+    root = create_root(
+        root_key, name(common=f"{organ}电子政务根证书", organ=organ), start, start + SPECS[Profile.ROOT].life
+    )
+    issuing_order = _order(
+        Profile.ISSUING, issuing_key, f"{organ}电子政务签发证书", organ, start, start + SPECS[Profile.ISSUING].life
+    )
     issuing = Authority(issuing_key, root.certify(issuing_order), (root.certificate,))
     end = issuing.certificate.not_valid_after_utc
     _write_key(directory, ROOT, passphrase, root_key, [root.certificate])
@@ -119,12 +123,18 @@ def create_authority(directory: Path, passphrase: str, *, organ: str, at: dateti
     _write_key(directory, ISSUING, passphrase, issuing_key, list(issuing.chain))
 
 
-def _order(profile: Profile, key: ec.EllipticCurvePrivateKey, common: str, organ: str, start: datetime, end: datetime) -> Order:
+def _order(
+    profile: Profile, key: ec.EllipticCurvePrivateKey, common: str, organ: str, start: datetime, end: datetime
+) -> Order:
     return Order(profile, key.public_key(), name(common=common, organ=organ), start, end)
 
 
 def _write_key(
-    directory: Path, label: str, passphrase: str, key: ec.EllipticCurvePrivateKey, certificates: Sequence[x509.Certificate]
+    directory: Path,
+    label: str,
+    passphrase: str,
+    key: ec.EllipticCurvePrivateKey,
+    certificates: Sequence[x509.Certificate],
 ) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(directory / f"{label}.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -139,9 +149,7 @@ class Desk:
 
     def __init__(self, directory: Path, passphrase: str) -> None:
         self._issuing_key = self._open(directory, ISSUING, passphrase)
-        self._issuing = Authority(
-            self._issuing_key.private_key, self._issuing_key.certificate, self._issuing_key.chain
-        )
+        self._issuing = Authority(self._issuing_key.private_key, self._issuing_key.certificate, self._issuing_key.chain)
         self._stamps = TimestampAuthority(self._open(directory, STAMP, passphrase))
         self._heads = self._open(directory, HEADS, passphrase)
         self._directory, self._passphrase = directory, passphrase

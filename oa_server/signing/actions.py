@@ -95,7 +95,14 @@ class SigningDesk:
         return await self._hand_out(actor, purpose, key, content=data, attributes=prepared.signed_attributes, state=b"")
 
     async def request_seal(
-        self, actor: Actor, purpose: Purpose, pdf: bytes, organ_id: UUID, key: KeyChoice, box: Sequence[float], page: int
+        self,
+        actor: Actor,
+        purpose: Purpose,
+        pdf: bytes,
+        organ_id: UUID,
+        key: KeyChoice,
+        box: Sequence[float],
+        page: int,
     ) -> Asked:
         """Prepare the organ's seal on the frozen pages, its image at `box` (points) of `page`."""
         holder = await self._register.examine(key.certificate, key.chain, "seal")
@@ -114,22 +121,44 @@ class SigningDesk:
             crls=trust.crls,
         )
         return await self._hand_out(
-            actor, purpose, key, content=b"", attributes=prepared.signed_attributes, state=prepared.state,
+            actor,
+            purpose,
+            key,
+            content=b"",
+            attributes=prepared.signed_attributes,
+            state=prepared.state,
             digest=prepared.digest,
         )
 
     async def _hand_out(
-        self, actor: Actor, purpose: Purpose, key: KeyChoice, *, content: bytes, attributes: bytes, state: bytes,
+        self,
+        actor: Actor,
+        purpose: Purpose,
+        key: KeyChoice,
+        *,
+        content: bytes,
+        attributes: bytes,
+        state: bytes,
         digest: bytes = b"",
     ) -> Asked:
         async with unit_of_work(actor) as work:
             row = await SignatureRequest.create(
-                id=new_id(), official_id=actor.official_id, purpose=purpose.verb, subject_type=purpose.subject_type,
-                subject_id=purpose.subject_id, certificate=key.certificate, content=content,
-                signed_attributes=attributes, state=state, expires_at=work.now + rules.REQUEST_LIFE,
+                id=new_id(),
+                official_id=actor.official_id,
+                purpose=purpose.verb,
+                subject_type=purpose.subject_type,
+                subject_id=purpose.subject_id,
+                certificate=key.certificate,
+                content=content,
+                signed_attributes=attributes,
+                state=state,
+                expires_at=work.now + rules.REQUEST_LIFE,
             )
             work.audit(
-                Verb.SIGNATURE_REQUESTED, purpose.subject_type, purpose.subject_id, purpose=purpose.verb,
+                Verb.SIGNATURE_REQUESTED,
+                purpose.subject_type,
+                purpose.subject_id,
+                purpose=purpose.verb,
                 digest=sha256(attributes).hexdigest(),
             )
         claims = {
@@ -141,8 +170,14 @@ class SigningDesk:
             "digest": digest.hex() or None,
         }
         token = tokens.make(
-            self._keyset, kind=AGENT_TOKEN, audience=AGENT_AUDIENCE, subject=str(actor.official_id),
-            token_id=str(row.id), issued=clock.now(), expires=row.expires_at, claims=claims,
+            self._keyset,
+            kind=AGENT_TOKEN,
+            audience=AGENT_AUDIENCE,
+            subject=str(actor.official_id),
+            token_id=str(row.id),
+            issued=clock.now(),
+            expires=row.expires_at,
+            claims=claims,
         )
         return Asked(row.id, token, row.expires_at)
 
@@ -166,7 +201,12 @@ class SigningDesk:
             stamp = await self._register.stamp(sha256(signature).digest())
             if request.state:
                 pdf = await asyncio.to_thread(
-                    finish_pdf, bytes(request.state), attributes, signature, certificate=certificate, chain=chain,
+                    finish_pdf,
+                    bytes(request.state),
+                    attributes,
+                    signature,
+                    certificate=certificate,
+                    chain=chain,
                     stamp=lambda _value: stamp,
                 )
                 return Assembled(request, holder.serial, b"", clock.now(), pdf)
@@ -200,8 +240,13 @@ async def keep(work: Work, assembled: Assembled) -> Signature:
         signed_at=assembled.at,
     )
     work.audit(
-        Verb.SIGNATURE_MADE, request.subject_type, request.subject_id, rows=[signature], purpose=request.purpose,
-        serial=assembled.serial, digest=signature.content_sha256,
+        Verb.SIGNATURE_MADE,
+        request.subject_type,
+        request.subject_id,
+        rows=[signature],
+        purpose=request.purpose,
+        serial=assembled.serial,
+        digest=signature.content_sha256,
     )
     return signature
 
@@ -213,10 +258,13 @@ async def register_seal(
     async with unit_of_work(actor) as work:
         await Seal.filter(organ_id=organ_id, state=SealState.IN_USE).update(state=SealState.WITHDRAWN)
         seal = await Seal.create(
-            id=new_id(), organ_id=organ_id, name=name, image=image, diameter_mm=diameter_mm,
-            certificate_serial=certificate_serial, state=SealState.IN_USE,
+            id=new_id(),
+            organ_id=organ_id,
+            name=name,
+            image=image,
+            diameter_mm=diameter_mm,
+            certificate_serial=certificate_serial,
+            state=SealState.IN_USE,
         )
         work.audit(Verb.SEAL_REGISTERED, "seal", seal.id, rows=[seal], organ=organ_id, serial=certificate_serial)
     return seal
-
-

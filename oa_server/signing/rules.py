@@ -16,15 +16,21 @@ if TYPE_CHECKING:
 REQUEST_LIFE = timedelta(minutes=10)
 
 NO_REQUEST = Reason("signing.no_request", "签名请求不存在，请重新发起", "There is no such request; start again.")
-REQUEST_USED = Reason("signing.request_used", "签名请求已使用过，请重新发起", "The request was already used; start again.")
-REQUEST_EXPIRED = Reason("signing.request_expired", "签名请求已过期，请重新发起", "The request has expired; start again.")
+REQUEST_USED = Reason(
+    "signing.request_used", "签名请求已使用过，请重新发起", "The request was already used; start again."
+)
+REQUEST_EXPIRED = Reason(
+    "signing.request_expired", "签名请求已过期，请重新发起", "The request has expired; start again."
+)
 OTHER_PURPOSE = Reason("signing.other_purpose", "签名不是为此操作所作", "The signature was made for another act.")
 NOT_YOUR_CERTIFICATE = Reason(
     "signing.not_your_certificate", "证书的持有人不是您本人，请更换证书", "The certificate is not yours."
 )
 NOT_ORGANS_SEAL = Reason("signing.not_organs_seal", "所选证书不是本机关的印章证书", "It is not the seal of the organ.")
 NO_SEAL = Reason("signing.no_seal", "本机关没有可用的印章", "The organ has no seal in use.")
-WRONG_SIGNATURE = Reason("signing.wrong_signature", "签名与内容不符，操作未生效", "The signature does not fit; nothing was changed.")
+WRONG_SIGNATURE = Reason(
+    "signing.wrong_signature", "签名与内容不符，操作未生效", "The signature does not fit; nothing was changed."
+)
 
 
 def check_request(request: SignatureRequest | None, actor: Actor, purpose: str, subject_id: UUID, at: datetime) -> None:

@@ -100,7 +100,12 @@ class PostgresBus:
 
         connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
         woken, lost = asyncio.Event(), asyncio.Event()
-        connection.add_termination_listener(lambda _connection: (lost.set(), woken.set()))
+
+        def ended(_connection: object) -> None:
+            lost.set()
+            woken.set()
+
+        connection.add_termination_listener(ended)
         try:
             await connection.add_listener(CHANNEL, lambda *_arguments: woken.set())
             while not lost.is_set():

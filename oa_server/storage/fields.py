@@ -7,13 +7,14 @@ because somebody deleted a unit. State columns are plain text in the database, s
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tortoise import fields
 from tortoise.expressions import F, Q
 from tortoise.fields.base import OnDelete
 from tortoise.indexes import Index
 from tortoise.models import Model as TortoiseModel
+from tortoise.models import ModelMeta
 from tortoise.queryset import QuerySet
 
 from oa_server.core.ids import new_id
@@ -24,17 +25,21 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Undescribed(type(TortoiseModel)):  # type: ignore[misc]
+class _Undescribed(ModelMeta):
     """Keeps docstrings out of the schema: the library makes them table comments, whose punctuation then splits SQL."""
 
-    def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> Any:
+    def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> type:
         model = super().__new__(cls, name, bases, attributes)
-        model._meta.table_description = ""
+        model._meta.table_description = ""  # type: ignore[attr-defined]  # untyped in the library
         return model
 
 
 class Model(TortoiseModel, metaclass=_Undescribed):
     """The base of our tables."""
+
+    if TYPE_CHECKING:
+        # The columns behind foreign keys (`organ_id`) are made by the library at run time.
+        def __getattr__(self, name: str) -> Any: ...
 
     class Meta:
         abstract = True
@@ -52,9 +57,10 @@ def Id(**options: Any) -> Any:
 
 def ForeignKey(to: str, *, null: bool = False, unique: bool = False) -> Any:
     """A reference that restricts deletion and has an index."""
+    options: dict[str, Any] = {"related_name": False, "on_delete": OnDelete.RESTRICT, "null": null}
     if unique:
-        return fields.OneToOneField(to, related_name=False, on_delete=OnDelete.RESTRICT, null=null)
-    return fields.ForeignKeyField(to, related_name=False, on_delete=OnDelete.RESTRICT, db_index=True, null=null)
+        return fields.OneToOneField(to, **options)
+    return fields.ForeignKeyField(to, db_index=True, **options)
 
 
 def Text(length: int, **options: Any) -> Any:

@@ -47,6 +47,11 @@ async def keep(work: Work, *, official_id: UUID, key: str, request_sha256: str, 
     """Store an answer inside the unit of work that made it."""
     async with conflict_on(IN_PROGRESS):
         await KeptAnswer.create(
-            id=new_id(), official_id=official_id, key=key, request_sha256=request_sha256, status=status, body=body,
+            id=new_id(),
+            official_id=official_id,
+            key=key,
+            request_sha256=request_sha256,
+            status=status,
+            body=body,
             at=work.now,
         )

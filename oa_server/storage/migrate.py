@@ -41,7 +41,7 @@ async def upgrade(url: str) -> list[str]:
 
 async def _apply(settings: dict[str, object]) -> None:
     try:
-        await apply_migrations(config=settings, app_labels=[APP])  # type: ignore[arg-type]
+        await apply_migrations(config=settings, app_labels=[APP])
     finally:
         await Tortoise.close_connections()
 

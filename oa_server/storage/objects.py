@@ -21,10 +21,14 @@ import anyio.to_thread
 from oa_server.core.errors import NOT_FOUND, NotFound, Reason, Unavailable
 
 STORE_AWAY = Reason(
-    "storage.store_away", "附件存储暂时无法访问，操作未生效，请稍后重试", "The object store is away; nothing was changed."
+    "storage.store_away",
+    "附件存储暂时无法访问，操作未生效，请稍后重试",
+    "The object store is away; nothing was changed.",
 )
 STORE_FULL = Reason(
-    "storage.store_full", "附件存储空间已满，操作未生效，请联系系统管理员", "The object store is full; nothing was changed."
+    "storage.store_full",
+    "附件存储空间已满，操作未生效，请联系系统管理员",
+    "The object store is full; nothing was changed.",
 )
 
 _KEY = re.compile(r"\A[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)*\Z")
@@ -136,9 +140,7 @@ class S3Store:
     async def put(self, key: str, data: bytes) -> None:
         import io
 
-        await self._run(
-            lambda: self._client.put_object(self._bucket, _check_key(key), io.BytesIO(data), len(data))
-        )
+        await self._run(lambda: self._client.put_object(self._bucket, _check_key(key), io.BytesIO(data), len(data)))
 
     async def get(self, key: str) -> bytes:
         return await self._run(lambda: self._read(_check_key(key)))
@@ -175,5 +177,3 @@ class S3Store:
             raise Unavailable(STORE_AWAY) from error
         except (MinioException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(STORE_AWAY) from error
-
-

@@ -108,7 +108,9 @@ class LiveHub:
             self._connections.discard(connection)
 
     async def _converse(self, socket: WebSocket, connection: Connection) -> None:
-        tasks = [asyncio.create_task(step) for step in (self._receive(socket, connection), self._send(socket, connection))]
+        tasks = [
+            asyncio.create_task(step) for step in (self._receive(socket, connection), self._send(socket, connection))
+        ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -163,5 +165,3 @@ def session_ended(error: OaError, language: str) -> bytes:
     """The message that sends a page back to the sign-in page with the reason."""
     payload = {"code": error.code, "title": error.reason.title(language)}
     return msgspec.json.encode({"id": 0, "topic": "session", "kind": "session.ended", "payload": payload})
-
-

@@ -12,7 +12,9 @@ import msgspec
 
 from oa_server.core.errors import Invalid, Reason
 
-BAD_CURSOR = Reason("web.bad_cursor", "翻页位置无效，请从第一页重新查看", "The cursor is not valid; start from the first page.")
+BAD_CURSOR = Reason(
+    "web.bad_cursor", "翻页位置无效，请从第一页重新查看", "The cursor is not valid; start from the first page."
+)
 
 _SEAL = 12
 

@@ -91,9 +91,7 @@ async def open_tasks(subject_id: UUID) -> list[Task]:
 
 async def open_step(actor: Actor, subject_id: UUID) -> str | None:
     """The step of a subject that is open to the actor."""
-    task = await Task.filter(
-        route__subject_id=subject_id, official_id=actor.official_id, state=TaskState.OPEN
-    ).first()
+    task = await Task.filter(route__subject_id=subject_id, official_id=actor.official_id, state=TaskState.OPEN).first()
     return task.step if task else None
 
 
@@ -104,8 +102,8 @@ async def nobody_has_read(subject_id: UUID) -> bool:
 
 async def history(subject_id: UUID) -> list[dict[str, Any]]:
     """All tasks of a subject with the names of their officials, oldest first."""
-    return await Task.filter(route__subject_id=subject_id).order_by("opened_at", "id").values(
-        "step", "step_title", "iteration", "state", "opened_at", "done_at", "official_id", "official__name"
+    return (
+        await Task.filter(route__subject_id=subject_id)
+        .order_by("opened_at", "id")
+        .values("step", "step_title", "iteration", "state", "opened_at", "done_at", "official_id", "official__name")
     )
-
-

@@ -40,11 +40,16 @@ async def publish_template(actor: Actor, code: str, title: str, tree: dict[str, 
     newest = await access.newest_template(code)
     async with unit_of_work(actor) as work:
         template = await RouteTemplate.create(
-            id=new_id(), code=code, version=newest.version + 1 if newest else 1, title=title, tree=tree,
+            id=new_id(),
+            code=code,
+            version=newest.version + 1 if newest else 1,
+            title=title,
+            tree=tree,
             published_at=work.now,
         )
-        work.audit(Verb.TEMPLATE_PUBLISHED, "route_template", template.id, rows=[template], code=code,
-                   version=template.version)
+        work.audit(
+            Verb.TEMPLATE_PUBLISHED, "route_template", template.id, rows=[template], code=code, version=template.version
+        )
     return template
 
 
@@ -55,9 +60,19 @@ async def start(work: Work, code: str, subject: Subject, facts: dict[str, Any]) 
         raise Conflict(rules.BAD_TEMPLATE, template=code)
     block = engine.read_template(template.tree)
     route = await Route.create(
-        id=new_id(), template_id=template.id, subject_type=subject.kind, subject_id=subject.id,
-        organ_id=subject.organ_id, title=subject.title, doc_no=subject.doc_no, from_name=subject.from_name,
-        urgency=subject.urgency, facts=facts, done=[], state=RouteState.RUNNING, started_at=work.now,
+        id=new_id(),
+        template_id=template.id,
+        subject_type=subject.kind,
+        subject_id=subject.id,
+        organ_id=subject.organ_id,
+        title=subject.title,
+        doc_no=subject.doc_no,
+        from_name=subject.from_name,
+        urgency=subject.urgency,
+        facts=facts,
+        done=[],
+        state=RouteState.RUNNING,
+        started_at=work.now,
     )
     await _open(work, route, engine.start(block, facts).opened)
     work.audit(Verb.ROUTE_STARTED, subject.kind, subject.id, rows=[route], template=code, version=template.version)
@@ -106,8 +121,9 @@ async def terminate(work: Work, subject_id: UUID) -> None:
     work.audit(Verb.TASK_DONE, route.subject_type, subject_id, rows=[route], step="", decision="terminated")
 
 
-async def rename(work: Work, subject_id: UUID, *, title: str | None = None, doc_no: str | None = None,
-                 urgency: str | None = None) -> None:
+async def rename(
+    work: Work, subject_id: UUID, *, title: str | None = None, doc_no: str | None = None, urgency: str | None = None
+) -> None:
     """Carry a subject's changed words into the lists."""
     route = await access.route(subject_id)
     changed = {k: v for k, v in {"title": title, "doc_no": doc_no, "urgency": urgency}.items() if v is not None}
@@ -177,14 +193,27 @@ async def _open(work: Work, route: Route, steps: Sequence[engine.Step]) -> None:
         due = work.now + timedelta(hours=hours) if hours else None
         await Task.bulk_create(
             [
-                Task(id=new_id(), route_id=route.id, step=step.code, step_title=step.title, iteration=before + 1,
-                     official_id=official, state=TaskState.OPEN, opened_at=work.now, due_at=due)
+                Task(
+                    id=new_id(),
+                    route_id=route.id,
+                    step=step.code,
+                    step_title=step.title,
+                    iteration=before + 1,
+                    official_id=official,
+                    state=TaskState.OPEN,
+                    opened_at=work.now,
+                    due_at=due,
+                )
                 for official in officials
             ]
         )
         for official in officials:
-            payload = {"subject_type": route.subject_type, "subject_id": str(route.subject_id), "step": step.title,
-                       "title": route.title}
+            payload = {
+                "subject_type": route.subject_type,
+                "subject_id": str(route.subject_id),
+                "step": step.title,
+                "title": route.title,
+            }
             work.push(f"official:{official}", "task.opened", payload)
 
 

@@ -1,8 +1,8 @@
 """Routes as trees of blocks, walked without any state machine of their own.
 
-The only state is the set of steps that are done in this pass. Which steps are open follows from it: in a sequence those
-of the first child that is not through, in a parallel block those of every child, in a choice those of the branch that the
-facts select. So a route cannot deadlock, and going back means only: some steps are not done any more.
+The only state is the set of steps that are done in this pass. Which steps are open follows from it: in a sequence
+those of the first child that is not through, in a parallel block those of every child, in a choice those of the branch
+that the facts select. So a route cannot deadlock, and going back means only: some steps are not done any more.
 
 Returning from one step to an earlier one looks at the smallest block that holds both. Inside it, what comes at or after
 the target is undone (`REPLAY`), or just the two ends are (`DIRECT`: when the target is through, the returner is next).
@@ -14,9 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
+
+from oa_server.core.actor import Role
 
 
 class HowMany(StrEnum):
@@ -33,8 +36,12 @@ class Resume(StrEnum):
     DIRECT = "direct"
 
 
+# A task keeps both in columns of this width.
+ShortText = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
 class Who(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who acts: the official that the facts name, or everybody with a role in the organ or in the unit the facts name."""
+    """Who acts: the official that the facts name, or all with a role in the organ, or in the unit the facts name."""
 
     fact: str = ""
     role: str = ""
@@ -44,11 +51,11 @@ class Who(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Step(msgspec.Struct, frozen=True, tag="step", forbid_unknown_fields=True):
     """One thing to be done. `code` is unique in its template; `hours` is its time limit, 0 for none."""
 
-    code: str
-    title: str
+    code: ShortText
+    title: ShortText
     who: Who
     how_many: HowMany = HowMany.ANY
-    hours: int = 0
+    hours: Annotated[int, Meta(ge=0)] = 0
 
 
 class Sequence(msgspec.Struct, frozen=True, tag="sequence", forbid_unknown_fields=True):
@@ -94,7 +101,7 @@ def read_template(data: Any) -> Block:
     """A template from JSON values. Raises BadTemplate."""
     try:
         block: Block = msgspec.convert(data, Block)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise BadTemplate(str(error)) from error
     check_template(block)
     return block
@@ -110,8 +117,15 @@ def check_template(block: Block) -> None:
             raise BadTemplate(f"the choice over {inner.fact} has no branch {inner.otherwise}")
         if not isinstance(inner, Step) and not _children(inner):
             raise BadTemplate("a block holds nothing")
-        if isinstance(inner, Step) and not (inner.who.fact or inner.who.role):
-            raise BadTemplate(f"the step {inner.code} has nobody to do it")
+        if isinstance(inner, Step):
+            _check_who(inner)
+
+
+def _check_who(step: Step) -> None:
+    if not (step.who.fact or step.who.role):
+        raise BadTemplate(f"the step {step.code} has nobody to do it")
+    if step.who.role and step.who.role not in set(Role):
+        raise BadTemplate(f"the step {step.code} asks for the role {step.who.role}, which there is not")
 
 
 def steps_of(block: Block) -> Iterator[Step]:
@@ -151,45 +165,47 @@ def open_steps(block: Block, done: Done, facts: Facts) -> tuple[Step, ...]:
             return open_steps(block.branches.get(chosen, block.branches[block.otherwise]), done, facts)
 
 
-def _change(block: Block, before: Done, after: Done, facts: Facts, *, redo: Done = frozenset()) -> Change:
-    """The difference between two states. A step in `redo` that was open and is open again opens anew."""
-    was, now = open_steps(block, before, facts), open_steps(block, after, facts)
-    opened = tuple(step for step in now if step not in was or step.code in redo)
-    closed = tuple(step for step in was if step not in now or step.code in redo)
-    return Change(after, opened, closed, not now)
-
-
 def start(block: Block, facts: Facts) -> Change:
     """Open a route."""
     opened = open_steps(block, frozenset(), facts)
     return Change(frozenset(), opened, (), not opened)
 
 
-def complete(block: Block, done: Done, code: str, facts: Facts) -> Change:
-    """One open step is through. Raises LookupError when it is not open."""
-    if code not in {step.code for step in open_steps(block, done, facts)}:
+def complete(block: Block, done: Done, code: str, facts: Facts, *, before: Facts | None = None) -> Change:
+    """One open step is through. `before` are the facts that held until now, where the act brought new ones: these may
+    turn a choice that is already open, so that its steps close and others open. Raises LookupError when it is not open.
+    """
+    was = open_steps(block, done, facts if before is None else before)
+    if code not in {step.code for step in was}:
         raise LookupError(code)
     after = done | {code}
-    change = _change(block, done, after, facts)
-    return Change(after, change.opened, tuple(s for s in change.closed if s.code != code), change.finished)
+    now = open_steps(block, after, facts)
+    opened = tuple(step for step in now if step not in was)
+    closed = tuple(step for step in was if step not in now and step.code != code)
+    return Change(after, opened, closed, not now)
 
 
-def return_to(block: Block, done: Done, source: str, target: str, facts: Facts, resume: Resume = Resume.REPLAY) -> Change:
-    """Go back from the open step `source` to the earlier step `target`.
+def return_to(  # noqa: PLR0917  both ends of the way and how it goes on are read in this order everywhere
+    block: Block, done: Done, source: str, target: str, facts: Facts, resume: Resume = Resume.REPLAY
+) -> Change:
+    """Go back from the open step `source` to the earlier step `target`, which opens anew.
 
-    Raises LookupError when `source` is not open or `target` was never done in this pass.
+    Raises LookupError when `source` is not open, or `target` was never done in this pass or no longer lies on the way
+    (another branch was chosen since, or a step before it is open again).
     """
-    if source not in {step.code for step in open_steps(block, done, facts)} or target not in done:
+    was = open_steps(block, done, facts)
+    if source not in {step.code for step in was} or target not in done:
         raise LookupError(f"{source} to {target}")
     smallest = _smallest(block, {source, target})
-    undone = {source, target} if resume is Resume.DIRECT else _from(smallest, target)
-    inside = frozenset(step.code for step in steps_of(smallest))
-    after = done - undone
-    change = _change(block, done, after, facts)
-    # What was open inside the block is closed even where a parallel sibling of the target would leave it open.
-    still = tuple(step for step in open_steps(block, done, facts) if step.code in inside and step not in change.closed)
-    reopened = tuple(step for step in still if step in open_steps(block, after, facts))
-    return Change(after, (*change.opened, *reopened), (*change.closed, *still), change.finished)
+    after = done - ({source, target} if resume is Resume.DIRECT else _from(smallest, target))
+    now = open_steps(block, after, facts)
+    if target not in {step.code for step in now}:
+        raise LookupError(f"{source} to {target}")
+    # What is open inside the block begins anew, even where a parallel sibling of the target would have stayed open.
+    inside = {step.code for step in steps_of(smallest)}
+    opened = tuple(step for step in now if step not in was or step.code in inside)
+    closed = tuple(step for step in was if step not in now or step.code in inside)
+    return Change(after, opened, closed, finished=False)
 
 
 def _smallest(block: Block, codes: set[str]) -> Block:
@@ -201,16 +217,16 @@ def _smallest(block: Block, codes: set[str]) -> Block:
 
 
 def _from(block: Block, target: str) -> Done:
-    """The steps of a block at or after `target`, in its own order; a parallel block is begun anew as a whole."""
-    if not isinstance(block, Sequence):
-        return frozenset(step.code for step in steps_of(block))
+    """The steps of a block at or after `target`. Beside the target's own branch, parallel ones begin anew as a whole."""
+    if isinstance(block, Step):
+        return frozenset({block.code})
     undone: set[str] = set()
-    reached = False
-    for child in block.blocks:
+    reached = not isinstance(block, Sequence)
+    for child in _children(block):
         codes = {step.code for step in steps_of(child)}
-        if reached:
-            undone |= codes
-        elif target in codes:
+        if target in codes:
             undone |= _from(child, target)
             reached = True
+        elif reached:
+            undone |= codes
     return frozenset(undone)

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from crypto.authority import Authority, Order, create_root, name
+from crypto.authority import Authority, Order, create_issuing, create_root, name
 from crypto.keys import SoftKey
 from crypto.profiles import Profile
 from crypto.revocation import Revocation, build_crl
@@ -37,7 +37,14 @@ class Pki:
     ) -> SoftKey:
         """A key with a certificate of this profile."""
         private = private_key or INTL.generate_key()
-        order = Order(profile, private.public_key(), name(common=common, organ="江城市人民政府办公室"), not_before, not_before + life)
+        order = Order(
+            profile,
+            private.public_key(),
+            name(common=common, organ="江城市人民政府办公室"),
+            not_before,
+            not_before + life,
+            dns_names=("oa.jiangcheng.example",) if profile is Profile.SERVER else (),
+        )
         return SoftKey(private, self.issuing.certify(order), self.issuing.chain)
 
     def crls(self, *revoked: Revocation, at: datetime = NOW) -> list[x509.CertificateRevocationList]:
@@ -54,10 +61,10 @@ class Pki:
 
 
 def make_pki(common: str = "江城市电子政务根CA") -> Pki:
-    root_key, issuing_key = ec.generate_private_key(ec.SECP384R1()), INTL.generate_key()
+    root_key = ec.generate_private_key(ec.SECP384R1())
     root = create_root(root_key, name(common=common), NOW - 365 * DAY, NOW + 3650 * DAY)
-    order = Order(Profile.ISSUING, issuing_key.public_key(), name(common=common + "签发"), NOW - 300 * DAY, NOW + 3000 * DAY)
-    return Pki(root, Authority(issuing_key, root.certify(order), (root.certificate,)))
+    subject = name(common=common + "签发")
+    return Pki(root, create_issuing(root, INTL.generate_key(), subject, NOW - 300 * DAY, NOW + 3000 * DAY))
 
 
 @pytest.fixture(scope="session")

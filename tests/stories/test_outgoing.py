@@ -34,7 +34,9 @@ async def test_from_draft_to_receipt(city: City) -> None:
     assert (await zhou.sign(incoming, "sign_for")).json()["state"] == "signed_for"
     registered = (await zhou.act(incoming, "register")).json()
     assert registered["receive_no"] == "2026-0001"
-    proposed = await zhou.act(incoming, "propose", opinion="拟请吴局长批示", parameters={"leader_id": city.people["wu"]})
+    proposed = await zhou.act(
+        incoming, "propose", opinion="拟请吴局长批示", parameters={"leader_id": city.people["wu"]}
+    )
     assert proposed.status_code == 200, proposed.text
     assert (await wu.sign(incoming, "instruct", opinion="请预算科抓紧办理")).status_code == 200
     units = (await zhou.get(f"/api/organs/{city.organs['JC002']}")).json()["units"]

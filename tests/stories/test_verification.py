@@ -112,7 +112,9 @@ async def test_changed_row(busy: Path, statement: str) -> None:
     """Any changed, removed, swapped or added row of a protected table is named."""
     columns = sqlite3.connect(busy / "oa.sqlite3").execute("PRAGMA table_info(responsibility)").fetchall()
     if "INSERT" in statement:
-        order = ", ".join({"id": "'aaaaaaaa-0000-7000-8000-000000000000'", "role": "'leader'"}.get(c[1], c[1]) for c in columns)
+        order = ", ".join(
+            {"id": "'aaaaaaaa-0000-7000-8000-000000000000'", "role": "'leader'"}.get(c[1], c[1]) for c in columns
+        )
         statement = f"INSERT INTO responsibility SELECT {order} FROM responsibility WHERE role = 'clerk' LIMIT 1"
     tamper(busy, statement)
     assert await faults(busy)

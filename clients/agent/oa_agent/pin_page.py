@@ -32,11 +32,11 @@ READ_SECONDS = 10
 
 _STYLE = (
     "body{font:16px/1.6 system-ui,'Noto Sans CJK SC','Microsoft YaHei',sans-serif;max-width:34rem;margin:1.5rem auto;"
-    "padding:0 1rem;color:#1b1b1b;background:#fff}h1{font-size:1.25rem;margin:0 0 .5rem}ul{padding-left:1.25rem}"
-    "li{white-space:pre-wrap;overflow-wrap:anywhere}section{border:1px solid #767676;border-radius:4px;"
-    "padding:.5rem 1rem;margin:.75rem 0}h2{font-size:1rem;margin:0}input{font:inherit;width:100%;box-sizing:border-box;padding:.4rem}"
-    "label{display:block;margin:.75rem 0}button{font:inherit;padding:.4rem 1.5rem;margin-right:.5rem}"
-    "[role=alert]{color:#b00020;font-weight:600}"
+    "padding:0 1rem;color:#1b1b1b;background:#fff}h1{font-size:1.25rem;margin:0 0 .5rem}h2{font-size:1rem;margin:0}"
+    "ul{padding-left:1.25rem}li{white-space:pre-wrap;overflow-wrap:anywhere}label{display:block;margin:.75rem 0}"
+    "section{border:1px solid #767676;border-radius:4px;padding:.5rem 1rem;margin:.75rem 0}"
+    "input{font:inherit;width:100%;box-sizing:border-box;padding:.4rem}"
+    "button{font:inherit;padding:.4rem 1.5rem;margin-right:.5rem}[role=alert]{color:#b00020;font-weight:600}"
 )
 _CLOSE = "window.close()"
 _REQUEST_LINE = re.compile(r"(GET|POST) (/[!-~]{0,200}) HTTP/1\.1")

@@ -45,6 +45,9 @@ export class AgentError extends Error {
   }
 }
 
+type Parameters = Record<string, unknown>
+
+const PIN_WINDOW = 'popup,width=520,height=480'
 const SUBPROTOCOL = 'oa-agent.1'
 const OWN_PAGE = /^http:\/\/127\.0\.0\.1:\d+\//
 
@@ -52,7 +55,7 @@ export const useAgent = defineStore('agent', () => {
   const state = ref<'absent' | 'connecting' | 'ready'>('connecting')
   const version = ref('')
   const pinUrl = ref('')
-  const asking = ref(0)
+  const pinIds = ref<string[]>([])
   const waiting = new Map<string, Waiting>()
   let socket: WebSocket | null = null
   let opening: Promise<WebSocket> | null = null
@@ -92,28 +95,36 @@ export const useAgent = defineStore('agent', () => {
     else waiter?.reject(new AgentError(answer.error?.code ?? '', answer.error?.title ?? currentWords().state.failed))
   }
 
-  /** Open the agent's own page for the PIN; should the browser block it, the user opens it by the button that shows. */
+  /** Open the agent's own page for the PIN. Its address is good once, so a button for it shows only if this was blocked. */
   function askForPin(url: string): void {
-    pinUrl.value = url
-    window.open(url, 'oa-agent-pin', 'popup,width=460,height=380')
+    const popup = window.open(url, 'oa-agent-pin', PIN_WINDOW)
+    pinUrl.value = popup ? '' : url
   }
 
-  async function call<T>(command: string, parameters: Record<string, unknown> = {}): Promise<T> {
+  function openPinPage(): void {
+    askForPin(pinUrl.value)
+  }
+
+  async function call<T>(command: string, parameters: Parameters = {}, id = newId()): Promise<T> {
     const connection = await open()
-    const id = String((next += 1))
     return new Promise<T>((resolve, reject) => {
       waiting.set(id, { resolve: resolve as Waiting['resolve'], reject })
       connection.send(JSON.stringify({ id, command, ...parameters }))
     })
   }
 
-  /** Run what may ask for a PIN; meanwhile the page says so. */
-  async function withPin<T>(run: () => Promise<T>): Promise<T> {
-    asking.value += 1
+  function newId(): string {
+    return String((next += 1))
+  }
+
+  /** Call what may ask for a PIN; meanwhile the page says so. */
+  async function callWithPin<T>(command: string, parameters: Parameters): Promise<T> {
+    const id = newId()
+    pinIds.value = [...pinIds.value, id]
     try {
-      return await run()
+      return await call<T>(command, parameters, id)
     } finally {
-      asking.value -= 1
+      pinIds.value = pinIds.value.filter((one) => one !== id)
       pinUrl.value = ''
     }
   }
@@ -129,25 +140,29 @@ export const useAgent = defineStore('agent', () => {
     return state.value === 'ready'
   }
 
-  /** Stop waiting for an answer: the PIN was not entered. */
+  /** Give up what waits for a PIN; the agent closes its window. */
   function cancel(): void {
     const error = new AgentError('agent.cancelled', currentWords().agent.cancelled)
-    waiting.forEach(({ reject }) => reject(error))
-    waiting.clear()
+    for (const id of pinIds.value) {
+      waiting.get(id)?.reject(error)
+      waiting.delete(id)
+      void call('cancel', { target: id }).catch(() => undefined)
+    }
   }
 
   return {
     state,
     version,
     pinUrl,
-    waitsForPin: computed(() => asking.value > 0),
+    waitsForPin: computed(() => pinIds.value.length > 0),
     connect,
     cancel,
+    openPinPage,
     certificates: (usage: Usage) => call<Certificate[]>('certificates', { usage }),
     authenticate: (certificateId: string, nonce: string) =>
-      withPin(() => call<{ signature: string }>('authenticate', { certificate_id: certificateId, nonce })),
+      callWithPin<{ signature: string }>('authenticate', { certificate_id: certificateId, nonce }),
     sign: (certificateId: string, request: string) =>
-      withPin(() => call<{ signature: string }>('sign', { certificate_id: certificateId, request })),
+      callWithPin<{ signature: string }>('sign', { certificate_id: certificateId, request }),
     watch: (certificateId: string) => call('watch', { certificate_id: certificateId }),
     whenKeyRemoved: (tell: (certificateId?: string) => void) => (onKeyRemoved = tell),
     whenGone: (tell: () => void) => (onGone = tell),

@@ -310,13 +310,12 @@ export interface ReportOpinion {
   organ: string
   decision: string
   text: string
-  signed_at: string
+  signed_at: string | null
   ok: boolean
 }
 
 export interface Report {
-  verdict: 'valid' | 'invalid' | 'indeterminate'
-  title: string
+  verdict: string
   known_document: { doc_no: string; title: string; organ: string } | null
   signatures: ReportSignature[]
   opinions: ReportOpinion[]

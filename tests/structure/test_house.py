@@ -1,0 +1,128 @@
+"""The house rules: what keeps the structure as it was drawn."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from openapi_spec_validator import validate
+
+import oa_server.app
+from oa_server.audit.verbs import Verb
+from oa_server.core.errors import all_reasons
+from oa_server.settings import Settings
+from oa_server.storage.database import MODELS
+from oa_server.web.endpoint import Access
+from oa_server.web.openapi import describe, endpoints_of
+
+ROOT = Path(__file__).parent.parent.parent
+SOURCES = sorted(p for folder in ("oa_server", "crypto", "clients/agent") for p in (ROOT / folder).rglob("*.py"))
+DOMAINS = ("audit", "identity", "pki", "signing", "files", "workflow", "documents")
+
+# What anybody may ask before signing in; nothing else may be added without a reason given here.
+OPEN_ENDPOINTS = {
+    ("GET", "/api/about"),  # the page must know which agent to speak to
+    ("POST", "/api/session/challenge"),  # how signing in begins
+    ("POST", "/api/session"),  # how it ends
+    ("GET", "/api/pki/crl/{issuer}"),  # RFC 5280: lists are public
+    ("GET", "/api/pki/anchors/{fingerprint}"),
+}
+
+
+def routes():
+    return oa_server.app._api_routes(Settings())
+
+
+def test_import_contracts() -> None:
+    """Nobody imports upwards or sideways, and every outside package has one home."""
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stdout.decode()
+
+
+def test_every_endpoint_is_guarded() -> None:
+    """Every endpoint asks who is there, except those listed with their reason."""
+    found = {(method, path) for path, method, item in endpoints_of(routes()) if item.access is Access.OPEN}
+    assert found == OPEN_ENDPOINTS
+
+
+def test_one_route_per_path() -> None:
+    """A path stands once, so that a wrong method is told all the right ones."""
+    paths = [route.path for route in routes()]
+    assert len(paths) == len(set(paths))
+
+
+def test_api_description_is_valid() -> None:
+    """The description is a valid OpenAPI 3.1 document with unique operations."""
+    document = describe(routes(), version="0")
+    validate(document)
+    names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(names) == len(set(names))
+
+
+def test_reasons_are_in_both_languages() -> None:
+    """Every refusal has a stable dotted code, a Chinese sentence, and an English one."""
+    for code, reason in all_reasons().items():
+        assert re.fullmatch(r"[a-z]+(\.[a-z0-9_]+)+", code), code
+        assert re.search(r"[\u4e00-\u9fff]", reason.zh), code
+        assert not re.search(r"[\u4e00-\u9fff]", reason.en), code
+
+
+def test_every_setting_is_documented() -> None:
+    """Each setting has its comment above it."""
+    lines = (ROOT / "oa_server" / "settings.py").read_text("utf-8").splitlines()
+    fields = set(Settings.__struct_fields__)
+    for number, line in enumerate(lines):
+        name = line.strip().partition(":")[0]
+        if name in fields and line.startswith("    ") and not line.startswith("     "):
+            above = [text for text in lines[max(0, number - 8) : number] if text.strip()]
+            commented = any(text.strip().startswith("#") for text in above)
+            assert commented, name
+
+
+def test_every_table_is_known_to_the_database() -> None:
+    """Each domain's tables are among those that the database opens with."""
+    for path in (ROOT / "oa_server").glob("*/models.py"):
+        assert f"oa_server.{path.parent.name}.models" in MODELS
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_every_domain_has_its_door_plate(domain: str) -> None:
+    """A domain says on its door what it owns, whom it calls and what it announces."""
+    plate = ast.get_docstring(ast.parse((ROOT / "oa_server" / domain / "__init__.py").read_text("utf-8"))) or ""
+    for word in ("Owns:", "Announces:", "Vocabulary"):
+        assert word in plate
+
+
+def test_every_act_is_recorded_by_name() -> None:
+    """Audit entries name their verb by its constant, and every constant is used."""
+    text = "".join(path.read_text("utf-8") for path in SOURCES if path.name != "verbs.py")
+    unused = {verb.name for verb in Verb if f"Verb.{verb.name}" not in text}
+    assert unused == set()
+
+
+def test_housekeeping_is_rare() -> None:
+    """Only derived rows are written without an audit entry: log leaves, last-seen marks, spent challenges, read marks."""
+    users = {str(p.relative_to(ROOT)) for p in SOURCES if "housekeeping()" in p.read_text("utf-8")}
+    assert users == {
+        "oa_server/storage/unit_of_work.py",
+        "oa_server/audit/actions.py",
+        "oa_server/identity/signin.py",
+        "oa_server/workflow/actions.py",
+    }
+
+
+def test_no_rooms_without_a_name() -> None:
+    """There is no `utils`, `helpers` or `common`, and no file is left that nobody would open."""
+    assert not [p for p in SOURCES if p.stem in {"utils", "util", "helpers", "common", "misc"}]
+
+
+def test_nothing_is_postponed_in_secret() -> None:
+    """No source holds a note to do something later."""
+    marked = [p for p in SOURCES if re.search(r"\b(TODO|FIXME|XXX)\b", p.read_text("utf-8"))]
+    assert marked == []
