@@ -1,7 +1,7 @@
 """Canonical JSON: one text for one value, so that a digest means the same everywhere.
 
-The profile of RFC 8785 that we keep: member names are ASCII, strings are NFC without lone surrogates, integers lie within
-±2^53, and there are no floats. Within it, sorted keys and no white space give the very bytes of RFC 8785.
+The profile of RFC 8785 that we keep: member names are ASCII, strings are NFC without lone surrogates, integers lie
+within ±2^53, and there are no floats. Within it, sorted keys and no white space give the very bytes of RFC 8785.
 """
 
 from __future__ import annotations
@@ -38,23 +38,29 @@ def parse_canonical(data: bytes) -> Any:
 def _check(value: Any, depth: int) -> None:
     if depth > DEPTH_LIMIT:
         raise ContentRefused("canonical.too_deep", f"more than {DEPTH_LIMIT} levels")
-    if isinstance(value, str):
-        _check_text(value)
-    elif value is None or isinstance(value, bool):
-        return
-    elif isinstance(value, int):
-        if abs(value) > INTEGER_LIMIT:
-            raise ContentRefused("canonical.integer", "integers beyond ±2^53 do not survive every reader")
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            _check(item, depth + 1)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            if not isinstance(name, str) or not name.isascii():
-                raise ContentRefused("canonical.name", "member names are ASCII strings")
-            _check(item, depth + 1)
-    else:
-        raise ContentRefused("canonical.kind", f"{type(value).__name__} has no canonical form")
+    match value:
+        case None | bool():
+            pass
+        case str():
+            _check_text(value)
+        case int():
+            if abs(value) > INTEGER_LIMIT:
+                raise ContentRefused("canonical.integer", "integers beyond ±2^53 do not survive every reader")
+        case list() | tuple():
+            for item in value:
+                _check(item, depth + 1)
+        case dict():
+            _check_names(value)
+            for item in value.values():
+                _check(item, depth + 1)
+        case _:
+            raise ContentRefused("canonical.kind", f"{type(value).__name__} has no canonical form")
+
+
+def _check_names(members: dict[Any, Any]) -> None:
+    # Beyond ASCII the order of RFC 8785, by UTF-16 units, is not Python's order, by code points.
+    if not all(isinstance(name, str) and name.isascii() for name in members):
+        raise ContentRefused("canonical.name", "member names are ASCII strings")
 
 
 def _check_text(text: str) -> None:

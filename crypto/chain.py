@@ -1,9 +1,9 @@
 """Is this certificate good for this use at this moment? A reasoned report, never a bare boolean.
 
-Path building and path rules are those of `cryptography.x509.verification` (RFC 5280, 6) with its strict policies; our own
-are what the end certificate must be for, and the check of complete revocation lists for every certificate of the path.
-A path builder only says that there is no path; why there is none, we find out by following the signatures ourselves.
-What we find that way never makes a certificate good.
+Path building and path rules are those of `cryptography.x509.verification` (RFC 5280, 6) with its strict policies; our
+own are what the end certificate must be for, and the check of complete revocation lists for every certificate of the
+path. A path builder only says that there is no path; why there is none, we find out by following the signatures
+ourselves. What we find that way never makes a certificate good.
 
     chain.not_yet_valid, chain.expired    it, or an authority above it (facts: subject, and the moment)
     chain.revoked                         it, or an authority above it (facts: at, reason)
@@ -58,7 +58,10 @@ def verify_chain(
     at: datetime,
     usage: Profile,
 ) -> ChainReport:
-    """Judge `leaf` for `usage` at the moment `at`, trusting `roots` and what `crls` say. Never raises for what it reads."""
+    """Judge `leaf` for `usage` at the moment `at`, trusting `roots` and what `crls` say.
+
+    Never raises for what stands in a certificate or a list.
+    """
     known = [certificate for certificate in (*roots, *intermediates)[:MAX_EXPLAINED] if _is_readable(certificate)]
     if not _is_readable(leaf):
         return ChainReport((_untrusted("证书无法读取", "The certificate cannot be read."),))
@@ -80,9 +83,10 @@ def verify_chain(
 def _is_readable(certificate: x509.Certificate) -> bool:
     """Whether its names can be read; the library parses them only when asked, and raises then."""
     try:
-        return bool(certificate.subject.rfc4514_string() and certificate.issuer)
-    except (ValueError, UnsupportedAlgorithm):
+        certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
+    except ValueError:
         return False
+    return True
 
 
 def _validity(certificate: x509.Certificate, at: datetime) -> Iterator[Finding]:

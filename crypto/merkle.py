@@ -7,39 +7,45 @@ subtrees, at most one per power of two.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 EMPTY_ROOT = sha256(b"").digest()
 
 
 def leaf_hash(data: bytes) -> bytes:
-    """Hash of a leaf's bytes (the prefix keeps leaves and nodes apart)."""
+    """Hash of a leaf's bytes; the prefix keeps leaves and nodes apart (RFC 9162, 2.1.1)."""
     return sha256(b"\x00" + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
+    """Hash of a node over its two children."""
     return sha256(b"\x01" + left + right).digest()
 
 
 @dataclass(slots=True)
 class Frontier:
-    """The right edge of a tree with `size` leaves: complete subtrees from the largest to the smallest."""
+    """The right edge of a tree with `size` leaves: complete subtrees from the largest to the smallest.
+
+    Raises ValueError for a number of subtrees that no tree of this size has.
+    """
 
     size: int = 0
-    roots: list[bytes] | None = None
+    roots: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if len(self.roots) != self.size.bit_count():
+            raise ValueError(f"a tree of {self.size} leaves has {self.size.bit_count()} complete subtrees")
 
     def append(self, leaf: bytes) -> None:
         """Add one leaf hash; amortised constant time."""
-        roots = self.roots if self.roots is not None else []
-        roots.append(leaf)
+        self.roots.append(leaf)
         self.size += 1
         filled = self.size
         while filled % 2 == 0:
-            right, left = roots.pop(), roots.pop()
-            roots.append(node_hash(left, right))
+            right, left = self.roots.pop(), self.roots.pop()
+            self.roots.append(node_hash(left, right))
             filled //= 2
-        self.roots = roots
 
     def root(self) -> bytes:
         """The root of the tree as it stands."""

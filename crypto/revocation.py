@@ -47,7 +47,7 @@ def build_crl(
 ) -> bytes:
     """A complete list in DER, signed by the authority.
 
-    Raises CertificateRefused when the authority may sign no lists, or an entry has no reason of the standard or a double.
+    Raises CertificateRefused when the authority may sign no lists, or an entry stands twice or has no known reason.
     """
     if not _may_sign_lists(authority.certificate):
         raise CertificateRefused("crl.no_authority", "RFC 5280 4.2.1.3: this certificate may sign no revocation lists")
@@ -249,7 +249,7 @@ def answer_ocsp(
 ) -> bytes:
     """The signed answer in DER. Of another issuer's certificates we know nothing, whatever `standing` says.
 
-    `at` and `next_update` bound the time for which it holds; when it was produced, the library takes from its own clock.
+    `at` and `next_update` bound the time for which it holds; when it was produced, the library takes from the clock.
     """
     if not question.is_about(issuer):
         return refuse_ocsp(Refusal.UNAUTHORIZED)

@@ -1,41 +1,103 @@
-"""A small city on a real server: real database, real signer process, real keys. Nothing of ours is imitated."""
+"""A small city on a real server, in both columns: embedded, and PostgreSQL with Redis and an S3 server.
+
+Nothing of ours is imitated: real databases, a real signer process, real keys. The city is founded once per column by the
+acts of an administrator; every test works on a copy of its own. `OA_TEST_COLUMNS` narrows the columns.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from oa_server.app import configure_logging, create_app, open_house
 from oa_server.settings import Settings, load
 from oa_server.storage.migrate import upgrade
+from oa_server.storage.objects import S3Store, open_store
+from tests import servers
 from tests.city import City, found_city
 
 FONTS = Path(__file__).parent.parent / "var" / "fonts"
+COLUMNS = os.environ.get("OA_TEST_COLUMNS", "embedded,production").split(",")
 
 
-def embedded(folder: Path) -> Settings:
-    """The embedded column with its data in `folder`."""
-    return load(environ={}, data_dir=folder, font_dirs=[str(FONTS)], origin="http://127.0.0.1:8080")
+def embedded(folder: Path, **others: str) -> Settings:
+    """The embedded column with its data in `folder`; `others` are the three URLs of the production column."""
+    options = {"data_dir": folder, "font_dirs": [str(FONTS)], "origin": "http://127.0.0.1:8080"}
+    return load(environ={}, **options, **others)
 
 
-@pytest.fixture(scope="session")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data of the small city, founded once by the acts of an administrator; tests work on copies."""
-    folder = tmp_path_factory.mktemp("founded") / "var"
-    asyncio.run(_found(embedded(folder)))
-    return folder
+@dataclass(frozen=True)
+class Founded:
+    """A founded city to copy: its folder, and in the production column the template database and the other servers."""
+
+    folder: Path
+    cluster: str = ""
+    bus: str = ""
+    objects: str = ""
+
+    def copy(self, folder: Path) -> Settings:
+        """The settings of a copy in `folder`."""
+        shutil.copytree(self.folder, folder)
+        if not self.cluster:
+            return embedded(folder)
+        name = f"oa_{uuid.uuid4().hex[:12]}"
+        asyncio.run(_create_database(self.cluster, name, template="founded"))
+        database = self.cluster.replace("/postgres", f"/{name}").replace("postgres://", "postgres://", 1)
+        return embedded(folder, database_url=database, bus_url=self.bus, object_store_url=self.objects)
+
+
+async def _create_database(cluster: str, name: str, *, template: str = "template1") -> None:
+    connection = await asyncpg.connect(cluster)
+    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    await connection.close()
 
 
 async def _found(settings: Settings) -> None:
     await upgrade(settings.database)
+    store = open_store(settings.object_store)
+    if isinstance(store, S3Store):
+        await store.ensure_bucket()
     async with open_house(settings) as house:
         await found_city(house)
+
+
+@pytest.fixture(scope="session")
+def founded_embedded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
+    """The city on SQLite and a folder."""
+    folder = tmp_path_factory.mktemp("embedded") / "var"
+    asyncio.run(_found(embedded(folder)))
+    return Founded(folder)
+
+
+@pytest.fixture(scope="session")
+def founded_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Founded]:
+    """The city on private PostgreSQL, Redis and SeaweedFS."""
+    base = tmp_path_factory.mktemp("production")
+    with ExitStack() as stack:
+        cluster = stack.enter_context(servers.postgres(base))
+        bus = stack.enter_context(servers.redis(base))
+        objects = stack.enter_context(servers.seaweedfs(base))
+        asyncio.run(_create_database(cluster, "founded"))
+        database = cluster.replace("/postgres", "/founded")
+        asyncio.run(_found(embedded(base / "var", database_url=database, bus_url=bus, object_store_url=objects)))
+        yield Founded(base / "var", cluster, bus, objects)
+
+
+@pytest.fixture(params=COLUMNS)
+def founded(request: pytest.FixtureRequest) -> Founded:
+    """The founded city of one column."""
+    found: Founded = request.getfixturevalue(f"founded_{request.param}")
+    return found
 
 
 @asynccontextmanager
@@ -48,11 +110,9 @@ async def running(settings: Settings) -> AsyncIterator[City]:
 
 
 @pytest.fixture
-def settings(founded: Path, tmp_path: Path) -> Settings:
+def settings(founded: Founded, tmp_path: Path) -> Settings:
     """The settings of a city of the test's own."""
-    folder = tmp_path / "var"
-    shutil.copytree(founded, folder)
-    return embedded(folder)
+    return founded.copy(tmp_path / "var")
 
 
 @pytest.fixture

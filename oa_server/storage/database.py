@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
 from tortoise.exceptions import DBConnectionError, OperationalError
 
@@ -89,6 +90,8 @@ async def open_database(url: str) -> AsyncIterator[None]:
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         Path(unquote(parts.path)).parent.mkdir(parents=True, exist_ok=True)
+    # The library keeps prepared statements by connection name, also when the name now means another kind of database.
+    EXECUTOR_CACHE.clear()
     context = await Tortoise.init(config=config(url), _enable_global_fallback=True)
     try:
         # Connect now, so that a database that is away is told at start and not by the first official.

@@ -217,7 +217,7 @@ def _smallest(block: Block, codes: set[str]) -> Block:
 
 
 def _from(block: Block, target: str) -> Done:
-    """The steps of a block at or after `target`. Beside the target's own branch, parallel ones begin anew as a whole."""
+    """The steps of a block at or after `target`; branches parallel to the one that holds it begin anew as a whole."""
     if isinstance(block, Step):
         return frozenset({block.code})
     undone: set[str] = set()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from oa_server.audit import actions as audit
+from oa_server.verification import all_faults
 from tests.city import BODY, City
 
 
@@ -60,3 +62,7 @@ async def test_from_draft_to_receipt(city: City) -> None:
     assert report["verdict"] == "valid", report
     assert report["known_document"]["doc_no"] == "江政办发〔2026〕1号"
     assert [o["actor"] for o in report["opinions"]] == ["李红", "赵明", "陈志远"]
+
+    while await audit.sequence():
+        pass
+    assert [fault async for fault in all_faults(city.app.state.house)] == []

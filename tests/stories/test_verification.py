@@ -13,14 +13,14 @@ from oa_server.app import open_house
 from oa_server.audit import actions as audit
 from oa_server.verification import all_faults
 from tests.city import BODY
-from tests.conftest import embedded, running
+from tests.conftest import Founded, embedded, running
 
 
 @pytest.fixture(scope="module")
-def busy_folder(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def busy_folder(founded_embedded: Founded, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The city's data after one document was returned, revised and sent, with the head of the log signed."""
     folder = tmp_path_factory.mktemp("busy") / "var"
-    shutil.copytree(founded, folder)
+    founded_embedded.copy(folder)
     asyncio.run(_be_busy(folder))
     return folder
 

@@ -101,10 +101,10 @@ class TokenDriver:
         self._seconds = seconds
 
     async def devices(self) -> list[Device]:
-        return await self._call(lambda: [self._device(token) for token in self._tokens()])
+        return await self._call(lambda: [self._device(token) for token in self._tokens_now()])
 
     async def keys(self) -> list[StoredKey]:
-        return await self._call(lambda: [key for token in self._tokens() for key in self._keys_of(token)])
+        return await self._call(lambda: [key for token in self._tokens_now() for key in self._keys_of(token)])
 
     async def is_present(self, key: StoredKey) -> bool:
         try:
@@ -174,13 +174,20 @@ class TokenDriver:
     def _driver(self) -> Any:
         return pkcs11.lib(self._path)
 
-    def _tokens(self) -> list[Any]:
-        """The initialised tokens that are there. A driver that is not installed has none."""
+    def _tokens_now(self) -> list[Any]:
+        """The tokens with those that were put in since: some drivers look for them only when they are initialised.
+
+        A driver that is not installed has none.
+        """
         try:
-            slots = self._driver.get_slots(token_present=True)
-        except RuntimeError as error:
+            self._driver.reinitialize()
+        except PKCS11Error as error:
             _log.warning("the driver %s cannot be loaded: %s", self._path, error)
             return []
+        return self._tokens()
+
+    def _tokens(self) -> list[Any]:
+        slots = self._driver.get_slots(token_present=True)
         tokens = [slot.get_token() for slot in slots]
         return [token for token in tokens if TokenFlag.TOKEN_INITIALIZED in token.flags]
 
