@@ -76,7 +76,9 @@ def finish_cms(
     return bytes(info.dump())
 
 
-def sign_cms(content: bytes, key: SigningKey, *, signing_time: datetime | None = None, timestamp: bytes | None = None) -> bytes:
+def sign_cms(
+    content: bytes, key: SigningKey, *, signing_time: datetime | None = None, timestamp: bytes | None = None
+) -> bytes:
     """Both halves at once, for keys that are at hand."""
     prepared = prepare_cms(content, key.certificate, signing_time=signing_time)
     return finish_cms(prepared, key.sign(prepared.signed_attributes), chain=key.chain, timestamp=timestamp)
@@ -187,13 +189,21 @@ def integrity_findings(opened: Opened, content: bytes, content_type: str) -> lis
     found = []
     digest = opened.attributes.get("message_digest")
     if digest is None or not hmac.compare_digest(digest.native, digest_for(opened.signer, content)):
-        found.append(Finding("signature.content_changed", "签名之后内容已被改动", "The content has changed since it was signed."))
+        found.append(
+            Finding("signature.content_changed", "签名之后内容已被改动", "The content has changed since it was signed.")
+        )
     stated = opened.attributes.get("content_type")
     if stated is None or stated.native != content_type or opened.content_type != content_type:
-        found.append(Finding("signature.content_type", "签名的内容类型不符", "The signature is over another type of content."))
+        found.append(
+            Finding("signature.content_type", "签名的内容类型不符", "The signature is over another type of content.")
+        )
     if not _names_certificate(opened.attributes.get("signing_certificate_v2"), opened.signer):
         found.append(
-            Finding("signature.certificate_swapped", "签名所绑定的证书与所附证书不一致", "It was made with another certificate.")
+            Finding(
+                "signature.certificate_swapped",
+                "签名所绑定的证书与所附证书不一致",
+                "It was made with another certificate.",
+            )
         )
     public_key = opened.signer.public_key()
     if not suite_for(public_key).verify(public_key, opened.signature, opened.attributes_der):
@@ -205,7 +215,9 @@ def stray_findings(opened: Opened, chain: ChainReport) -> list[Finding]:
     """Certificates in the container are outside the signature's cover, so each must be one that the chain needs."""
     if not chain.path or set(opened.others) <= set(chain.path):
         return []
-    return [Finding("signature.stray_certificate", "签名中夹带了无关的证书", "It carries a certificate of another chain.")]
+    return [
+        Finding("signature.stray_certificate", "签名中夹带了无关的证书", "It carries a certificate of another chain.")
+    ]
 
 
 def _timestamp(
@@ -319,7 +331,11 @@ def signed_data(
         {
             "version": "v1",
             "sid": cms.SignerIdentifier(
-                {"issuer_and_serial_number": cms.IssuerAndSerialNumber({"issuer": own.issuer, "serial_number": own.serial_number})}
+                {
+                    "issuer_and_serial_number": cms.IssuerAndSerialNumber(
+                        {"issuer": own.issuer, "serial_number": own.serial_number}
+                    )
+                }
             ),
             "digest_algorithm": {"algorithm": hash_of(certificate).name},
             "signed_attrs": attributes,

@@ -109,7 +109,8 @@ def decrypt_stream(object_key: bytes, context: bytes, source: Iterable[bytes | m
 
 
 def _pieces(source: Iterable[bytes | memoryview]) -> Iterator[memoryview]:
-    for view in map(memoryview, source):
+    for part in source:
+        view = memoryview(part)
         for start in range(0, len(view), PIECE):
             yield view[start : start + PIECE]
 

@@ -225,13 +225,11 @@ def _signatures_of(data: bytes) -> list[EmbeddedPdfSignature]:
         raise ContentRefused("pdf.too_large", f"more than {SIZE_LIMIT} bytes")
     try:
         reader = PdfFileReader(io.BytesIO(data), strict=True)
-        if reader.encrypted:
-            raise ContentRefused("pdf.encrypted", "an encrypted file cannot be judged")
-        found = list(reader.embedded_signatures)
-    except ContentRefused:
-        raise
-    except Exception as error:  # noqa: BLE001  a hostile file makes the parser fail in every way there is
+        found = [] if reader.encrypted else list(reader.embedded_signatures)
+    except Exception as error:
         raise ContentRefused("pdf.unreadable", f"not a PDF that we can read: {type(error).__name__}") from error
+    if reader.encrypted:
+        raise ContentRefused("pdf.encrypted", "an encrypted file cannot be judged")
     if len(found) > SIGNATURE_LIMIT:
         raise ContentRefused("pdf.too_many", f"more than {SIGNATURE_LIMIT} signatures")
     return found
@@ -276,23 +274,31 @@ def _history_findings(signatures: Sequence[EmbeddedPdfSignature]) -> list[Findin
     found = []
     for signature in signatures:
         try:
-            signature.compute_integrity_info()
-            level = signature.diff_result.modification_level if signature.diff_result else None
-            allowed = signature.coverage is SignatureCoverageLevel.ENTIRE_FILE or (
-                level is not None and level <= ModificationLevel.FORM_FILLING
-            )
+            allowed = _is_untouched(signature)
         except Exception:  # noqa: BLE001  whatever the analysis stumbles over, it is no honest revision
             allowed = False
         if not allowed:
             facts = {"field": str(signature.field_name)}
-            found.append(Finding("pdf.altered", "签章之后文件内容被改动", "The file was changed after it was signed.", facts))
+            found.append(
+                Finding("pdf.altered", "签章之后文件内容被改动", "The file was changed after it was signed.", facts)
+            )
     return found
+
+
+def _is_untouched(signature: Any) -> bool:
+    """Whether the file ends with this signature, or goes on with nothing but further signatures."""
+    signature.compute_integrity_info()
+    if signature.coverage is SignatureCoverageLevel.ENTIRE_FILE:
+        return True
+    return bool(signature.diff_result and signature.diff_result.modification_level <= ModificationLevel.FORM_FILLING)
 
 
 def _tail_findings(found: Sequence[PdfSignature]) -> list[Finding]:
     if found[-1].covers_whole_file:
         return []
-    return [Finding("pdf.not_covered", "最后一个签章未覆盖整个文件", "The last signature does not cover the whole file.")]
+    return [
+        Finding("pdf.not_covered", "最后一个签章未覆盖整个文件", "The last signature does not cover the whole file.")
+    ]
 
 
 def embedded_files(data: bytes) -> dict[str, bytes]:

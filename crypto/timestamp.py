@@ -68,9 +68,7 @@ class TimestampAuthority:
         if name not in _HASHES or len(digest) != _HASHES[name]().digest_size:
             raise ContentRefused("bad_alg", "use SHA-256, SHA-384 or SHA-512")
         token = self.stamp(digest, at=at, serial=serial, algorithm=name, nonce=nonce, with_certificate=bool(wants))
-        response = tsp.TimeStampResp(
-            {"status": {"status": "granted"}, "time_stamp_token": cms.ContentInfo.load(token)}
-        )
+        response = tsp.TimeStampResp({"status": {"status": "granted"}, "time_stamp_token": cms.ContentInfo.load(token)})
         return bytes(response.dump())
 
     def stamp(
@@ -149,7 +147,10 @@ def make_request(digest: bytes, *, nonce: int | None = None) -> bytes:
     request = tsp.TimeStampReq(
         {
             "version": "v1",
-            "message_imprint": {"hash_algorithm": algos.DigestAlgorithm({"algorithm": "sha256"}), "hashed_message": digest},
+            "message_imprint": {
+                "hash_algorithm": algos.DigestAlgorithm({"algorithm": "sha256"}),
+                "hashed_message": digest,
+            },
             "nonce": nonce,
             "cert_req": True,
         }

@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from cryptography.hazmat.primitives.serialization import Encoding
+from jose import jwt
 from PIL import Image
 from starlette.applications import Starlette
 
 from crypto.challenge import challenge_bytes
 from crypto.keys import SoftKey, open_key_file
-from cryptography.hazmat.primitives.serialization import Encoding
-from jose import jwt
 from oa_server.app import House
 from oa_server.core.actor import SYSTEM
 from oa_server.demo.enrolment import Enrolment, actor_named

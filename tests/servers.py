@@ -70,7 +70,10 @@ def postgres(folder: Path) -> Iterator[str]:
     data = base / "data"
     subprocess.run(
         [programs / "initdb", "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-U", "oa"],
-        check=True, capture_output=True, cwd=base, **options,
+        check=True,
+        capture_output=True,
+        cwd=base,
+        **options,
     )
     port = free_port()
     command = [programs / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1"]
@@ -116,7 +119,7 @@ def seaweedfs(folder: Path) -> Iterator[str]:
         _wait("SeaweedFS", lambda: _answers(f"http://127.0.0.1:{ports['s3']}/"))
         yield f"s3://oa:oa-secret@127.0.0.1:{ports['s3']}/oa-objects?secure=0"
     finally:
-        _stop(process)
+        _stop(process, signal.SIGKILL)  # A polite stop takes it a quarter of a minute.
 
 
 def _answers(url: str) -> bool:

@@ -25,7 +25,7 @@ def today() -> date:
 @contextmanager
 def shifted(offset: timedelta) -> Iterator[None]:
     """Move the clock of this process by `offset` inside the block (tests and rehearsals only)."""
-    global _offset
+    global _offset  # noqa: PLW0603  the clock of a process is one
     before = _offset
     _offset = before + offset
     try:

@@ -5,9 +5,9 @@ Nothing here writes a row: every line goes through the action that an administra
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -244,25 +244,5 @@ def _choice(key: SoftKey) -> KeyChoice:
 
 
 def _body() -> Body:
-    return msgspec.json.decode(json.dumps(_TEXT, ensure_ascii=False), type=Body)
-
-
-_TEXT = {
-    "type": "doc",
-    "content": [
-        {"type": "paragraph", "text": "为深入推进数字政府建设，进一步规范公文处理工作，提高公文运转效率，经市人民政府同意，现就有关事项通知如下。"},
-        {"type": "heading", "level": 1, "text": "一、总体要求"},
-        {"type": "paragraph", "text": "坚持以人民为中心的发展思想，严格执行《党政机关公文处理工作条例》和《党政机关公文格式》国家标准，做到准确规范、精简高效、安全保密。非涉密公文一律通过公文交换系统传输，不再印发纸质文件。"},
-        {"type": "heading", "level": 1, "text": "二、重点任务"},
-        {"type": "heading", "level": 2, "text": "（一）规范发文办理"},
-        {"type": "paragraph", "text": "各单位要严格落实起草、审核、签发、复核、登记、用印、核发各环节责任，签发、用印须使用本人保管的数字证书，不得代签、代管。"},
-        {"type": "heading", "level": 2, "text": "（二）及时签收来文"},
-        {"type": "paragraph", "text": "特急件应当在2小时内签收，加急件应当在4小时内签收，平件应当在1个工作日内签收；不属于本单位办理的，应当注明理由后拒收。"},
-        {"type": "table", "header": True, "rows": [["序号", "工作任务", "牵头单位", "完成时限"],
-                                                      ["1", "配发数字证书", "市数据局", "3月底前"],
-                                                      ["2", "开展业务培训", "市政府办公室", "4月底前"],
-                                                      ["3", "全面无纸化传输", "各有关单位", "6月底前"]]},
-        {"type": "heading", "level": 1, "text": "三、工作要求"},
-        {"type": "paragraph", "text": "各单位要加强组织领导，明确专人负责，确保按时完成各项任务。工作中的重要情况，请及时报告市政府办公室。"},
-    ],
-}  # fmt: skip
+    """The text of the sample notices."""
+    return msgspec.json.decode(Path(__file__).with_name("notice.json").read_bytes(), type=Body)

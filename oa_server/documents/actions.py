@@ -190,8 +190,8 @@ async def _set_recipients(document_id: UUID, elements: Elements) -> tuple[list[R
 # --- acts -----------------------------------------------------------------------------------------------------------
 
 
-async def act(office: Office, actor: Actor, document_id: UUID, wanted: Act) -> OutgoingDocument:
-    """Do one verb. Raises NotFound, Denied with the verb's reason, Conflict, Invalid."""
+async def act(office: Office, actor: Actor, document_id: UUID, wanted: Act) -> OutgoingDocument:  # noqa: C901
+    """Do one verb: a table of verbs in the form of a match. Raises NotFound, Denied with the verb's reason, Conflict, Invalid."""
     document = await access.outgoing_document(actor, document_id)
     rules.check(actor, document, await standing(actor, document), wanted.verb)
     match wanted.verb:

@@ -11,7 +11,8 @@ import io
 import re
 import unicodedata
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,12 @@ SIZE_LIMIT = 32 << 20
 UNPACKED_LIMIT = 128 << 20
 RATIO_LIMIT = 200
 MEMBER_LIMIT = 2000
+PART_LIMIT = 32 << 20
+MARKUP_LIMIT = 1_000_000  # elements' and attributes' signs in one part; libxml2 takes up to 140 bytes for each
+STYLE_DEPTH = 20
+SPAN_LIMIT = 20
+NUMBER_LIMIT = 9999
+TITLE_SIZE = 36  # half-points: 18 pt, 小二
 
 NOT_DOCX = Reason(
     "documents.docx_unreadable", "文件不是可以读取的 .docx 文件", "The file is no .docx that can be read."
@@ -33,6 +40,13 @@ HOSTILE = Reason(
 )
 HAS_IMAGES = Reason("documents.docx_images", "图片未导入，请作为附件上传", "Pictures were left out; attach them.")
 HAS_CHANGES = Reason("documents.docx_changes", "修订已按接受处理", "Tracked changes were taken as accepted.")
+HAS_LINKS = Reason(
+    "documents.docx_links", "外部链接未导入，只保留文字", "External links were left out; their text stays."
+)
+HAS_HEADERS = Reason("documents.docx_headers", "页眉和页脚未导入", "Headers and footers were left out.")
+HAS_FORMULAS = Reason("documents.docx_formulas", "公式未导入，请作为附件上传", "Formulas were left out; attach them.")
+HAS_BOXES = Reason("documents.docx_boxes", "文本框中的文字已作为段落导入", "Text boxes were taken as paragraphs.")
+HAS_NESTED = Reason("documents.docx_nested", "嵌套的表格已并入所在单元格", "Nested tables were put into their cell.")
 HAS_COMMENTS = Reason("documents.docx_comments", "批注未导入", "Comments were left out.")
 HAS_FOOTNOTES = Reason("documents.docx_footnotes", "脚注和尾注未导入", "Footnotes were left out.")
 HAS_MACROS = Reason("documents.docx_macros", "文件含有宏，未导入", "Macros were left out.")
@@ -41,14 +55,36 @@ HAS_MERGED = Reason("documents.docx_merged", "合并的单元格已拆分", "Mer
 HAS_HIDDEN = Reason("documents.docx_hidden", "不可见字符已删除", "Invisible characters were removed.")
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 _DIGITS = "零一二三四五六七八九"
 _HEADINGS = (
-    (1, re.compile(r"^[一二三四五六七八九十百]+、")),
-    (2, re.compile(r"^（[一二三四五六七八九十百]+）")),
-    (3, re.compile(r"^\d+[.．]")),
-    (4, re.compile(r"^（\d+）")),
+    (1, re.compile(r"^[零一二三四五六七八九十百]+、")),
+    (2, re.compile(r"^[（(][零一二三四五六七八九十百]+[）)]")),
+    (3, re.compile(r"^\d+[.．](?!\d)")),  # not an amount (3.5亿元) nor a date (2026.11.24)
+    (4, re.compile(r"^[（(]\d+[）)]")),
+)
+# What stands around paragraphs, rows and cells without changing them: content controls and accepted insertions.
+_WRAPPERS = {f"{_W}{name}" for name in ("sdt", "sdtContent", "customXml", "ins", "moveTo")}
+_PIECES = {f"{_W}{name}" for name in ("t", "tab", "br", "cr", "noBreakHyphen", "txbxContent")}
+# Properties, what was deleted, and the second form of a drawing for programs that do not know the first.
+_UNSHOWN = {*(f"{_W}{name}" for name in ("pPr", "rPr", "del", "moveFrom")), f"{_MC}Fallback"}
+_PARTS = (
+    (HAS_IMAGES, ("word/media/",)),
+    (HAS_COMMENTS, ("word/comments",)),
+    (HAS_HEADERS, ("word/header", "word/footer")),
+    (HAS_MACROS, ("word/vbaProject",)),
+    (HAS_OBJECTS, ("word/embeddings/", "word/charts/", "word/diagrams/", "word/activeX/", "word/afchunk")),
+)
+_ELEMENTS = (
+    (HAS_FOOTNOTES, (f"{_W}footnoteReference", f"{_W}endnoteReference")),
+    (HAS_OBJECTS, (f"{_W}object", f"{_W}altChunk")),
+    (HAS_FORMULAS, (f"{_M}oMath",)),
+    (HAS_CHANGES, (f"{_W}ins", f"{_W}del", f"{_W}moveFrom")),
 )
 HEADING_LENGTH = 60
+TITLE_HALF_POINTS = 36
+BIGGEST_COUNTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,190 +110,219 @@ async def read_docx(data: bytes) -> Imported:
 
 def parse_docx(data: bytes) -> Imported:
     """The body of a .docx. Raises Invalid for what is none or is hostile, TooLarge for bombs."""
-    if len(data) > SIZE_LIMIT:
+    # The signatures of the directory are counted first: the library would make an object of each of a million members.
+    if len(data) > SIZE_LIMIT or data.count(b"PK\x01\x02") > MEMBER_LIMIT:
         raise TooLarge(BOMB, limit=SIZE_LIMIT)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_archive(archive)
             return _Reader(archive).read()
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, NotImplementedError, RuntimeError) as error:
         raise Invalid(NOT_DOCX) from error
 
 
 def _check_archive(archive: zipfile.ZipFile) -> None:
-    """Measure before unpacking, and refuse names that climb out of the archive."""
+    """Measure before unpacking, and refuse names that climb out of the archive or stand in it twice."""
     members = archive.infolist()
-    if len(members) > MEMBER_LIMIT or sum(m.file_size for m in members) > UNPACKED_LIMIT:
+    if sum(m.file_size for m in members) > UNPACKED_LIMIT:
         raise TooLarge(BOMB, limit=UNPACKED_LIMIT)
+    if len({m.filename for m in members}) < len(members):
+        raise Invalid(HOSTILE)
     for member in members:
         if member.file_size > RATIO_LIMIT * max(member.compress_size, 1) and member.file_size > SIZE_LIMIT // 8:
             raise TooLarge(BOMB, member=member.filename)
         if member.filename.startswith(("/", "\\")) or ".." in member.filename.replace("\\", "/").split("/"):
             raise Invalid(HOSTILE)
-        if member.flag_bits & 1:
+        if member.flag_bits & 1 or member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
             raise Invalid(NOT_DOCX)
 
 
 def _parse(data: bytes) -> etree._Element:
+    """The root of a part. Raises Invalid for a document type in whatever encoding, TooLarge for too much markup."""
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise Invalid(HOSTILE)
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    if len(data) > PART_LIMIT or data.count(b"<") + data.count(b"=") > MARKUP_LIMIT:
+        raise TooLarge(BOMB, limit=PART_LIMIT)
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
     try:
-        return etree.fromstring(data, parser)
+        root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as error:
         raise Invalid(NOT_DOCX) from error
+    if root.getroottree().docinfo.internalDTD is not None:  # the search above does not see UTF-16 or UTF-7
+        raise Invalid(HOSTILE)
+    return root
+
+
+def _unwrapped(parent: etree._Element) -> Iterator[etree._Element]:
+    """Children, with those that content controls and insertions hold in the place of these."""
+    for child in parent:
+        if child.tag in _WRAPPERS:
+            yield from _unwrapped(child)
+        else:
+            yield child
+
+
+def _pieces(parent: etree._Element) -> Iterator[etree._Element]:
+    """What a paragraph shows, in order: text, what stands for a character, and text boxes anchored in it."""
+    for child in parent:
+        if child.tag in _PIECES:
+            yield child
+        elif child.tag not in _UNSHOWN:
+            yield from _pieces(child)
 
 
 class _Reader:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         self._names = set(archive.namelist())
-        self._counters: dict[tuple[str, int], int] = {}
         self._notes: dict[str, Note] = {}
-        self._numbering = self._read_numbering()
-        self._styles = self._read_styles()
+        if b"wordprocessingml" not in self._bytes("[Content_Types].xml"):
+            raise Invalid(NOT_DOCX)
+        styles = self._part("word/styles.xml")
+        self._styles = {} if styles is None else {s.get(f"{_W}styleId", ""): s for s in styles.iter(f"{_W}style")}
+        self._numbering = _Numbering(self._part("word/numbering.xml"))
 
     def read(self) -> Imported:
-        root = _parse(self._archive.read("word/document.xml"))
+        root = _parse(self._bytes("word/document.xml"))
         body = root.find(f"{_W}body")
         if body is None:
             raise Invalid(NOT_DOCX)
-        self._note_parts(root)
+        self._note_left_out(root)
         blocks: list[dict[str, Any]] = []
         title = ""
-        for element in body:
-            if element.tag == f"{_W}p":
-                block, is_title = self._paragraph(element)
-                if is_title and not title and not any(b["type"] == "heading" for b in blocks):
-                    title = block["text"] if block else ""
-                elif block:
-                    blocks.append(block)
-            elif element.tag == f"{_W}tbl":
-                blocks.append(self._table(element))
+        headed = False
+        for block, is_title in self._blocks(body):
+            if is_title and not title and not headed:
+                title = block["text"]
+            else:
+                blocks.append(block)
+                headed = headed or block["type"] == "heading"
         return Imported({"type": "doc", "content": blocks}, title, list(self._notes.values()))
+
+    def _bytes(self, name: str) -> bytes:
+        if name not in self._names:
+            raise Invalid(NOT_DOCX)
+        return self._archive.read(name)
+
+    def _part(self, name: str) -> etree._Element | None:
+        return _parse(self._bytes(name)) if name in self._names else None
 
     def _note(self, reason: Reason) -> None:
         self._notes.setdefault(reason.code, Note(reason))
 
-    def _note_parts(self, root: etree._Element) -> None:
-        parts = (
-            (HAS_IMAGES, any(n.startswith("word/media/") for n in self._names)),
-            (HAS_COMMENTS, "word/comments.xml" in self._names),
-            (HAS_FOOTNOTES, next(root.iter(f"{_W}footnoteReference", f"{_W}endnoteReference"), None) is not None),
-            (HAS_MACROS, any(n.endswith("vbaProject.bin") for n in self._names)),
-            (HAS_OBJECTS, any(n.startswith("word/embeddings/") for n in self._names)),
-            (HAS_CHANGES, next(root.iter(f"{_W}ins", f"{_W}del", f"{_W}moveFrom"), None) is not None),
-        )
-        for reason, present in parts:
-            if present:
+    def _note_left_out(self, root: etree._Element) -> None:
+        """Note what the file holds besides text, by its parts, its elements and what it points to outside."""
+        for reason, prefixes in _PARTS:
+            if any(name.startswith(prefixes) for name in self._names):
                 self._note(reason)
+        for reason, tags in _ELEMENTS:
+            if next(root.iter(*tags), None) is not None:
+                self._note(reason)
+        relations = self._part("word/_rels/document.xml.rels")
+        if relations is not None and any(each.get("TargetMode") == "External" for each in relations.iter()):
+            self._note(HAS_LINKS)
 
-    def _paragraph(self, element: etree._Element) -> tuple[dict[str, Any] | None, bool]:
-        text = self._number(element) + self._text(element)
-        text = text.strip()
+    def _blocks(self, parent: etree._Element) -> Iterator[tuple[dict[str, Any], bool]]:
+        """The blocks of the body, a cell or a text box, each with whether it looks like the title."""
+        for element in _unwrapped(parent):
+            if element.tag == f"{_W}p":
+                yield from self._paragraph(element)
+                for piece in _pieces(element):
+                    if piece.tag == f"{_W}txbxContent":
+                        self._note(HAS_BOXES)
+                        yield from self._blocks(piece)
+            elif element.tag == f"{_W}tbl" and (rows := self._rows(element)):
+                yield {"type": "table", "rows": rows, "header": _has_header(element)}, False
+
+    def _paragraph(self, element: etree._Element) -> Iterator[tuple[dict[str, Any], bool]]:
+        text = self._clean(self._number(element) + _text(element)).strip()
         if not text:
-            return None, False
+            return
         level = self._level(element, text)
         if level:
-            return {"type": "heading", "level": level, "text": text}, False
-        return {"type": "paragraph", "text": text}, self._looks_like_title(element)
-
-    def _text(self, element: etree._Element) -> str:
-        pieces = []
-        for node in element.iter(f"{_W}t", f"{_W}tab", f"{_W}br", f"{_W}noBreakHyphen"):
-            if any(parent.tag in {f"{_W}del", f"{_W}moveFrom"} for parent in node.iterancestors()):
-                continue
-            pieces.append(node.text or "" if node.tag == f"{_W}t" else "-" if node.tag.endswith("Hyphen") else " ")
-        return self._clean("".join(pieces))
+            yield {"type": "heading", "level": level, "text": text}, False
+        else:
+            yield {"type": "paragraph", "text": text}, self._looks_like_title(element)
 
     def _clean(self, text: str) -> str:
         normal = unicodedata.normalize("NFC", text)
-        visible = "".join(c for c in normal if unicodedata.category(c) not in {"Cc", "Cf", "Co", "Cs"})
+        visible = "".join(c for c in normal if unicodedata.category(c) not in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
         if visible != normal:
             self._note(HAS_HIDDEN)
         return visible
 
     def _level(self, element: etree._Element, text: str) -> int:
         """The heading level: by the style's outline, else by how the paragraph begins, as offices number theirs."""
-        style = _value(element, f"{_W}pPr/{_W}pStyle")
-        outline = _value(element, f"{_W}pPr/{_W}outlineLvl") or self._styles.get(style, "")
-        if outline.isdigit() and int(outline) < len(_HEADINGS):
-            return int(outline) + 1
+        outline = _whole(self._property(element, f"{_W}outlineLvl"))
+        if outline is not None and outline < len(_HEADINGS):
+            return outline + 1
         if len(text) > HEADING_LENGTH or text.endswith(("。", "；")):
             return 0
         return next((level for level, pattern in _HEADINGS if pattern.match(text)), 0)
 
-    @staticmethod
-    def _looks_like_title(element: etree._Element) -> bool:
-        centred = _value(element, f"{_W}pPr/{_W}jc") == "center"
-        sizes = [int(v) for v in (n.get(f"{_W}val", "") for n in element.iter(f"{_W}sz")) if v.isdigit()]
-        style = _value(element, f"{_W}pPr/{_W}pStyle").lower()
-        return style == "title" or (centred and max(sizes, default=0) >= 36)
+    def _looks_like_title(self, element: etree._Element) -> bool:
+        centred = self._property(element, f"{_W}jc") == "center"
+        sizes = [_whole(size.get(f"{_W}val", "")) or 0 for size in element.iter(f"{_W}sz")]
+        style = self._styles.get(_value(element, f"{_W}pPr/{_W}pStyle"))
+        named = style is not None and _value(style, f"{_W}name").lower() == "title"
+        return named or (centred and max(sizes, default=0) >= TITLE_SIZE)
 
-    def _table(self, element: etree._Element) -> dict[str, Any]:
-        rows = []
-        for row in element.iter(f"{_W}tr"):
-            cells: list[str] = []
-            for cell in row.iterchildren(f"{_W}tc"):
-                cells.append("\n".join(self._text(p) for p in cell.iter(f"{_W}p")).strip())
-                span = _value(cell, f"{_W}tcPr/{_W}gridSpan")
-                if span.isdigit() and int(span) > 1:
-                    self._note(HAS_MERGED)
-                    cells += [""] * (min(int(span), 20) - 1)
-                if cell.find(f"{_W}tcPr/{_W}vMerge") is not None:
-                    self._note(HAS_MERGED)
-            rows.append(cells)
-        first = next(element.iter(f"{_W}tr"), None)
-        header = first is not None and first.find(f"{_W}trPr/{_W}tblHeader") is not None
-        return {"type": "table", "rows": rows, "header": header}
-
-    # --- automatic numbering, which the file holds as rules and we as text ---------------------------------------
-
-    def _read_styles(self) -> dict[str, str]:
-        if "word/styles.xml" not in self._names:
-            return {}
-        styles = _parse(self._archive.read("word/styles.xml"))
-        return {
-            style.get(f"{_W}styleId", ""): _value(style, f"{_W}pPr/{_W}outlineLvl")
-            for style in styles.iter(f"{_W}style")
-        }
-
-    def _read_numbering(self) -> dict[str, dict[int, tuple[str, str]]]:
-        """Numbering identifier → level → (number format, text with %n)."""
-        if "word/numbering.xml" not in self._names:
-            return {}
-        root = _parse(self._archive.read("word/numbering.xml"))
-        abstract = {item.get(f"{_W}abstractNumId", ""): dict(_levels(item)) for item in root.iter(f"{_W}abstractNum")}
-        return {
-            item.get(f"{_W}numId", ""): abstract.get(_value(item, f"{_W}abstractNumId"), {})
-            for item in root.iter(f"{_W}num")
-        }
+    def _property(self, element: etree._Element, path: str) -> str:
+        """A property of a paragraph: its own, else its style's, else that of the style which this one is based on."""
+        found = _value(element, f"{_W}pPr/{path}")
+        style = _value(element, f"{_W}pPr/{_W}pStyle")
+        for _ in range(STYLE_DEPTH):
+            if found or style not in self._styles:
+                break
+            found = _value(self._styles[style], f"{_W}pPr/{path}")
+            style = _value(self._styles[style], f"{_W}basedOn")
+        return found
 
     def _number(self, element: etree._Element) -> str:
-        number_id = _value(element, f"{_W}pPr/{_W}numPr/{_W}numId")
-        level_text = _value(element, f"{_W}pPr/{_W}numPr/{_W}ilvl") or "0"
-        levels = self._numbering.get(number_id)
-        if not levels or not level_text.isdigit() or int(level_text) not in levels:
-            return ""
-        level = int(level_text)
-        self._counters[number_id, level] = self._counters.get((number_id, level), 0) + 1
-        for deeper in [key for key in self._counters if key[0] == number_id and key[1] > level]:
-            del self._counters[deeper]
-        if levels[level][0] == "bullet":
-            return ""
+        number_id = self._property(element, f"{_W}numPr/{_W}numId")
+        level = self._property(element, f"{_W}numPr/{_W}ilvl")
+        return self._numbering.next(number_id, _whole(level), style=_value(element, f"{_W}pPr/{_W}pStyle"))
 
-        def shown(match: re.Match[str]) -> str:
-            at = int(match.group(1)) - 1
-            return _format(self._counters.get((number_id, at), 1), levels.get(at, ("decimal", ""))[0])
+    def _rows(self, table: etree._Element) -> list[list[str]]:
+        """The rows of a table that were not deleted, all made as wide as the widest."""
+        rows = [
+            [text for cell in _unwrapped(row) if cell.tag == f"{_W}tc" for text in self._cell(cell)]
+            for row in _unwrapped(table)
+            if row.tag == f"{_W}tr" and row.find(f"{_W}trPr/{_W}del") is None
+        ]
+        width = max(map(len, rows), default=0)
+        return [row + [""] * (width - len(row)) for row in rows] if width else []
 
-        return re.sub(r"%(\d)", shown, levels[level][1])
+    def _cell(self, cell: etree._Element) -> list[str]:
+        """A cell as text, and an empty one for each further column it spans."""
+        span = min(_whole(_value(cell, f"{_W}tcPr/{_W}gridSpan")) or 1, SPAN_LIMIT)
+        if span > 1 or cell.find(f"{_W}tcPr/{_W}vMerge") is not None:
+            self._note(HAS_MERGED)
+        lines: list[str] = []
+        for block, _ in self._blocks(cell):
+            if block["type"] == "table":
+                self._note(HAS_NESTED)
+                lines += (" ".join(filter(None, row)) for row in block["rows"])
+            else:
+                lines.append(block["text"])
+        return ["\n".join(lines), *[""] * (span - 1)]
 
 
-def _levels(item: etree._Element) -> Iterator[tuple[int, tuple[str, str]]]:
-    for level in item.iter(f"{_W}lvl"):
-        number = level.get(f"{_W}ilvl", "")
-        if number.isdigit():
-            yield int(number), (_value(level, f"{_W}numFmt"), _value(level, f"{_W}lvlText"))
+def _text(paragraph: etree._Element) -> str:
+    shown = {f"{_W}t": None, f"{_W}noBreakHyphen": "-", f"{_W}txbxContent": ""}
+    return "".join(shown.get(piece.tag, " ") or piece.text or "" for piece in _pieces(paragraph))
+
+
+def _has_header(table: etree._Element) -> bool:
+    first = next(table.iter(f"{_W}tr"), None)
+    return first is not None and first.find(f"{_W}trPr/{_W}tblHeader") is not None
 
 
 def _value(element: etree._Element, path: str) -> str:
@@ -265,14 +330,151 @@ def _value(element: etree._Element, path: str) -> str:
     return found.get(f"{_W}val", "") if found is not None else ""
 
 
-def _format(number: int, kind: str) -> str:
-    if kind.startswith(("chinese", "japanese", "ideograph")) and number < 100:
-        return chinese_number(number)
-    return str(number)
+def _whole(text: str) -> int | None:
+    """A number as the file format writes it; None for anything else, digits beyond reason among it."""
+    return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else None
+
+
+# --- automatic numbering, which the file holds as rules and we as text ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """How one level of a list is numbered: kind of digits, text with %n for level n, first number, linked style."""
+
+    kind: str
+    text: str
+    start: int
+    style: str
+
+
+class _Numbering:
+    """Counts every list of a file. Lists made from the same abstract one go on counting together, unless restarted."""
+
+    def __init__(self, root: etree._Element | None) -> None:
+        self._levels: dict[str, dict[int, _Level]] = {}
+        self._abstract: dict[str, str] = {}
+        self._restarts: dict[tuple[str, int], int] = {}
+        self._counters: dict[tuple[str, int], int] = {}
+        if root is not None:
+            known = {item.get(f"{_W}abstractNumId", ""): _levels(item) for item in root.iter(f"{_W}abstractNum")}
+            for item in root.iter(f"{_W}num"):
+                self._take(item, known)
+
+    def _take(self, item: etree._Element, known: Mapping[str, dict[int, _Level]]) -> None:
+        number_id = item.get(f"{_W}numId", "")
+        self._abstract[number_id] = _value(item, f"{_W}abstractNumId")
+        self._levels[number_id] = {**known.get(self._abstract[number_id], {}), **_levels(item)}
+        for override in item.iter(f"{_W}lvlOverride"):
+            level = _whole(override.get(f"{_W}ilvl", ""))
+            start = _whole(_value(override, f"{_W}startOverride"))
+            if level is not None and start is not None:
+                self._restarts[number_id, level] = start
+
+    def next(self, number_id: str, level: int | None, *, style: str) -> str:
+        """Count one paragraph of a list, and give what stands before its text; nothing for what is in no list.
+
+        Without a level of its own, a paragraph is on the level that its style is linked to.
+        """
+        levels = self._levels.get(number_id, {})
+        at = next((n for n, each in levels.items() if style and each.style == style), 0) if level is None else level
+        if at not in levels:
+            return ""
+        self._count(number_id, at, levels[at].start)
+        if levels[at].kind == "bullet":
+            return ""
+        return re.sub(r"%([1-9])", lambda match: self._shown(number_id, int(match.group(1)) - 1), levels[at].text)
+
+    def _count(self, number_id: str, level: int, start: int) -> None:
+        abstract = self._abstract[number_id]
+        restart = self._restarts.pop((number_id, level), None)
+        if restart is not None:
+            self._counters[abstract, level] = restart
+        else:
+            self._counters[abstract, level] = self._counters.get((abstract, level), start - 1) + 1
+        for deeper in [key for key in self._counters if key[0] == abstract and key[1] > level]:
+            del self._counters[deeper]
+
+    def _shown(self, number_id: str, level: int) -> str:
+        rule = self._levels[number_id].get(level)
+        if rule is None:
+            return ""
+        count = self._counters.get((self._abstract[number_id], level), rule.start)
+        return _DIGIT_KINDS.get(rule.kind, str)(count)
+
+
+def _levels(item: etree._Element) -> dict[int, _Level]:
+    found = {}
+    for level in item.iter(f"{_W}lvl"):
+        number = _whole(level.get(f"{_W}ilvl", ""))
+        if number is not None:
+            start = _whole(_value(level, f"{_W}start"))
+            found[number] = _Level(
+                _value(level, f"{_W}numFmt"),
+                _value(level, f"{_W}lvlText"),
+                1 if start is None else start,
+                _value(level, f"{_W}pStyle"),
+            )
+    return found
 
 
 def chinese_number(number: int) -> str:
-    """1 to 99 as offices count: 一, 十, 十二, 二十一."""
-    tens, ones = divmod(number, 10)
-    head = "" if tens == 0 else "十" if tens == 1 else f"{_DIGITS[tens]}十"
-    return head + (_DIGITS[ones] if ones or not tens else "")
+    """0 to 9999 as offices count: 一, 十, 十二, 二十一, 一百零一."""
+    text = ""
+    for place, unit in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
+        digit = number // place % 10
+        if digit:
+            text += _DIGITS[digit] + unit
+        elif text and not text.endswith("零"):
+            text += "零"
+    text = text.rstrip("零") or "零"
+    return text[1:] if text.startswith("一十") else text
+
+
+def _letter(number: int) -> str:
+    """a to z, then aa to zz, as Word does."""
+    times, at = divmod(max(number, 1) - 1, 26)
+    return chr(ord("a") + at) * min(times + 1, 10)
+
+
+def _roman(number: int) -> str:
+    values = (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1)
+    text = ""
+    for value, letters in zip(
+        values, ["m", "cm", "d", "cd", "c", "xc", "l", "xl", "x", "ix", "v", "iv", "i"], strict=True
+    ):
+        text += letters * (number // value)
+        number %= value
+    return text
+
+
+def _from_row(row: str) -> Callable[[int], str]:
+    """Numbers that are single characters, as far as there are any; plain digits beyond."""
+    return lambda number: row[number - 1] if 1 <= number <= len(row) else str(number)
+
+
+def _limited(spell: Callable[[int], str]) -> Callable[[int], str]:
+    return lambda number: spell(number) if number <= NUMBER_LIMIT else str(number)
+
+
+_CHINESE = _limited(chinese_number)
+_CIRCLED = _from_row("①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳")
+# ST_NumberFormat, ECMA-376 part 1, 17.18.59, as far as offices use it; the others come out as plain digits.
+_DIGIT_KINDS: Mapping[str, Callable[[int], str]] = {
+    "none": lambda _: "",
+    "chineseCounting": _CHINESE,
+    "chineseCountingThousand": _CHINESE,
+    "japaneseCounting": _CHINESE,
+    "taiwaneseCountingThousand": _CHINESE,
+    "ideographDigital": lambda number: "".join("〇一二三四五六七八九"[int(digit)] for digit in str(number)),
+    "ideographTraditional": _from_row("甲乙丙丁戊己庚辛壬癸"),
+    "decimalZero": lambda number: f"{number:02}",
+    "decimalFullWidth": lambda number: "".join(chr(ord(digit) + 0xFEE0) for digit in str(number)),
+    "decimalEnclosedCircle": _CIRCLED,
+    "decimalEnclosedCircleChinese": _CIRCLED,
+    "decimalEnclosedParen": _from_row("⑴⑵⑶⑷⑸⑹⑺⑻⑼⑽⑾⑿⒀⒁⒂⒃⒄⒅⒆⒇"),
+    "lowerLetter": _limited(_letter),
+    "upperLetter": _limited(lambda number: _letter(number).upper()),
+    "lowerRoman": _limited(_roman),
+    "upperRoman": _limited(lambda number: _roman(number).upper()),
+}

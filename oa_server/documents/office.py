@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from dataclasses import dataclass
 
 from oa_server.documents.layout.fonts import FontLibrary

@@ -97,7 +97,9 @@ async def show_session(call: Call[None]) -> SessionOut:
 
 async def _session_out(call: Call[Any], token: str, expires_at: Any) -> SessionOut:
     actor = call.actor
-    assert actor.official_id and actor.organ_id and actor.unit_id
+    assert actor.official_id is not None
+    assert actor.organ_id is not None
+    assert actor.unit_id is not None
     organ = await access.organ(actor.organ_id)
     unit = await access.unit(actor.unit_id)
     post = await access.post_of(actor.official_id)

@@ -26,7 +26,7 @@ from oa_server.identity import access, rules, tokens
 from oa_server.identity.models import Challenge, Session
 from oa_server.storage.unit_of_work import housekeeping, unit_of_work
 
-SESSION_TOKEN = "oa-session"
+SESSION_TOKEN = "oa-session"  # noqa: S105  the type of a token, not one
 
 
 @dataclass(frozen=True, slots=True)

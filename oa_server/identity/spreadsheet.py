@@ -156,7 +156,7 @@ def _sheets(name: str, data: bytes) -> Iterator[tuple[str, Iterator[Cells]]]:
 
     try:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False)
-    except Exception as error:  # noqa: BLE001  a hostile workbook makes the reader fail in every way there is
+    except Exception as error:
         raise Invalid(UNREADABLE) from error
     try:
         for sheet in book.worksheets:

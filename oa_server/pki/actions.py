@@ -44,8 +44,8 @@ from oa_server.pki.signer import (
     BuildCrl,
     Certify,
     RevocationItem,
-    SignHead,
     Signer,
+    SignHead,
     StampDigest,
     create_authority,
 )

@@ -8,7 +8,7 @@ from oa_server.storage import fields
 
 
 class DeviceKind(StrEnum):
-    TOKEN = "token"  # a PKCS#11 token: the key never leaves it
+    TOKEN = "token"  # noqa: S105  a PKCS#11 token: the key never leaves it
     SOFTWARE = "software"  # an encrypted key file, for trials and tests
 
 

@@ -234,13 +234,13 @@ class Signer:
     async def ask(self, request: Request) -> bytes:
         """The answer's bytes. Raises Unavailable when the child cannot be reached, CryptoError when it refuses."""
         async with self._turn:
-            for attempt in (1, 2):
+            for is_last in (False, True):
                 try:
                     answer = await asyncio.wait_for(self._ask(request), ANSWER_SECONDS)
                     break
                 except (OSError, EOFError, asyncio.IncompleteReadError, TimeoutError) as error:
                     await self._stop()
-                    if attempt == 2:
+                    if is_last:
                         raise Unavailable(SIGNER_AWAY) from error
         if answer.code:
             raise CryptoError(answer.code, answer.message)

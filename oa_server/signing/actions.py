@@ -34,7 +34,7 @@ from oa_server.signing import access, rules
 from oa_server.signing.models import Seal, SealState, Signature, SignatureRequest
 from oa_server.storage.unit_of_work import Work, transition, unit_of_work
 
-AGENT_TOKEN = "oa-signature-request"
+AGENT_TOKEN = "oa-signature-request"  # noqa: S105  the type of a token, not one
 AGENT_AUDIENCE = "oa-agent"
 
 

@@ -19,7 +19,7 @@ from oa_server.storage.fields import Model
 PAGE = 500
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: PLR0911  one line per kind of value
     """`value` as JSON values: what a canonical document may hold."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}

@@ -5,7 +5,7 @@ those of the first child that is not through, in a parallel block those of every
 that the facts select. So a route cannot deadlock, and going back means only: some steps are not done any more.
 
 Returning from one step to an earlier one looks at the smallest block that holds both. Inside it, what comes at or after
-the target is undone (`REPLAY`), or just the two ends are (`DIRECT`: when the target is through, the returner is next).
+the target is undone (`REPLAY`), or just the target is (`DIRECT`: when it is through again, the returner is next).
 Outside it nothing changes, so branches that have nothing to do with it stay alive.
 """
 
@@ -185,7 +185,7 @@ def complete(block: Block, done: Done, code: str, facts: Facts, *, before: Facts
     return Change(after, opened, closed, not now)
 
 
-def return_to(  # noqa: PLR0917  both ends of the way and how it goes on are read in this order everywhere
+def return_to(
     block: Block, done: Done, source: str, target: str, facts: Facts, resume: Resume = Resume.REPLAY
 ) -> Change:
     """Go back from the open step `source` to the earlier step `target`, which opens anew.
@@ -197,7 +197,7 @@ def return_to(  # noqa: PLR0917  both ends of the way and how it goes on are rea
     if source not in {step.code for step in was} or target not in done:
         raise LookupError(f"{source} to {target}")
     smallest = _smallest(block, {source, target})
-    after = done - ({source, target} if resume is Resume.DIRECT else _from(smallest, target))
+    after = done - ({target} if resume is Resume.DIRECT else _from(smallest, target))
     now = open_steps(block, after, facts)
     if target not in {step.code for step in now}:
         raise LookupError(f"{source} to {target}")

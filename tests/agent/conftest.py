@@ -8,6 +8,8 @@ import html
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -336,3 +338,39 @@ def visit(config: Config) -> Visit:
             yield page
 
     return visiting
+
+
+# --- the command line -------------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).parents[2]
+
+
+def as_toml(config: Config) -> str:
+    """The configuration as its file would say it."""
+    members = msgspec.to_builtins(config)
+    tables = {name: members.pop(name) for name in ("modules", "servers")}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in members.items()]
+    for name, rows in tables.items():
+        for row in rows:
+            lines += [f"[[{name}]]", *(f"{member} = {json.dumps(value)}" for member, value in row.items())]
+    return "\n".join(lines)
+
+
+def agent_environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'clients/agent'}", "PYTHONWARNINGS": "default"}
+
+
+@pytest.fixture
+def run_agent(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the agent's command line as a program of its own, without a terminal."""
+
+    def run(config: Config, arguments: list[str], entered: str = "") -> subprocess.CompletedProcess[str]:
+        path = tmp_path / "agent.toml"
+        path.write_text(as_toml(msgspec.structs.replace(config, pin_entry=PinEntryKind.CONSOLE)))
+        command = [sys.executable, "-m", "oa_agent", "--config", str(path), *arguments]
+        return subprocess.run(
+            command, input=entered, capture_output=True, text=True, check=False, timeout=60,
+            env=agent_environment(), start_new_session=True,
+        )  # fmt: skip
+
+    return run

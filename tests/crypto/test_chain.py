@@ -25,7 +25,9 @@ def codes(report: ChainReport) -> list[str]:
     return [finding.code for finding in report.findings]
 
 
-@pytest.mark.parametrize("usage", [Profile.SIGN_IN, Profile.SIGNING, Profile.SEAL, Profile.SERVER, Profile.TIMESTAMP, Profile.OCSP])
+@pytest.mark.parametrize(
+    "usage", [Profile.SIGN_IN, Profile.SIGNING, Profile.SEAL, Profile.SERVER, Profile.TIMESTAMP, Profile.OCSP]
+)
 def test_good(pki: Pki, usage: Profile) -> None:
     """A certificate is good for its own profile and its path reaches the root."""
     report = judge(pki, pki.key(usage), usage)
@@ -35,7 +37,12 @@ def test_good(pki: Pki, usage: Profile) -> None:
 
 @pytest.mark.parametrize(
     ("has", "asked"),
-    [(Profile.SIGNING, Profile.SIGN_IN), (Profile.SIGN_IN, Profile.SIGNING), (Profile.SIGNING, Profile.SEAL), (Profile.SERVER, Profile.SIGN_IN)],
+    [
+        (Profile.SIGNING, Profile.SIGN_IN),
+        (Profile.SIGN_IN, Profile.SIGNING),
+        (Profile.SIGNING, Profile.SEAL),
+        (Profile.SERVER, Profile.SIGN_IN),
+    ],
 )
 def test_wrong_profile(pki: Pki, has: Profile, asked: Profile) -> None:
     """A certificate of another profile is refused, whatever else is good about it."""
@@ -81,7 +88,12 @@ def test_no_trust(pki: Pki) -> None:
     """Without a trusted root an otherwise sound chain is untrusted."""
     key = pki.key(Profile.SIGNING)
     report = verify_chain(
-        key.certificate, intermediates=[pki.issuing.certificate], roots=[], crls=pki.crls(), at=NOW, usage=Profile.SIGNING
+        key.certificate,
+        intermediates=[pki.issuing.certificate],
+        roots=[],
+        crls=pki.crls(),
+        at=NOW,
+        usage=Profile.SIGNING,
     )
     assert codes(report) == ["chain.untrusted"]
 

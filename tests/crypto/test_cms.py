@@ -90,7 +90,9 @@ def test_timestamp_outlives_expiry_and_revocation(pki: Pki) -> None:
     assert codes(verify_cms(stamped, CONTENT, **pki.trust, crls=revoked_before, at=later)) == ["chain.revoked"]
 
 
-@pytest.mark.parametrize("garbage", [b"", b"0", b"\x30\x80" * 40, b"\x00" * 100, b"{}", b"\x30\x82\xff\xff" + b"a" * 50])
+@pytest.mark.parametrize(
+    "garbage", [b"", b"0", b"\x30\x80" * 40, b"\x00" * 100, b"{}", b"\x30\x82\xff\xff" + b"a" * 50]
+)
 def test_garbage(pki: Pki, garbage: bytes) -> None:
     """Bytes that are no CMS give a report, not an exception."""
     assert codes(verify_cms(garbage, CONTENT, **pki.trust, crls=pki.crls(), at=NOW)) == ["cms.unreadable"]
@@ -105,7 +107,19 @@ def test_openssl_agrees(pki: Pki, tmp_path: Path) -> None:
     (tmp_path / "root.pem").write_bytes(pki.root.certificate.public_bytes(serialization.Encoding.PEM))
 
     def verify(content: str) -> subprocess.CompletedProcess[bytes]:
-        command = ["openssl", "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", "sig.der", "-content", content]
+        command = [
+            "openssl",
+            "cms",
+            "-verify",
+            "-cades",
+            "-binary",
+            "-inform",
+            "DER",
+            "-in",
+            "sig.der",
+            "-content",
+            content,
+        ]
         command += ["-CAfile", "root.pem", "-purpose", "any", "-attime", str(int(NOW.timestamp()))]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
 

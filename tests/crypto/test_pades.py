@@ -27,8 +27,9 @@ from tests.crypto.conftest import DAY, NOW, Pki
 @pytest.fixture(scope="session")
 def pages() -> bytes:
     """Two pages in PDF/A-3b with an embedded file, as the layout engine makes them."""
-    source = '#set document(date: datetime(year: 2026, month: 3, day: 1))\n#set page(width: 210mm, height: 297mm)\n'
-    source += '#pdf.attach("opinion.p7s", bytes((1, 2, 3)), mime-type: "application/pkcs7-signature", relationship: "data", description: "意见")\n'
+    source = "#set document(date: datetime(year: 2026, month: 3, day: 1))\n#set page(width: 210mm, height: 297mm)\n"
+    source += '#pdf.attach("opinion.p7s", bytes((1, 2, 3)), mime-type: "application/pkcs7-signature", '
+    source += 'relationship: "data", description: "意见")\n'
     source += "第一页#pagebreak()第二页"
     return bytes(typst.compile(source.encode(), format="pdf", pdf_standards="a-3b", timestamp=int(NOW.timestamp())))
 
@@ -96,7 +97,9 @@ def test_two_seals(sealed: bytes, pki: Pki, tsa: TimestampAuthority, red_seal: b
     assert [s.covers_whole_file for s in report.signatures] == [False, True]
 
 
-def test_halves_in_two_processes(pages: bytes, pki: Pki, seal_key: SoftKey, tsa: TimestampAuthority, red_seal: bytes) -> None:
+def test_halves_in_two_processes(
+    pages: bytes, pki: Pki, seal_key: SoftKey, tsa: TimestampAuthority, red_seal: bytes
+) -> None:
     """Only bytes pass between the halves, and a wrong signature is refused before anything is embedded."""
     prepared = prepare_pdf(
         pages, certificate=seal_key.certificate, appearance=appearance(red_seal), name="江城", crls=pki.crls()
@@ -181,4 +184,3 @@ def test_cannot_sign_junk(pki: Pki, seal_key: SoftKey, red_seal: bytes) -> None:
     options = {"certificate": seal_key.certificate, "name": "江城"}
     with pytest.raises(ContentRefused):
         prepare_pdf(b"junk", appearance=appearance(red_seal), **options)
-

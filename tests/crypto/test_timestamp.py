@@ -55,7 +55,9 @@ def test_openssl_agrees(pki: Pki, tsa: TimestampAuthority, tmp_path: Path) -> No
     run("-query", "-data", "data", "-sha256", "-cert", "-out", "query")
     answer = tsa.answer((tmp_path / "query").read_bytes(), at=NOW, serial=42)
     (tmp_path / "answer").write_bytes(answer)
-    verified = run("-verify", "-in", "answer", "-queryfile", "query", "-CAfile", "root.pem", "-attime", str(int(NOW.timestamp())))
+    verified = run(
+        "-verify", "-in", "answer", "-queryfile", "query", "-CAfile", "root.pem", "-attime", str(int(NOW.timestamp()))
+    )
     assert "Verification: OK" in verified
 
 

@@ -104,20 +104,21 @@ async def test_honest(busy: Path) -> None:
         "UPDATE audit_leaf SET digest = (SELECT digest FROM audit_leaf WHERE seq = 1) WHERE seq = 2",
         "DELETE FROM audit_leaf WHERE seq >= 30",
         "UPDATE audit_head SET root = (SELECT digest FROM audit_leaf WHERE seq = 1)",
-        "INSERT INTO responsibility SELECT 'aaaaaaaa-0000-7000-8000-000000000000', 'leader', official_id, organ_id, unit_id"
-        " FROM responsibility WHERE role = 'clerk' LIMIT 1",
     ],
 )
 async def test_changed_row(busy: Path, statement: str) -> None:
-    """Any changed, removed, swapped or added row of a protected table is named."""
-    columns = sqlite3.connect(busy / "oa.sqlite3").execute("PRAGMA table_info(responsibility)").fetchall()
-    if "INSERT" in statement:
-        order = ", ".join(
-            {"id": "'aaaaaaaa-0000-7000-8000-000000000000'", "role": "'leader'"}.get(c[1], c[1]) for c in columns
-        )
-        statement = f"INSERT INTO responsibility SELECT {order} FROM responsibility WHERE role = 'clerk' LIMIT 1"
+    """Any changed, removed or swapped row of a protected table is named."""
     tamper(busy, statement)
     assert await faults(busy)
+
+
+async def test_added_row(busy: Path) -> None:
+    """A row that nobody's act has made is named: a clerk who has become a leader overnight."""
+    columns = sqlite3.connect(busy / "oa.sqlite3").execute("PRAGMA table_info(responsibility)").fetchall()
+    forged = {"id": "'aaaaaaaa-0000-7000-8000-000000000000'", "role": "'leader'"}
+    values = ", ".join(forged.get(column[1], column[1]) for column in columns)
+    tamper(busy, f"INSERT INTO responsibility SELECT {values} FROM responsibility WHERE role = 'clerk' LIMIT 1")
+    assert [fault for fault in await faults(busy) if fault.endswith("数据库中多出一行")]
 
 
 async def test_changed_object(busy: Path) -> None:

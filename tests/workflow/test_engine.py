@@ -237,11 +237,12 @@ def test_direct_return_out_of_a_branch_keeps_what_the_others_did() -> None:
     assert codes(complete(COUNTERSIGNED, change.done, "draft", {}).opened) == ["a2", "b2"]
 
 
-def test_return_into_a_branch_opens_the_target_itself() -> None:
+@pytest.mark.parametrize(("target", "opened", "kept"), [("a2", ["a2", "b1"], "a1"), ("b2", ["a1", "b2"], "b1")])
+def test_return_into_a_branch_opens_the_target_itself(target: str, opened: list[str], kept: str) -> None:
     """A return into a finished parallel block opens the target, not the first step of its branch, and the rest anew."""
     done = frozenset({"draft", "a1", "a2", "b1", "b2"})
-    change = return_to(COUNTERSIGNED, done, "sign", "a2", {})
-    assert (codes(change.opened), change.done) == (["a2", "b1"], frozenset({"draft", "a1"}))
+    change = return_to(COUNTERSIGNED, done, "sign", target, {})
+    assert (codes(change.opened), change.done) == (opened, frozenset({"draft", kept}))
 
 
 def test_direct_return_into_a_branch_asks_one_person() -> None:

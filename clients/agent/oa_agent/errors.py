@@ -103,6 +103,7 @@ NOT_CANONICAL = Reason("content.not_canonical", "待签内容不是规范的 JSO
 _OF_CRYPTO = {
     "key.wrong_pin": WRONG_PIN,
     "key.pin_short": PIN_LENGTH,
+    "key.other_certificate": SIGNATURE_MISMATCH,
     "attributes.other_content": OTHER_CONTENT,
     "attributes.other_certificate": OTHER_CERTIFICATE,
     "attributes.unreadable": NOT_ATTRIBUTES,
