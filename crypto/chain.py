@@ -24,11 +24,11 @@ from itertools import pairwise
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from crypto.errors import Finding, KeyRefused
-from crypto.profiles import Profile, fits
+from crypto.profiles import UNREADABLE, Profile, fits
 from crypto.revocation import revocation_findings
 from crypto.suite import suite_for
 
@@ -84,7 +84,7 @@ def _is_readable(certificate: x509.Certificate) -> bool:
     """Whether its names can be read; the library parses them only when asked, and raises then."""
     try:
         certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
-    except ValueError:
+    except UNREADABLE:
         return False
     return True
 
@@ -109,7 +109,7 @@ def _quality(certificate: x509.Certificate) -> Iterator[Finding]:
     try:
         public_key = certificate.public_key()
         suite_for(public_key).check_quality(public_key)
-    except (KeyRefused, UnsupportedAlgorithm, ValueError):
+    except (KeyRefused, *UNREADABLE):
         facts = {"subject": certificate.subject.rfc4514_string()}
         zh, en = "证书的密钥强度不足或算法不受支持", "The key is too weak or of an unknown kind."
         yield Finding("chain.weak_key", zh, en, facts)
@@ -138,7 +138,7 @@ def _path(
     )
     try:
         return tuple(verifier.verify(leaf, list(intermediates)).chain)
-    except (VerificationError, ValueError):
+    except (VerificationError, *UNREADABLE):
         return ()
 
 
@@ -181,7 +181,7 @@ def _trail(leaf: x509.Certificate, known: Iterable[x509.Certificate]) -> tuple[x
 def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 
@@ -200,7 +200,8 @@ def _why_no_path(
     if last in roots:
         return
     facts = {"issuer": last.issuer.rfc4514_string()}
-    if not _is_issued_by(last, last) and any(c.subject == last.issuer for c in known):
+    namesakes = [certificate for certificate in known if certificate.subject == last.issuer]
+    if namesakes and not any(_is_issued_by(last, namesake) for namesake in namesakes):
         yield Finding("chain.bad_signature", "证书的签发签名不成立", "The issuer did not sign this certificate.", facts)
     elif len(trail) == 1:
         yield Finding("chain.unknown_issuer", "证书不是由受信任的机构签发的", "Its issuer is not known here.", facts)

@@ -79,7 +79,7 @@ def read_certificates(data: bytes) -> list[x509.Certificate]:
     """The certificates of a key file, the key's own first. Raises KeyRefused when it is no key file."""
     try:
         return [x509.load_der_x509_certificate(_unb64(item)) for item in _read(data)["certificates"]]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, x509.InvalidVersion) as error:
         raise KeyRefused("key.unreadable", "the key file holds something that is no certificate") from error
 
 

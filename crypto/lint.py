@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from crypto.errors import KeyRefused
-from crypto.profiles import SPECS, Profile, extension
+from crypto.profiles import SPECS, UNREADABLE, Profile, extension
 from crypto.suite import suite_for
 
 SERIAL_BITS = range(64, 160)
@@ -97,7 +96,7 @@ def _key(certificate: x509.Certificate, _profile: Profile) -> Iterator[str]:
     try:
         public_key = certificate.public_key()
         suite_for(public_key).check_quality(public_key)
-    except (KeyRefused, UnsupportedAlgorithm, ValueError) as error:
+    except (KeyRefused, *UNREADABLE) as error:
         yield str(error)
 
 

@@ -12,9 +12,13 @@ from enum import StrEnum
 from typing import TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 Value = TypeVar("Value", bound=x509.ExtensionType)
+
+# What the library raises, late and in many kinds, when a certificate or list holds what it cannot read.
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 # Our arc under 2.25 (ITU-T X.667: UUID-derived, so it needs no registration and collides with nobody's).
 _ARC = "2.25.265104518973016184735560942871064187325"
@@ -99,7 +103,7 @@ def extension(certificate: x509.Certificate, kind: type[Value]) -> x509.Extensio
     """A certificate's extension of this kind; None when there is none, or when the extensions cannot be read."""
     try:
         return certificate.extensions.get_extension_for_class(kind)
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except (*UNREADABLE, x509.ExtensionNotFound):
         return None
 
 

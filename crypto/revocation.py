@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from asn1crypto import x509 as asn1
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import CRLEntryExtensionOID, ExtensionOID
 
 from crypto.authority import Authority
 from crypto.errors import CertificateRefused, ContentRefused, Finding
-from crypto.profiles import extension, is_authority
+from crypto.profiles import UNREADABLE, extension, is_authority
 from crypto.suite import suite_for
 
 UNSPECIFIED = "unspecified"
@@ -27,7 +27,6 @@ NONCE_LIMIT = 128  # RFC 9654, 2.1
 _HOLD = x509.ReasonFlags.certificate_hold.value
 _KNOWN_OF_LISTS = frozenset({ExtensionOID.ISSUING_DISTRIBUTION_POINT})
 _KNOWN_OF_ENTRIES = frozenset({CRLEntryExtensionOID.CRL_REASON, CRLEntryExtensionOID.INVALIDITY_DATE})
-_UNREADABLE = (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ def _is_of(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> boo
     """Whether the issuer signed this list, and may sign lists (RFC 5280, 6.3.3 f, g)."""
     try:
         signed = crl.issuer == issuer.subject and crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return False
     return signed and _may_sign_lists(issuer)
 
@@ -158,7 +157,7 @@ def _is_understood(crl: x509.CertificateRevocationList) -> bool:
         return _all_known(crl.extensions, _KNOWN_OF_LISTS) and all(
             _all_known(entry.extensions, _KNOWN_OF_ENTRIES) for entry in crl
         )
-    except _UNREADABLE:
+    except UNREADABLE:
         return False
 
 
@@ -215,8 +214,15 @@ class OcspQuestion:
 
     def is_about(self, issuer: x509.Certificate) -> bool:
         """Whether the certificate asked about would be this issuer's."""
-        own = ocsp.OCSPRequestBuilder().add_certificate(issuer, issuer, self.algorithm).build()
-        return (own.issuer_name_hash, own.issuer_key_hash) == (self.issuer_name_hash, self.issuer_key_hash)
+        body = asn1.Certificate.load(issuer.public_bytes(serialization.Encoding.DER))["tbs_certificate"]
+        name = body["subject"].dump()
+        key = body["subject_public_key_info"]["public_key"].contents[1:]  # without the count of unused bits
+        return self.issuer_name_hash == self._hash(name) and self.issuer_key_hash == self._hash(key)
+
+    def _hash(self, data: bytes) -> bytes:
+        digest = hashes.Hash(self.algorithm)
+        digest.update(data)
+        return digest.finalize()
 
 
 def read_ocsp_request(der: bytes) -> OcspQuestion:
@@ -231,7 +237,7 @@ def read_ocsp_request(der: bytes) -> OcspQuestion:
             asked.hash_algorithm,
             nonces[0] if nonces else None,
         )
-    except (*_UNREADABLE, NotImplementedError, UnsupportedAlgorithm) as error:
+    except (*UNREADABLE, NotImplementedError) as error:
         raise ContentRefused("ocsp.malformed", "this is no request about one certificate") from error
     if question.nonce is not None and not 0 < len(question.nonce) <= NONCE_LIMIT:
         raise ContentRefused("ocsp.nonce", f"RFC 9654 2.1: a nonce has 1 to {NONCE_LIMIT} octets")

@@ -27,7 +27,9 @@ MEMBER_LIMIT = 2000
 PART_LIMIT = 32 << 20
 MARKUP_LIMIT = 1_000_000  # elements' and attributes' signs in one part; libxml2 takes up to 140 bytes for each
 STYLE_DEPTH = 20
-SPAN_LIMIT = 20
+COLUMN_LIMIT = 63  # Word's own
+LEVELS = 9  # of a list, Word's own
+LEVEL_TEXT_LIMIT = 64
 NUMBER_LIMIT = 9999
 TITLE_SIZE = 36  # half-points: 18 pt, 小二
 
@@ -46,6 +48,7 @@ HAS_LINKS = Reason(
 HAS_HEADERS = Reason("documents.docx_headers", "页眉和页脚未导入", "Headers and footers were left out.")
 HAS_FORMULAS = Reason("documents.docx_formulas", "公式未导入，请作为附件上传", "Formulas were left out; attach them.")
 HAS_BOXES = Reason("documents.docx_boxes", "文本框中的文字已作为段落导入", "Text boxes were taken as paragraphs.")
+HAS_SYMBOLS = Reason("documents.docx_symbols", "符号字体中的符号未导入", "Signs of symbol fonts were left out.")
 HAS_NESTED = Reason("documents.docx_nested", "嵌套的表格已并入所在单元格", "Nested tables were put into their cell.")
 HAS_COMMENTS = Reason("documents.docx_comments", "批注未导入", "Comments were left out.")
 HAS_FOOTNOTES = Reason("documents.docx_footnotes", "脚注和尾注未导入", "Footnotes were left out.")
@@ -66,7 +69,8 @@ _HEADINGS = (
 )
 # What stands around paragraphs, rows and cells without changing them: content controls and accepted insertions.
 _WRAPPERS = {f"{_W}{name}" for name in ("sdt", "sdtContent", "customXml", "ins", "moveTo")}
-_PIECES = {f"{_W}{name}" for name in ("t", "tab", "br", "cr", "noBreakHyphen", "txbxContent")}
+_SIGNS = {f"{_W}tab": " ", f"{_W}br": " ", f"{_W}cr": " ", f"{_W}noBreakHyphen": "-"}
+_PIECES = {f"{_W}t", f"{_W}txbxContent", *_SIGNS}
 # Properties, what was deleted, and the second form of a drawing for programs that do not know the first.
 _UNSHOWN = {*(f"{_W}{name}" for name in ("pPr", "rPr", "del", "moveFrom")), f"{_MC}Fallback"}
 _PARTS = (
@@ -80,6 +84,7 @@ _ELEMENTS = (
     (HAS_FOOTNOTES, (f"{_W}footnoteReference", f"{_W}endnoteReference")),
     (HAS_OBJECTS, (f"{_W}object", f"{_W}altChunk")),
     (HAS_FORMULAS, (f"{_M}oMath",)),
+    (HAS_SYMBOLS, (f"{_W}sym",)),
     (HAS_CHANGES, (f"{_W}ins", f"{_W}del", f"{_W}moveFrom")),
 )
 HEADING_LENGTH = 60
@@ -117,7 +122,7 @@ def parse_docx(data: bytes) -> Imported:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_archive(archive)
             return _Reader(archive).read()
-    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, RuntimeError) as error:
         raise Invalid(NOT_DOCX) from error
 
 
@@ -141,8 +146,8 @@ def _parse(data: bytes) -> etree._Element:
     """The root of a part. Raises Invalid for a document type in whatever encoding, TooLarge for too much markup."""
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise Invalid(HOSTILE)
-    if len(data) > PART_LIMIT or data.count(b"<") + data.count(b"=") > MARKUP_LIMIT:
-        raise TooLarge(BOMB, limit=PART_LIMIT)
+    if data.count(b"<") + data.count(b"=") > MARKUP_LIMIT:
+        raise TooLarge(BOMB, limit=MARKUP_LIMIT)
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -209,6 +214,8 @@ class _Reader:
     def _bytes(self, name: str) -> bytes:
         if name not in self._names:
             raise Invalid(NOT_DOCX)
+        if self._archive.getinfo(name).file_size > PART_LIMIT:
+            raise TooLarge(BOMB, limit=PART_LIMIT)
         return self._archive.read(name)
 
     def _part(self, name: str) -> etree._Element | None:
@@ -252,7 +259,7 @@ class _Reader:
             yield {"type": "paragraph", "text": text}, self._looks_like_title(element)
 
     def _clean(self, text: str) -> str:
-        normal = unicodedata.normalize("NFC", text)
+        normal = unicodedata.normalize("NFC", re.sub(r"[\t\r\n]", " ", text))
         visible = "".join(c for c in normal if unicodedata.category(c) not in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
         if visible != normal:
             self._note(HAS_HIDDEN)
@@ -298,11 +305,13 @@ class _Reader:
             if row.tag == f"{_W}tr" and row.find(f"{_W}trPr/{_W}del") is None
         ]
         width = max(map(len, rows), default=0)
+        if width > COLUMN_LIMIT:
+            raise TooLarge(BOMB, columns=COLUMN_LIMIT)
         return [row + [""] * (width - len(row)) for row in rows] if width else []
 
     def _cell(self, cell: etree._Element) -> list[str]:
         """A cell as text, and an empty one for each further column it spans."""
-        span = min(_whole(_value(cell, f"{_W}tcPr/{_W}gridSpan")) or 1, SPAN_LIMIT)
+        span = min(_whole(_value(cell, f"{_W}tcPr/{_W}gridSpan")) or 1, COLUMN_LIMIT)
         if span > 1 or cell.find(f"{_W}tcPr/{_W}vMerge") is not None:
             self._note(HAS_MERGED)
         lines: list[str] = []
@@ -316,8 +325,9 @@ class _Reader:
 
 
 def _text(paragraph: etree._Element) -> str:
-    shown = {f"{_W}t": None, f"{_W}noBreakHyphen": "-", f"{_W}txbxContent": ""}
-    return "".join(shown.get(piece.tag, " ") or piece.text or "" for piece in _pieces(paragraph))
+    return "".join(
+        piece.text or "" if piece.tag == f"{_W}t" else _SIGNS.get(piece.tag, "") for piece in _pieces(paragraph)
+    )
 
 
 def _has_header(table: etree._Element) -> bool:
@@ -355,7 +365,7 @@ class _Numbering:
         self._levels: dict[str, dict[int, _Level]] = {}
         self._abstract: dict[str, str] = {}
         self._restarts: dict[tuple[str, int], int] = {}
-        self._counters: dict[tuple[str, int], int] = {}
+        self._counters: dict[str, dict[int, int]] = {}
         if root is not None:
             known = {item.get(f"{_W}abstractNumId", ""): _levels(item) for item in root.iter(f"{_W}abstractNum")}
             for item in root.iter(f"{_W}num"):
@@ -386,20 +396,17 @@ class _Numbering:
         return re.sub(r"%([1-9])", lambda match: self._shown(number_id, int(match.group(1)) - 1), levels[at].text)
 
     def _count(self, number_id: str, level: int, start: int) -> None:
-        abstract = self._abstract[number_id]
+        counters = self._counters.setdefault(self._abstract[number_id], {})
         restart = self._restarts.pop((number_id, level), None)
-        if restart is not None:
-            self._counters[abstract, level] = restart
-        else:
-            self._counters[abstract, level] = self._counters.get((abstract, level), start - 1) + 1
-        for deeper in [key for key in self._counters if key[0] == abstract and key[1] > level]:
-            del self._counters[deeper]
+        counters[level] = counters.get(level, start - 1) + 1 if restart is None else restart
+        for deeper in range(level + 1, LEVELS):
+            counters.pop(deeper, None)
 
     def _shown(self, number_id: str, level: int) -> str:
         rule = self._levels[number_id].get(level)
         if rule is None:
             return ""
-        count = self._counters.get((self._abstract[number_id], level), rule.start)
+        count = self._counters[self._abstract[number_id]].get(level, rule.start)
         return _DIGIT_KINDS.get(rule.kind, str)(count)
 
 
@@ -407,13 +414,13 @@ def _levels(item: etree._Element) -> dict[int, _Level]:
     found = {}
     for level in item.iter(f"{_W}lvl"):
         number = _whole(level.get(f"{_W}ilvl", ""))
-        if number is not None:
+        if number is not None and number < LEVELS:
             start = _whole(_value(level, f"{_W}start"))
             found[number] = _Level(
-                _value(level, f"{_W}numFmt"),
-                _value(level, f"{_W}lvlText"),
-                1 if start is None else start,
-                _value(level, f"{_W}pStyle"),
+                kind=_value(level, f"{_W}numFmt"),
+                text=_value(level, f"{_W}lvlText")[:LEVEL_TEXT_LIMIT],
+                start=1 if start is None else start,
+                style=_value(level, f"{_W}pStyle"),
             )
     return found
 

@@ -142,7 +142,7 @@ def _next(call: Call[Any], query: ListQuery, ids: Sequence[UUID]) -> str | None:
     return cursor
 
 
-@endpoint(summary="起草公文", body=DraftIn, returns=DocumentOut, status=201)
+@endpoint(summary="起草公文", body=DraftIn, returns=DocumentOut, status=201, once=True)
 async def create_draft(call: Call[DraftIn]) -> DocumentOut:
     document = await actions.draft(_office(call), call.actor, call.body.elements, call.body.body)
     return await _document_out(call, document)

@@ -42,7 +42,7 @@ async def _changeable(call: Call[Any]) -> StoredFile:
     return file
 
 
-@endpoint(summary="开始上传附件", body=FileIn, returns=FileOut, status=201)
+@endpoint(summary="开始上传附件", body=FileIn, returns=FileOut, status=201, once=True)
 async def start_upload(call: Call[FileIn]) -> FileOut:
     wanted = call.body
     await _gate(wanted.subject_type).check_attachable(call.actor, wanted.subject_id)

@@ -236,7 +236,8 @@ class Signer:
         async with self._turn:
             for is_last in (False, True):
                 try:
-                    answer = await asyncio.wait_for(self._ask(request), ANSWER_SECONDS)
+                    async with asyncio.timeout(ANSWER_SECONDS):
+                        answer = await self._ask(request)
                     break
                 except (OSError, EOFError, asyncio.IncompleteReadError, TimeoutError) as error:
                     await self._stop()
@@ -285,7 +286,8 @@ class Signer:
         if child is not None and child.stdin is not None:
             child.stdin.close()
             with suppress(TimeoutError):
-                await asyncio.wait_for(child.wait(), 3)
+                async with asyncio.timeout(3):
+                    await child.wait()
         await self._stop()
 
     @property

@@ -11,8 +11,9 @@ One `resource` per path holds all its methods, so a wrong method is answered 405
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -23,6 +24,8 @@ from starlette.routing import Route
 
 from oa_server.core.actor import Actor
 from oa_server.core.errors import NOT_FOUND, Invalid, Malformed, NotFound, Reason, TooLarge
+from oa_server.storage import idempotency
+from oa_server.storage.unit_of_work import unit_of_work
 from oa_server.web import guard
 from oa_server.web.errors import language_of, problem_response
 
@@ -33,6 +36,7 @@ WRONG_METHOD = Reason("web.wrong_method", "此地址不支持该操作", "This a
 WRONG_TYPE = Reason("web.wrong_type", "请求的内容类型不受支持", "This address does not take that content type.")
 
 JSON_LIMIT = 8 << 20
+KEY_LIMIT = 128
 
 B = TypeVar("B")
 
@@ -90,12 +94,39 @@ class Endpoint:
     query: type[msgspec.Struct] | None
     status: int
     access: Access
-    headers: Mapping[str, str] = field(default_factory=dict)
+    once: bool
 
     async def answer(self, request: Request) -> Response:
         actor = await guard.actor_of(request) if self.access is Access.SIGNED_IN else Actor(name="anonymous")
-        call = Call(request, actor, await self._body(request), self._query(request))
-        result = await self.handler(call)
+        data = await self._read(request)
+        call = Call(request, actor, decode(data, self.body) if data is not None else None, self._query(request))
+        key = request.headers.get("idempotency-key")
+        if self.once and key and actor.official_id is not None:
+            return await self._answer_once(call, key, data or b"")
+        return self._response(await self.handler(call))
+
+    async def _answer_once(self, call: Call[Any], key: str, data: bytes) -> Response:
+        """The answer of the first request with this key; effect and answer are kept in one transaction."""
+        if len(key) > KEY_LIMIT:
+            raise Invalid(INVALID, "Idempotency-Key")
+        request, official_id = call.request, call.actor.official_id
+        assert official_id is not None
+        digest = sha256(b"\0".join((request.method.encode(), request.url.path.encode(), data))).hexdigest()
+        if kept := await idempotency.find(official_id, key, digest):
+            return Response(bytes(kept.body), kept.status, media_type="application/json")
+        async with unit_of_work(call.actor) as work:
+            response = self._response(await self.handler(call))
+            await idempotency.keep(
+                work,
+                official_id=official_id,
+                key=key,
+                request_sha256=digest,
+                status=response.status_code,
+                body=bytes(response.body),
+            )
+        return response
+
+    def _response(self, result: Any) -> Response:
         if isinstance(result, Response):
             return result
         if result is None:
@@ -105,13 +136,14 @@ class Endpoint:
             response.headers["ETag"] = f'"{etag}"'
         return response
 
-    async def _body(self, request: Request) -> Any:
+    async def _read(self, request: Request) -> bytes | None:
+        """The JSON body, or None where there is none or the handler reads bytes itself."""
         if self.body is None or isinstance(self.body, Binary):
             return None
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise Invalid(WRONG_TYPE, expected="application/json")
-        return decode(await read_body(request, JSON_LIMIT), self.body)
+        return await read_body(request, JSON_LIMIT)
 
     def _query(self, request: Request) -> Any:
         if self.query is None:
@@ -130,11 +162,16 @@ def endpoint(
     query: type[msgspec.Struct] | None = None,
     status: int = 200,
     access: Access = Access.SIGNED_IN,
+    once: bool = False,
 ) -> Callable[[Handler], Endpoint]:
-    """Declare a handler: `returns` and `body` are msgspec types or `Binary`; None means empty."""
+    """Declare a handler: `returns` and `body` are msgspec types or `Binary`; None means empty.
+
+    `once` endpoints create something: they honour `Idempotency-Key`. They must do all they do in one short transaction,
+    which the kept answer joins. Acts on a document need no key, because its state lets each happen once.
+    """
 
     def wrap(handler: Handler) -> Endpoint:
-        return Endpoint(handler, summary, returns, body, query, status if returns is not None else 204, access)
+        return Endpoint(handler, summary, returns, body, query, status if returns is not None else 204, access, once)
 
     return wrap
 

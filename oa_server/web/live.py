@@ -72,8 +72,10 @@ class LiveHub:
         """Read new events and hand them out until cancelled."""
         self._last_id = await outbox.last_id()
         while True:
+            # Not `wait_for`: before Python 3.12 it can swallow the cancellation that ends this task.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), TICK_SECONDS)
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._woken.wait()
             self._woken.clear()
             try:
                 await self._hand_out()

@@ -107,7 +107,10 @@ def _query_parameters(item: Endpoint) -> list[dict[str, Any]]:
 def _write_parameters(method: str, item: Endpoint) -> list[dict[str, Any]]:
     if method in {"GET", "HEAD"}:
         return []
-    names = ["Idempotency-Key"] + (["X-OA-CSRF"] if item.access is Access.SIGNED_IN else [])
+    names = [
+        *(["Idempotency-Key"] if item.once else []),
+        *(["X-OA-CSRF"] if item.access is Access.SIGNED_IN else []),
+    ]
     return [{"name": n, "in": "header", "required": n == "X-OA-CSRF", "schema": {"type": "string"}} for n in names]
 
 

@@ -8,6 +8,7 @@ import html
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -176,6 +177,14 @@ def token_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.environ.pop("SOFTHSM2_CONF")
     if before is not None:
         os.environ["SOFTHSM2_CONF"] = before
+
+
+@pytest.fixture(autouse=True)
+def _no_tokens_left(token_folder: Path) -> Iterator[None]:
+    """Each test begins without tokens."""
+    yield
+    for body in token_folder.iterdir():
+        shutil.rmtree(body)
 
 
 @dataclass(frozen=True)
@@ -350,9 +359,9 @@ def as_toml(config: Config) -> str:
     members = msgspec.to_builtins(config)
     tables = {name: members.pop(name) for name in ("modules", "servers")}
     lines = [f"{name} = {json.dumps(value)}" for name, value in members.items()]
-    for name, rows in tables.items():
+    for table, rows in tables.items():
         for row in rows:
-            lines += [f"[[{name}]]", *(f"{member} = {json.dumps(value)}" for member, value in row.items())]
+            lines += [f"[[{table}]]", *(f"{member} = {json.dumps(value)}" for member, value in row.items())]
     return "\n".join(lines)
 
 

@@ -78,7 +78,11 @@ async def test_signing_in_through_the_popup(config: Config, pki: Pki) -> None:
     """The page opens the popup, the person is wrong once and right then, and the popup goes away by itself."""
     key = pki.key_file(Profile.SIGN_IN, config.keys, "登录")
     nonce = new_nonce()
-    async with _site() as origin, serving(msgspec.structs.replace(config, origins=(origin,))) as port, _browser() as browser:
+    async with (
+        _site() as origin,
+        serving(msgspec.structs.replace(config, origins=(origin,))) as port,
+        _browser() as browser,
+    ):
         page = await browser.new_page()
         await page.goto(origin)
         async with page.expect_popup() as opening:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
@@ -24,12 +23,10 @@ from websockets.asyncio.client import connect
 from crypto.challenge import new_nonce, verify_answer
 from crypto.keys import seal_key_file
 from crypto.profiles import Profile
-from crypto.suite import INTL
+from oa_agent import config as config_module
 from oa_agent.cli import main
 from oa_agent.config import Config, Module, PinEntryKind, load_config
-from oa_agent.errors import Refused
 from oa_agent.sources import certificate_id
-from oa_agent.tokens import TokenDriver
 from tests.agent.conftest import (
     HOLDER,
     ORIGIN,
@@ -87,6 +84,7 @@ async def test_the_same_json(
         for members, arguments in commands:
             said = await page.ask(**members)
             printed = await asyncio.to_thread(run_agent, config, arguments)
+            assert printed.stdout, printed.stderr
             assert json.loads(printed.stdout) | {"id": None} == said | {"id": None}
             assert printed.returncode == (0 if said["ok"] else 1)
         page.person = Person([PIN])
@@ -97,7 +95,9 @@ async def test_the_same_json(
     assert set(result) == set(said)
     for one in (result, said):
         public_key = key.certificate.public_key()
-        assert verify_answer(public_key, ORIGIN, base64.b64decode(nonce + "=", b"-_"), base64.b64decode(one["signature"]))
+        assert verify_answer(
+            public_key, ORIGIN, base64.b64decode(nonce + "=", b"-_"), base64.b64decode(one["signature"])
+        )
 
 
 def test_foreign_origins(command_line: Callable[..., Result]) -> None:
@@ -112,16 +112,30 @@ def test_signing(command_line: Callable[..., Result], pki: Pki, config: Config, 
     key = pki.key_file(Profile.SIGNING, config.keys, "签名")
     requests = [office.request(office.claims(key.certificate, text=f"同意{n}\n第二行")) for n in range(2)]
     result = command_line(
-        "sign", "--origin", ORIGIN, "--certificate", certificate_id(key.certificate), *requests, entered=f"000000\n{PIN}\n"
+        "sign",
+        "--origin",
+        ORIGIN,
+        "--certificate",
+        certificate_id(key.certificate),
+        *requests,
+        entered=f"000000\n{PIN}\n",
     )
     assert len(_answer(result)["result"]["signatures"]) == 2
-    for words in ("批量签名（共2项）", "意见：同意1\n      第二行", f"来源：{ORIGIN}", "剩余尝试次数：4", "! PIN 不正确"):
+    for words in (
+        "批量签名（共2项）",
+        "意见：同意1\n      第二行",
+        f"来源：{ORIGIN}",
+        "剩余尝试次数：4",
+        "! PIN 不正确",
+    ):
         assert words in result.stderr
     for secret in (PIN, "000000"):
         assert secret not in result.output
 
 
-def test_giving_up_at_the_terminal(command_line: Callable[..., Result], pki: Pki, config: Config, office: Office) -> None:
+def test_giving_up_at_the_terminal(
+    command_line: Callable[..., Result], pki: Pki, config: Config, office: Office
+) -> None:
     """The end of the input is a no."""
     key = pki.key_file(Profile.SIGNING, config.keys, "签名")
     request = office.request(office.claims(key.certificate))
@@ -138,7 +152,7 @@ def test_import(command_line: Callable[..., Result], pki: Pki, config: Config, t
     assert (config.keys / "organ.oakey").stat().st_mode & 0o077 == 0
     assert _answer(command_line("import", str(file)))["error"]["code"] == "token.name_taken"
     assert _answer(command_line("import", "--label", "../other", str(file)))["ok"]
-    assert (config.keys / "___other.oakey").exists()
+    assert (config.keys / "_other.oakey").exists()
     file.write_text("{}")
     assert not _answer(command_line("import", "--label", "bad", str(file)))["ok"]
     assert len(_answer(command_line("certificates", "--usage", "seal"))["result"]) == 1
@@ -153,12 +167,22 @@ def test_the_life_of_a_token(command_line: Callable[..., Result], pki: Pki, conf
     assert token["label"] == "处室一号"
     where = ["--token", token["id"]]
     named = ["--usage", "sign-in", "--label", "登录", "--name", HOLDER, "--organ", "江城市人民政府办公室"]
-    csr = x509.load_pem_x509_csr(_answer(command_line("generate", *where, *named, entered=f"{PIN}\n"))["result"]["csr"].encode())
+    csr = x509.load_pem_x509_csr(
+        _answer(command_line("generate", *where, *named, entered=f"{PIN}\n"))["result"]["csr"].encode()
+    )
     certificate = pki.certify(Profile.SIGN_IN, csr.public_key())
     pem = tmp_path / "certificate.pem"
     pem.write_bytes(b"".join(c.public_bytes(Encoding.PEM) for c in (certificate, *pki.issuing.chain)))
     assert _answer(command_line("write-certificate", *where, str(pem), entered=f"{PIN}\n"))["ok"]
-    sign_in = ["authenticate", "--origin", ORIGIN, "--certificate", certificate_id(certificate), "--nonce", b64url(new_nonce())]
+    sign_in = [
+        "authenticate",
+        "--origin",
+        ORIGIN,
+        "--certificate",
+        certificate_id(certificate),
+        "--nonce",
+        b64url(new_nonce()),
+    ]
     assert _answer(command_line(*sign_in, entered=f"{PIN}\n"))["ok"]
     assert _answer(command_line(*sign_in, entered="000000\n" * 5))["error"]["code"] == "pin.locked"
     assert _answer(command_line(*sign_in, entered=f"{PIN}\n"))["error"]["code"] == "pin.locked"
@@ -190,7 +214,9 @@ def test_forgetting_a_server(command_line: Callable[..., Result], config: Config
 
 def test_there_is_no_way_to_pass_a_pin() -> None:
     """No command takes a PIN as an argument: other processes could read it there."""
-    options = [option for command in main.commands.values() for parameter in command.params for option in parameter.opts]
+    options = [
+        option for command in main.commands.values() for parameter in command.params for option in parameter.opts
+    ]
     assert not [option for option in options if "pin" in option]
     assert all(command.help for command in main.commands.values())
 
@@ -205,21 +231,19 @@ async def test_serving(config: Config, tmp_path: Path) -> None:
     line = (await asyncio.wait_for(agent.stderr.readline(), 20)).decode()
     url = line.strip().partition("：")[2]
     async with connect(url, origin=ORIGIN, subprotocols=["oa-agent.1"]) as socket:
-        await socket.send('{"id": 1, "command": "certificates", "usage": "sign-in"}')
-        assert json.loads(await socket.recv()) == {"id": 1, "result": [], "ok": True}
+        await socket.send('{"id": 1, "command": "hello"}')
+        assert json.loads(await socket.recv())["result"]["agent"] == "oa-agent"
         agent.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(agent.wait(), 10) == 0
     log = (config.state / "agent.log").read_text()
-    assert f"'certificates' from {ORIGIN}: ok" in log
+    assert f"'hello' from {ORIGIN}: ok" in log
     assert "Traceback" not in log
 
 
 def test_the_documented_configuration(tmp_path: Path) -> None:
     """The configuration in the module's docstring is one that loads, and its defaults are the defaults."""
-    from oa_agent import config
-
-    assert config.__doc__ is not None
-    text = "\n".join(line[4:] for line in config.__doc__.splitlines() if line.startswith("    "))
+    assert config_module.__doc__ is not None
+    text = textwrap.dedent(config_module.__doc__.partition("\n\n")[2])
     path = tmp_path / "agent.toml"
     path.write_text(text)
     loaded = load_config(path)

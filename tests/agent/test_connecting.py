@@ -60,7 +60,9 @@ async def _status(port: int, *lines: str) -> str:
     return status
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.:{port}"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "127.0.0.1.:{port}"]
+)
 async def test_foreign_hosts(config: Config, host: str) -> None:
     """A name that was rebound to the loopback address is refused with 421, before its origin is looked at."""
     async with serving(config) as port:

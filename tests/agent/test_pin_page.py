@@ -123,7 +123,9 @@ async def test_posts_from_elsewhere(waiting: Any, headers: dict[str, str]) -> No
         assert "已完成" in (await at.post(form)).text
 
 
-@pytest.mark.parametrize("headers", [{"Sec-Fetch-Mode": "no-cors"}, {"Sec-Fetch-Dest": "iframe"}, {"Sec-Fetch-Mode": "cors"}])
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Fetch-Mode": "no-cors"}, {"Sec-Fetch-Dest": "iframe"}, {"Sec-Fetch-Mode": "cors"}]
+)
 async def test_loads_by_other_pages(waiting: Any, headers: dict[str, str]) -> None:
     """A page that fetches or frames the form is refused, and does not use it up."""
     async with waiting() as at:
@@ -268,9 +270,7 @@ async def test_a_new_pin_is_entered_twice(visit: Visit, config: Config) -> None:
     assert made["result"]["csr"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
 
 
-async def test_no_secret_is_logged(
-    visit: Visit, pki: Pki, config: Config, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_no_secret_is_logged(visit: Visit, pki: Pki, config: Config, caplog: pytest.LogCaptureFixture) -> None:
     """The log tells what was done for whom, and never a PIN."""
     key_id = certificate_id(pki.key_file(Profile.SIGN_IN, config.keys, "登录").certificate)
     with caplog.at_level("DEBUG", logger="oa_agent"):

@@ -57,7 +57,15 @@ async def test_signing_an_opinion(visit: Visit, office: Office, pki: Pki, key: S
         page.person = Person([PIN])
         result = await page.get("sign", certificate_id=_id(key), request=office.request(claims))
         (form, last) = await page.person_done()
-    for words in ("审核同意", "标题：关于防汛工作的通知", "决定：同意", "意见：拟同意。\n请主任阅示。", "签名人：李明", "环节：审核", ORIGIN):
+    for words in (
+        "审核同意",
+        "标题：关于防汛工作的通知",
+        "决定：同意",
+        "意见：拟同意。\n请主任阅示。",
+        "签名人：李明",
+        "环节：审核",
+        ORIGIN,
+    ):
         assert words in form
     assert form.count("意见：") == 1
     assert "已完成" in last

@@ -21,7 +21,10 @@ from tests.agent.conftest import ORIGIN, PIN, Office, Person, Pki, Token, Visit,
 
 async def test_listing_certificates(visit: Visit, pki: Pki, config: Config) -> None:
     """Certificates are listed by what they are for, and without a PIN."""
-    keys = {usage: pki.key_file(usage, config.keys, usage.value) for usage in (Profile.SIGN_IN, Profile.SIGNING, Profile.SEAL)}
+    keys = {
+        usage: pki.key_file(usage, config.keys, usage.value)
+        for usage in (Profile.SIGN_IN, Profile.SIGNING, Profile.SEAL)
+    }
     async with visit() as page:
         for usage, key in keys.items():
             (entry,) = await page.get("certificates", usage=usage)
@@ -79,7 +82,9 @@ async def test_sign_in_with_a_token(visit: Visit, token: Token, enrol: Callable[
     assert verify_answer(certificate.public_key(), ORIGIN, nonce, base64.b64decode(result["signature"]))
 
 
-@pytest.mark.parametrize("nonce", ["", "AAAA", "A" * 43 + "=", "!" * 43, b64url(bytes(31)), b64url(bytes(33)), "A" * 42 + "B"])
+@pytest.mark.parametrize(
+    "nonce", ["", "AAAA", "A" * 43 + "=", "!" * 43, b64url(bytes(31)), b64url(bytes(33)), "A" * 42 + "B"]
+)
 async def test_other_nonces(visit: Visit, pki: Pki, config: Config, nonce: str) -> None:
     """A challenge of another length or spelling is refused before a PIN is asked for."""
     key = pki.key_file(Profile.SIGN_IN, config.keys, "登录")
@@ -102,7 +107,9 @@ async def test_unknown_certificates(visit: Visit) -> None:
     """A certificate that is not there is named as such."""
     async with visit() as page:
         for command in ("authenticate", "watch"):
-            members = {"certificate_id": "00" * 32} | ({"nonce": b64url(new_nonce())} if command == "authenticate" else {})
+            members = {"certificate_id": "00" * 32} | (
+                {"nonce": b64url(new_nonce())} if command == "authenticate" else {}
+            )
             assert await page.refusal(command, **members) == "certificate.not_found"
 
 
@@ -210,7 +217,9 @@ async def test_removal_of_a_token(visit: Visit, token: Token, enrol: Callable[..
         assert await page.get("watch", certificate_id=key_id)
 
 
-async def test_removal_during_the_pin_entry(visit: Visit, token: Token, enrol: Callable[..., Any], tmp_path: Path) -> None:
+async def test_removal_during_the_pin_entry(
+    visit: Visit, token: Token, enrol: Callable[..., Any], tmp_path: Path
+) -> None:
     """A token that is pulled while the PIN is typed refuses, and the attempt is not held against it."""
     key_id = certificate_id(await enrol(token, Profile.SIGN_IN))
     async with visit() as page:

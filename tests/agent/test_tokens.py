@@ -63,7 +63,11 @@ async def test_enrolment_by_socket(visit: Visit, pki: Pki, office: Office, token
                 "certificate_id": certificate_id(certificates[usage])
             }
         for usage, certificate in certificates.items():
-            listed = [entry for entry in await page.get("certificates", usage=usage) if entry["certificate"] == der(certificate)]
+            listed = [
+                entry
+                for entry in await page.get("certificates", usage=usage)
+                if entry["certificate"] == der(certificate)
+            ]
             assert [(entry["label"], len(entry["chain"])) for entry in listed] == [(usage, 2)]
         page.person = Person([PIN])
         request = office.request(office.claims(certificates["signing"]))
@@ -113,7 +117,10 @@ async def test_certificates_of_foreign_keys(visit: Visit, token: Token, pki: Pki
             assert await page.refusal("write-certificate", token=place, certificate=foreign) == "certificate.no_key"
         assert await page.refusal("write-certificate", token="none", certificate=foreign) == "token.not_found"
         for broken in ("%", "AAAA"):
-            assert await page.refusal("write-certificate", token="software", certificate=broken) == "certificate.unreadable"
+            assert (
+                await page.refusal("write-certificate", token="software", certificate=broken)
+                == "certificate.unreadable"
+            )
 
 
 async def test_generating_for_no_person(visit: Visit) -> None:
@@ -247,7 +254,9 @@ unsigned long C_GetFunctionList(list_t **out) {
 """
 
 
-@pytest.mark.skipif(subprocess.run(["sh", "-c", "command -v cc"], check=False, capture_output=True).returncode != 0, reason="needs cc")
+@pytest.mark.skipif(
+    subprocess.run(["sh", "-c", "command -v cc"], check=False, capture_output=True).returncode != 0, reason="needs cc"
+)
 async def test_a_token_that_locks_itself(
     token: Token, enrol: Callable[..., Any], config: Config, tmp_path: Path, run_agent: Callable[..., Any]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -136,6 +137,16 @@ def test_serial_text(cast: Cast, openssl: Openssl) -> None:
     openssl.write("c.pem", cast.signing.certificate)
     printed = openssl("x509", "-serial", "-noout", "-in", "c.pem")
     assert printed.strip().removeprefix("serial=").lower() == serial_text(cast.signing.certificate)
+
+
+def test_a_certificate_of_no_known_version(file: bytes, cast: Cast) -> None:
+    """A certificate of a version that does not exist makes the file unreadable."""
+    der = cast.signing.certificate.public_bytes(serialization.Encoding.DER).replace(
+        bytes.fromhex("a003020102"), bytes.fromhex("a003020103")
+    )
+    garbled = {**json.loads(file), "certificates": [base64.b64encode(der).decode()]}
+    with refusal("key.unreadable"):
+        read_certificates(json.dumps(garbled).encode())
 
 
 def test_soft_key_of_rsa(rsa_key, pki) -> None:

@@ -57,7 +57,7 @@ from oa_agent.trust import RequestKeys
 LOCAL = "本机命令行"
 LOG_BYTES = 1 << 20
 
-_usage = click.Choice([Profile.SIGN_IN, Profile.SIGNING, Profile.SEAL])
+_usage = click.Choice(["sign-in", "signing", "seal"])
 _origin = click.option("--origin", required=True, help="来源，如 https://oa.example.gov.cn")
 _certificate = click.option("--certificate", "certificate_id", required=True, help="证书编号，见 certificates")
 

@@ -72,7 +72,7 @@ class ConsolePin:
     name = "console"
 
     @asynccontextmanager
-    async def dialogue(self, push: Push) -> AsyncIterator[Dialogue]:  # noqa: ARG002 - there is no page to tell
+    async def dialogue(self, push: Push) -> AsyncIterator[Dialogue]:
         yield self
 
     async def ask(self, prompt: Prompt) -> str:
@@ -95,7 +95,7 @@ class WindowPin:
         self._seconds = seconds
 
     @asynccontextmanager
-    async def dialogue(self, push: Push) -> AsyncIterator[Dialogue]:  # noqa: ARG002 - there is no page to tell
+    async def dialogue(self, push: Push) -> AsyncIterator[Dialogue]:
         yield self
 
     async def ask(self, prompt: Prompt) -> str:

@@ -45,13 +45,13 @@ class KeyFolder:
     async def sign(self, key: StoredKey, pin: str, messages: Sequence[bytes]) -> list[bytes]:
         return await asyncio.to_thread(self._sign, key, pin, messages)
 
-    async def generate(self, device: Device, pin: str, label: str, subject: x509.Name) -> bytes:  # noqa: ARG002
+    async def generate(self, device: Device, pin: str, label: str, subject: x509.Name) -> bytes:
         return await asyncio.to_thread(self._generate, pin, label, subject)
 
     async def write_certificate(  # The folder is one device, and certificates need no PIN.
         self,
-        device: Device,  # noqa: ARG002
-        pin: str,  # noqa: ARG002
+        device: Device,
+        pin: str,
         certificate: x509.Certificate,
         chain: Sequence[x509.Certificate],
     ) -> None:

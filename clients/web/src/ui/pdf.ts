@@ -10,5 +10,5 @@ let shared: PDFWorker | undefined
 
 export function openPdf(data: ArrayBuffer): Promise<PDFDocumentProxy> {
   shared ??= PDFWorker.create({ port: new Worker() })
-  return getDocument({ data, worker: shared, isEvalSupported: false, enableXfa: false, useWasm: false }).promise
+  return getDocument({ data, worker: shared, enableXfa: false, useWasm: false }).promise
 }

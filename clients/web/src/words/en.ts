@@ -29,6 +29,7 @@ export const en: Words = {
     back: 'Back',
     listComma: ', ',
     semicolon: '; ',
+    colon: ': ',
   },
   state: {
     loading: 'Loading…',
@@ -182,6 +183,7 @@ export const en: Words = {
     whyNot: 'What cannot be done, and why',
     whyNotShort: (count: number) => `Other acts (${count})`,
     noActions: 'Nothing here is waiting for you',
+    why: 'Why not?',
     nextTask: 'Next to-do',
     receipts: 'Receipts',
     officials: (first: string, count: number) => `${first} and ${count - 1} more`,
@@ -298,7 +300,6 @@ export const en: Words = {
     deleteColumn: 'Delete column',
     deleteTable: 'Delete table',
     headerRow: 'Header row',
-    uploadsRunning: 'Attachments are uploading; after leaving, choose the same file again to go on.',
   },
   files: {
     drop: 'Drop files here, or click to choose attachments',

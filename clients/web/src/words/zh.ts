@@ -27,6 +27,7 @@ export const zh = {
     back: '返回',
     listComma: '、',
     semicolon: '；',
+    colon: '：',
   },
   state: {
     loading: '正在读取……',
@@ -175,6 +176,7 @@ export const zh = {
     whyNot: '不可办理的操作及原因',
     whyNotShort: (count: number) => `其他操作（${count}）`,
     noActions: '当前没有需要您办理的操作',
+    why: '为什么不能？',
     nextTask: '下一件待办',
     receipts: '签收情况',
     officials: (first: string, count: number) => `${first}等${count}人`,
@@ -290,7 +292,6 @@ export const zh = {
     deleteColumn: '删除列',
     deleteTable: '删除表格',
     headerRow: '表头行',
-    uploadsRunning: '附件正在上传，离开后可重新选择同一文件继续上传。',
   },
   files: {
     drop: '把文件拖到这里，或点击选择附件',

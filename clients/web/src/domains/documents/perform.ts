@@ -1,0 +1,55 @@
+/** Doing a verb: ask the server what is to be signed, have the key agent sign it, hand the signature in. */
+import { ref, type Ref } from 'vue'
+
+import { useAgent } from '@/agent/agent'
+import { api } from '@/api/client'
+import { Problem } from '@/api/problem'
+import type { Act, SignatureRequest, SignedAct } from '@/api/types'
+import { certificateFor } from '@/domains/signing/certificates'
+import { titleOf } from '@/ui/load'
+import { currentWords } from '@/words'
+
+import { formOf, type Collection } from './acts'
+
+export interface Performing {
+  busy: Ref<boolean>
+  problem: Ref<string>
+  /** The document after the act, or null when it was not done; `problem` then says why. */
+  perform: <T>(id: string, act: Act) => Promise<T | null>
+}
+
+export function usePerform(collection: Collection): Performing {
+  const busy = ref(false)
+  const problem = ref('')
+
+  async function signed(id: string, act: Act): Promise<SignedAct> {
+    const usage = formOf(collection, act.verb).signs
+    if (!usage) return act
+    const { id: certificateId, certificate, chain } = await certificateFor(usage)
+    const asked = await api.post<SignatureRequest>(`/api/${collection}/${id}/signatures`, { ...act, certificate, chain })
+    const { signature } = await useAgent().sign(certificateId, asked.request)
+    return { ...act, signature: { request_id: asked.request_id, value: signature } }
+  }
+
+  async function perform<T>(id: string, act: Act): Promise<T | null> {
+    if (busy.value) return null
+    busy.value = true
+    problem.value = ''
+    try {
+      return await api.post<T>(`/api/${collection}/${id}/acts`, await signed(id, act))
+    } catch (error) {
+      problem.value = explain(error)
+      return null
+    } finally {
+      busy.value = false
+    }
+  }
+
+  return { busy, problem, perform }
+}
+
+/** The title of a problem, with the article of the regulation that it cites. */
+function explain(error: unknown): string {
+  const [first] = error instanceof Problem && Array.isArray(error.facts.all) ? (error.facts.all as { article?: string }[]) : []
+  return titleOf(error) + (first?.article ? currentWords().acts.article(first.article) : '')
+}

@@ -1,0 +1,68 @@
+/** Every word a user reads stands in the catalogues: nothing is missing in one of them, nothing is bare in a component. */
+import { parse } from '@vue/compiler-sfc'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+import { en } from './en'
+import { zh } from './zh'
+
+const ROOT = join(__dirname, '..')
+const HAN = /[\u3400-\u9fff]/
+const WORDY = ['placeholder', 'title', 'label', 'aria-label', 'alt', 'content']
+
+interface Node {
+  type: number
+  content?: unknown
+  props?: { name: string; value?: { content: string } }[]
+  children?: Node[]
+  branches?: Node[]
+}
+
+const TEXT = 2
+
+function keysOf(value: unknown, path = ''): string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [path]
+  return Object.entries(value).flatMap(([key, inner]) => keysOf(inner, `${path}.${key}`))
+}
+
+function sources(ending: RegExp): { name: string; text: string }[] {
+  const names = readdirSync(ROOT, { recursive: true }).map(String)
+  return names.filter((name) => ending.test(name)).map((name) => ({ name, text: readFileSync(join(ROOT, name), 'utf8') }))
+}
+
+/** Words that stand in a template as text or as a fixed attribute that people hear or see. */
+function bareWords(node: Node): string[] {
+  const text = node.type === TEXT && /[A-Za-z\u3400-\u9fff]/.test(String(node.content)) ? [String(node.content).trim()] : []
+  const attributes = (node.props ?? [])
+    .filter((prop) => WORDY.includes(prop.name) && prop.value && /[A-Za-z\u3400-\u9fff]/.test(prop.value.content))
+    .map((prop) => `${prop.name}=${prop.value?.content}`)
+  return [...text, ...attributes, ...[...(node.children ?? []), ...(node.branches ?? [])].flatMap(bareWords)]
+}
+
+describe('the catalogues', () => {
+  it('have the same keys', () => {
+    expect(keysOf(en).sort()).toEqual(keysOf(zh).sort())
+  })
+  it('say everything in Chinese in the one and nothing in Chinese in the other, but for marks of the language itself', () => {
+    const told = JSON.stringify({ ...en, app: { ...en.app, language: '' }, draft: { ...en.draft, levels: [], placeholder: '' } })
+    expect(HAN.test(told)).toBe(false)
+  })
+})
+
+describe('the components', () => {
+  it.each(sources(/\.vue$/))('$name holds no bare words in its template', ({ text }) => {
+    const template = parse(text).descriptor.template?.ast as unknown as Node
+    // <kbd> shows what is printed on a key, in any language.
+    expect(bareWords(template).filter((word) => word.length > 1)).toEqual([])
+  })
+  it.each(sources(/(?<!\.test)\.(vue|ts)$/).filter(({ name }) => !/^words\/(zh|en)\.ts$/.test(name)))(
+    '$name says nothing in Chinese of its own',
+    ({ text }) => {
+      const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$|<!--[\s\S]*?-->/gm, '')
+      const spoken = code.split('\n').filter((line) => HAN.test(line))
+      // The numbers of headings are the subject of their module, not words of the page.
+      expect(spoken.filter((line) => !/PATTERNS|DIGITS|TYPED_NUMBER|numberFor|十|、/.test(line))).toEqual([])
+    },
+  )
+})
