@@ -273,12 +273,12 @@ def _twice(office: Office, claims: dict[str, Any]) -> str:
         (lambda office, claims: office.request(claims, typ="oa-session"), "request.malformed"),
         (lambda office, claims: office.request(claims, crit=["b64"]), "request.malformed"),
         (lambda office, claims: office.request(claims, kid="office-2"), "request.key_changed"),
-        (lambda office, claims: office.request(b"[]"), "request.malformed"),
-        (lambda office, claims: office.request(b"\xff"), "request.malformed"),
+        (lambda office, _claims: office.request(b"[]"), "request.malformed"),
+        (lambda office, _claims: office.request(b"\xff"), "request.malformed"),
         (lambda office, claims: office.request(claims) + "=", "request.malformed"),
         (lambda office, claims: office.request(claims)[:-1] + " ", "request.malformed"),
-        (lambda office, claims: "a." + "b" * (256 * 1024) + ".c", "request.malformed"),
-        (lambda office, claims: "", "request.malformed"),
+        (lambda _office, _claims: "a." + "b" * (256 * 1024) + ".c", "request.malformed"),
+        (lambda _office, _claims: "", "request.malformed"),
     ],
 )
 async def test_forged_requests(

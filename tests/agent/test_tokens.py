@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import threading
 from collections.abc import Callable
@@ -288,3 +289,28 @@ async def test_names_in_requests(token: Token) -> None:
     assert csr.is_signature_valid
     assert "王小明" in csr.subject.rfc4514_string()
     assert csr.public_bytes(Encoding.PEM)
+
+
+async def test_spoilt_files_in_the_folder(visit: Visit, pki: Pki, config: Config) -> None:
+    """Key files without a key, and requests that are none, are no obstacle to the others."""
+    key = pki.key_file(Profile.SIGN_IN, config.keys, "登录")
+    members = json.loads((config.keys / "登录.oakey").read_bytes())
+    del members["key"]
+    (config.keys / "缺损.oakey").write_text(json.dumps(members))
+    (config.keys / "缺损.csr").write_text("no request")
+    async with visit() as page:
+        assert len(await page.get("certificates", usage="sign-in")) == 1
+        written = {"token": "software", "certificate": der(key.certificate)}
+        assert await page.refusal("write-certificate", **written) == "certificate.no_key"
+
+
+async def test_what_nobody_foresaw(visit: Visit, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """An unforeseen failure is answered as one, and its cause is logged without the PIN."""
+    (tmp_path / "file").write_text("where a folder should be")
+    async with visit(key_folder=str(tmp_path / "file")) as page:
+        page.person = Person([PIN])
+        members = {"token": "software", "usage": "signing", "label": "新密钥", "subject": SUBJECT}
+        assert await page.refusal("generate", **members) == "agent.internal"
+        assert (await page.get("hello"))["agent"] == "oa-agent"
+    assert "FileExistsError" in caplog.text
+    assert PIN not in caplog.text

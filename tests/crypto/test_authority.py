@@ -167,7 +167,9 @@ def test_hash_follows_the_issuer(pki: Pki, cast: Cast) -> None:
 
 def test_addresses_for_others(pki: Pki) -> None:
     """Where lists and answers are to be had stands in the certificate."""
-    certificate = pki.key(Profile.SIGNING, crl_url="http://ca.example/1.crl", ocsp_url="http://ca.example/ocsp").certificate
+    certificate = pki.key(
+        Profile.SIGNING, crl_url="http://ca.example/1.crl", ocsp_url="http://ca.example/ocsp"
+    ).certificate
     points = extension(certificate, x509.CRLDistributionPoints)
     access = extension(certificate, x509.AuthorityInformationAccess)
     assert points.value[0].full_name[0].value == "http://ca.example/1.crl"

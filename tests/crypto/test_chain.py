@@ -103,7 +103,11 @@ def test_the_last_second(pki: Pki) -> None:
 
 @pytest.mark.parametrize(
     "weak",
-    [ec.generate_private_key(ec.SECP224R1()), rsa.generate_private_key(65537, 1024), ed25519.Ed25519PrivateKey.generate()],
+    [
+        ec.generate_private_key(ec.SECP224R1()),
+        rsa.generate_private_key(65537, 1024),
+        ed25519.Ed25519PrivateKey.generate(),
+    ],
     ids=["P-224", "RSA-1024", "Ed25519"],
 )
 def test_weak_keys(pki: Pki, weak: Any) -> None:

@@ -116,13 +116,17 @@ def test_weak_signature_hash(pki: Pki) -> None:
     builder = x509.CertificateBuilder().subject_name(name(common="x")).issuer_name(name(common="x"))
     builder = builder.public_key(pki.issuing.certificate.public_key()).serial_number(1 << 100)
     builder = builder.not_valid_before(NOW).not_valid_after(NOW + DAY)
-    clauses = [finding.clause for finding in lint(builder.sign(pki.issuing.private_key, hashes.SHA224()), Profile.SIGNING)]
+    clauses = [
+        finding.clause for finding in lint(builder.sign(pki.issuing.private_key, hashes.SHA224()), Profile.SIGNING)
+    ]
     assert any("BR 7.1.3.2" in clause for clause in clauses)
 
 
 def test_good_addresses(pki: Pki) -> None:
     """Addresses that anybody can fetch from are no fault."""
-    good = unchecked(pki.issuing, point("http://ca.example/list.crl"), ocsp_at(x509.UniformResourceIdentifier("https://o.example")))
+    good = unchecked(
+        pki.issuing, point("http://ca.example/list.crl"), ocsp_at(x509.UniformResourceIdentifier("https://o.example"))
+    )
     assert lint(good, Profile.SIGNING) == []
 
 

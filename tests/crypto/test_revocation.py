@@ -29,7 +29,11 @@ from crypto.suite import INTL, suite_for
 from tests.crypto.conftest import DAY, NOW, Cast, Openssl, Pki, TokenKey, unchecked
 
 MOMENT = str(int(NOW.timestamp()))
-REASONS = [flag.value for flag in x509.ReasonFlags if flag not in {x509.ReasonFlags.remove_from_crl, x509.ReasonFlags.unspecified}]
+REASONS = [
+    flag.value
+    for flag in x509.ReasonFlags
+    if flag not in {x509.ReasonFlags.remove_from_crl, x509.ReasonFlags.unspecified}
+]
 UNKNOWN = x509.UnrecognizedExtension(ObjectIdentifier("1.2.3.4"), b"\5\0")
 
 
@@ -180,7 +184,9 @@ def test_the_newest_list_counts(pki: Pki, cast: Cast) -> None:
 def test_what_a_newer_list_dropped(pki: Pki, cast: Cast) -> None:
     """A revocation that a newer list no longer holds, as it may once the certificate expired, still counts."""
     old = made(pki.issuing, cast.revocation, start=NOW - 3 * DAY)
-    assert codes(cast.revoked.certificate, pki.issuing.certificate, old, made(pki.issuing, number=2)) == ["chain.revoked"]
+    assert codes(cast.revoked.certificate, pki.issuing.certificate, old, made(pki.issuing, number=2)) == [
+        "chain.revoked"
+    ]
 
 
 def partial(**said: Any):
@@ -372,7 +378,9 @@ def test_requests_we_do_not_read(pki: Pki, cast: Cast, openssl: Openssl) -> None
     openssl.write("one.pem", cast.signing.certificate)
     openssl.write("two.pem", cast.seal.certificate)
     openssl("ocsp", "-issuer", "issuing.pem", "-cert", "one.pem", "-cert", "two.pem", "-reqout", "request")
-    builder = ocsp.OCSPRequestBuilder().add_certificate(cast.signing.certificate, pki.issuing.certificate, hashes.SHA1())
+    builder = ocsp.OCSPRequestBuilder().add_certificate(
+        cast.signing.certificate, pki.issuing.certificate, hashes.SHA1()
+    )
     long = builder.add_extension(x509.OCSPNonce(b"n" * 129), False).build().public_bytes(serialization.Encoding.DER)
     for der in (b"", b"junk", openssl.read("request")):
         with pytest.raises(ContentRefused, match=r"ocsp\.malformed"):

@@ -42,7 +42,7 @@ from oa_agent.pin import PinEntry, Prompt, Push
 from oa_agent.protocol import (
     SUBPROTOCOL,
     About,
-    AnyCommand,
+    AgentCommand,
     Authenticate,
     Authenticated,
     CertificateEntry,
@@ -103,7 +103,7 @@ class Agent:
         self._request_keys = request_keys
         self._at_work = asyncio.Lock()
 
-    async def perform(self, command: AnyCommand, caller: Caller) -> Result:  # noqa: PLR0911 - one line a command
+    async def perform(self, command: AgentCommand, caller: Caller) -> Result:  # noqa: PLR0911 - one line a command
         """Do what a command says. Raises Refused."""
         match command:
             case Hello():
@@ -120,8 +120,6 @@ class Agent:
                 return await self.generate(command, caller)
             case WriteCertificate():
                 return await self.write_certificate(command, caller)
-        # `watch` and `cancel` are about a connection, which the command line has not.
-        raise Refused(MALFORMED)
 
     async def certificates(self, usage: Profile) -> tuple[CertificateEntry, ...]:
         """The certificates that are fit for `usage`, each once, wherever it lies."""

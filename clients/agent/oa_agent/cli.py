@@ -31,7 +31,7 @@ from oa_agent.errors import NO_TOKEN, UNKNOWN_SERVER, Refused
 from oa_agent.origins import check_origin
 from oa_agent.pin import has_display
 from oa_agent.protocol import (
-    AnyCommand,
+    AgentCommand,
     Authenticate,
     Certificates,
     Event,
@@ -196,12 +196,12 @@ async def _serve(config: Config) -> None:
         await stopped.wait()
 
 
-def _perform(config: Config, command: AnyCommand, origin: str = LOCAL) -> None:
+def _perform(config: Config, command: AgentCommand, origin: str = LOCAL) -> None:
     """Do what the socket would do, print what it would send, and exit."""
     _finish(asyncio.run(_answer(config, command, origin)))
 
 
-async def _answer(config: Config, command: AnyCommand, origin: str) -> Success | Failure:
+async def _answer(config: Config, command: AgentCommand, origin: str) -> Success | Failure:
     kind = (
         PinEntryKind.WINDOW if has_display() and config.pin_entry is not PinEntryKind.CONSOLE else PinEntryKind.CONSOLE
     )

@@ -104,7 +104,9 @@ class WriteCertificate(Command, frozen=True, tag="write-certificate"):
     chain: tuple[str, ...] = ()
 
 
-AnyCommand = Hello | Tokens | Certificates | Authenticate | Sign | Watch | Cancel | Generate | WriteCertificate
+# What the agent does for anybody; watching and cancelling are about one connection.
+AgentCommand = Hello | Tokens | Certificates | Authenticate | Sign | Generate | WriteCertificate
+AnyCommand = AgentCommand | Watch | Cancel
 
 
 class About(Struct, frozen=True):

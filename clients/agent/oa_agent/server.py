@@ -216,7 +216,5 @@ class Conversation:
         before = self.watches.pop(certificate_id, None)
         if before is not None:
             before.cancel()
-        if len(self.watches) >= COMMANDS_AT_ONCE:
-            raise Refused(BUSY)
         self.watches[certificate_id] = asyncio.create_task(until_removed())
         return Watching(certificate_id)

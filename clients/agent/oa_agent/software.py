@@ -85,7 +85,10 @@ class KeyFolder:
                 _log.warning("key file %r is passed over: %s", path.name, error)
 
     def _is_present(self, key: StoredKey) -> bool:
-        return any(bytes(path) == key.handle and key.certificate in found for path, _data, found in self._files())
+        try:
+            return key.certificate in read_certificates(Path(key.handle.decode()).read_bytes())
+        except (OSError, CryptoError):
+            return False
 
     def _sign(self, key: StoredKey, pin: str, messages: Sequence[bytes]) -> list[bytes]:
         try:
@@ -109,8 +112,8 @@ class KeyFolder:
     def _write_certificate(self, certificate: x509.Certificate, chain: Sequence[x509.Certificate]) -> None:
         """The key is known by its request, which stays beside it: the key file itself shows no public key."""
         for path in self._folder.glob(f"*{REQUEST_SUFFIX}"):
-            if x509.load_der_x509_csr(path.read_bytes()).public_key() == certificate.public_key():
-                key_file = path.with_suffix(SUFFIX)
+            key_file = path.with_suffix(SUFFIX)
+            if key_file.exists() and _requests(path.read_bytes(), certificate):
                 write_durably(key_file, with_certificates(key_file.read_bytes(), [certificate, *chain]))
                 return
         raise Refused(NO_KEY_FOR_CERTIFICATE)
@@ -122,5 +125,13 @@ class KeyFolder:
 def _device(data: bytes) -> Device:
     """The file as a device of its own. Its wrong PINs are counted by the sealed key: a file that was sealed anew, which
     takes the PIN, counts anew; one that was merely copied or renamed does not."""
-    sealed = str(json.loads(data)["key"])
+    sealed = str(json.loads(data).get("key"))
     return Device(DEVICE_ID, DEVICE_LABEL, "software", f"file:{sha256(sealed.encode()).hexdigest()}")
+
+
+def _requests(csr: bytes, certificate: x509.Certificate) -> bool:
+    """Whether a certificate request is for the certificate's key."""
+    try:
+        return x509.load_der_x509_csr(csr).public_key() == certificate.public_key()
+    except ValueError:
+        return False

@@ -33,7 +33,6 @@ from pkcs11.exceptions import (
     NoSuchKey,
     NoSuchToken,
     ObjectHandleInvalid,
-    PinExpired,
     PinIncorrect,
     PinInvalid,
     PinLenRange,
@@ -159,7 +158,7 @@ class TokenDriver:
             case PinIncorrect():
                 self._driver.reinitialize()
                 return WrongPin()
-            case PinLocked() | PinExpired():
+            case PinLocked():
                 self._driver.reinitialize()
                 return Refused(PIN_LOCKED)
             case PinLenRange() | PinInvalid():
