@@ -21,7 +21,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -66,7 +65,7 @@ def verify_chain(
     if not _is_readable(leaf):
         return ChainReport((_untrusted("证书无法读取", "The certificate cannot be read."),))
     own = (*_validity(leaf, at), *_usage(leaf, usage), *_quality(leaf))
-    path = () if own else _path(leaf, intermediates, roots, at, usage)
+    path = () if own else _path(leaf, intermediates, roots, at)
     if path:
         return ChainReport(tuple(_revocations(path, crls, at)), path)
     trail = _trail(leaf, known)
@@ -118,12 +117,20 @@ def _quality(certificate: x509.Certificate) -> Iterator[Finding]:
 # --- its path ---------------------------------------------------------------------------------------------------------
 
 
+# What the certificate is for has been judged before; alternative names are not required, for officials have none.
+_LEAF_POLICY = (
+    ExtensionPolicy.webpki_defaults_ee()
+    .require_present(x509.KeyUsage, Criticality.CRITICAL, None)
+    .require_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, None)
+    .may_be_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
+)
+
+
 def _path(
     leaf: x509.Certificate,
     intermediates: Sequence[x509.Certificate],
     roots: Sequence[x509.Certificate],
     at: datetime,
-    usage: Profile,
 ) -> tuple[x509.Certificate, ...]:
     """The path from `leaf` to one of `roots` that keeps every rule; empty when there is none."""
     if not roots:
@@ -133,28 +140,13 @@ def _path(
         .store(Store(list(roots)))
         .time(at)
         .max_chain_depth(MAX_INTERMEDIATES)
-        .extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=_leaf_policy(usage))
+        .extension_policies(ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=_LEAF_POLICY)
         .build_client_verifier()
     )
     try:
         return tuple(verifier.verify(leaf, list(intermediates)).chain)
     except (VerificationError, *UNREADABLE):
         return ()
-
-
-def _leaf_policy(usage: Profile) -> ExtensionPolicy:
-    """Purposes and a critical key usage are required; alternative names are not, for officials have none."""
-
-    def must_fit(_policy: Any, certificate: x509.Certificate, _extension: Any) -> None:
-        if not fits(certificate, usage):
-            raise ValueError("the certificate is not for this use")
-
-    return (
-        ExtensionPolicy.webpki_defaults_ee()
-        .require_present(x509.KeyUsage, Criticality.CRITICAL, must_fit)
-        .require_present(x509.ExtendedKeyUsage, Criticality.AGNOSTIC, must_fit)
-        .may_be_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
-    )
 
 
 def _revocations(

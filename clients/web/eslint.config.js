@@ -20,6 +20,7 @@ export default ts.config(
       'vue/html-self-closing': ['error', { html: { void: 'always', normal: 'any', component: 'any' } }],
       'vue/html-closing-bracket-newline': 'off',
       'vue/first-attribute-linebreak': 'off',
+      'vue/multiline-html-element-content-newline': 'off',
       'vue/no-v-html': 'error',
     },
   },

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +13,9 @@ from typing import Any
 
 import click
 
+from oa_server.identity import tokens
 from oa_server.settings import Settings
+from oa_server.storage.secrets import SecretStore
 
 BUILT = "built.json"
 
@@ -20,6 +24,8 @@ def run_demo(settings: Settings, *, serve: Callable[[Settings], None]) -> None:
     """Everything `make demo` does after set-up; returns when the server is stopped."""
     cast = asyncio.run(_ensure_built(settings))
     _write_settings(settings)
+    # The server hands the signal that ended it on; taken as an exit, it ends the agent too.
+    signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(0))
     agent = _start_agent(settings)
     try:
         _tell(settings, cast)
@@ -74,9 +80,14 @@ def _write_settings(settings: Settings) -> None:
 def _agent_config(settings: Settings) -> str:
     keys = (settings.data_dir / "keys").absolute()
     state = (settings.data_dir / "agent").absolute()
+    secrets = SecretStore(settings.secrets_dir)
+    server = tokens.TokenKey.from_pem(secrets.get("token-key.pem", tokens.TokenKey.generate_pem))
     return (
         f'origins = ["{settings.origin}"]\nport = {settings.agent_port}\n'
         f'key_folder = "{keys}"\nstate_folder = "{state}"\npin_entry = "page"\n'
+        f'pin_page_port = {settings.agent_port + 1}\n'
+        f'[[servers]]\norigin = "{settings.origin}"\nkid = "{server.kid}"\n'
+        f'public_key = "{base64.b64encode(server.public_der).decode()}"\n'
     )
 
 

@@ -11,7 +11,8 @@ import csv
 import io
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,12 @@ from oa_server.core.actor import Role
 from oa_server.core.errors import Invalid, Reason, TooLarge
 
 SIZE_LIMIT = 20 << 20
-UNPACKED_LIMIT = 200 << 20
+UNPACKED_LIMIT = 64 << 20
+MEMBER_LIMIT = 500
+MARKUP_LIMIT = 4_000_000  # elements of a workbook: ROW_LIMIT rows of nine cells, each text a shared one
 ROW_LIMIT = 50_000
+COLUMN_LIMIT = 32
+SHEET_LENGTH = 1_048_576  # as long as a sheet of the format can be; the reader would invent rows beyond it
 CELL_LIMIT = 500
 
 UNREADABLE = Reason(
@@ -31,10 +36,12 @@ TOO_LARGE = Reason("identity.sheet_too_large", "表格过大", "The sheet is too
 _PROBLEMS = {
     "wrong_header": "缺少必需的列：{0}",
     "missing": "此项不能为空",
-    "duplicate": "与第 {0} 行重复",
+    "duplicate": "与“{0}”第 {1} 行重复",
     "formula": "单元格是公式，请改为数值或文字",
+    "error": "单元格是错误值 {0}，请改正",
     "too_long": "内容超过 {0} 个字符",
-    "control": "含有不可见字符，请重新输入",
+    "control": "含有不可见字符或特殊空格，请重新输入",
+    "look_alike": "含有全角或变体字符，请改用半角字母和数字",
     "unknown_organ": "机关代码“{0}”不存在",
     "unknown_level": "级别“{0}”不在允许范围内",
     "unknown_role": "职责“{0}”不在允许范围内",
@@ -64,6 +71,22 @@ _REQUIRED = {
     "officials": ("organ", "unit", "code", "name", "title"),
 }
 
+# As wide as the columns the cells end in.
+WIDTHS = {
+    "organs": {
+        "code": 32,
+        "full_name": 120,
+        "short_name": 60,
+        "superior": 32,
+        "issuing_word": 20,
+        "issuer_mark": 60,
+    },
+    "officials": {"organ": 32, "unit": 100, "code": 32, "name": 60, "title": 60},
+}
+_CODES = {"code", "organ", "superior"}
+_ERRORS = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"}
+_INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+
 LEVELS = {"省级": "province", "市级": "city", "县级": "county", "乡级": "township", "部门": "department"}
 ROLES = {
     "机要文书": Role.CLERK,
@@ -79,6 +102,7 @@ ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class OrganRow:
+    sheet: str
     row: int
     code: str
     full_name: str
@@ -91,6 +115,7 @@ class OrganRow:
 
 @dataclass(frozen=True, slots=True)
 class OfficialRow:
+    sheet: str
     row: int
     organ: str
     unit: str
@@ -131,6 +156,7 @@ class Report:
 
 
 Cells = Sequence[str | None]
+Seen = dict[tuple[str, str], tuple[str, int]]
 
 
 def read_directory(name: str, data: bytes, known_organs: Iterable[str] = ()) -> tuple[Directory, Report]:
@@ -141,28 +167,46 @@ def read_directory(name: str, data: bytes, known_organs: Iterable[str] = ()) -> 
     if len(data) > SIZE_LIMIT:
         raise TooLarge(TOO_LARGE, limit=SIZE_LIMIT)
     directory, report = Directory(), Report()
+    seen: Seen = {}
     for title, rows in _sheets(name, data):
-        _read_sheet(title, rows, directory, report)
+        _read_sheet(title, rows, directory, report, seen)
     _check_organs(directory, report, frozenset(known_organs))
     return directory, report
 
 
 def _sheets(name: str, data: bytes) -> Iterator[tuple[str, Iterator[Cells]]]:
     if name.lower().endswith(".csv"):
-        yield name, iter(csv.reader(io.StringIO(_decode(data))))
+        yield name, _csv_rows(data)
         return
     _check_archive(data)
     import openpyxl
 
     try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False)
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
     except Exception as error:
         raise Invalid(UNREADABLE) from error
     try:
         for sheet in book.worksheets:
-            yield sheet.title, (tuple(_text(value) for value in row) for row in sheet.iter_rows(values_only=True))
+            yield sheet.title, _sheet_rows(sheet)
     finally:
         book.close()
+
+
+def _csv_rows(data: bytes) -> Iterator[Cells]:
+    try:
+        yield from csv.reader(io.StringIO(_decode(data), newline=""))
+    except csv.Error as error:
+        raise Invalid(UNREADABLE) from error
+
+
+def _sheet_rows(sheet: Any) -> Iterator[Cells]:
+    """The rows of a sheet, within its own bounds and not those it claims; hostile markup fails in every way there is."""
+    sheet.reset_dimensions()
+    try:
+        for row in sheet.iter_rows(max_row=SHEET_LENGTH, max_col=COLUMN_LIMIT, values_only=True):
+            yield tuple(map(_text, row)) if row.count(None) < len(row) else ()
+    except Exception as error:
+        raise Invalid(UNREADABLE) from error
 
 
 def _decode(data: bytes) -> str:
@@ -175,16 +219,23 @@ def _decode(data: bytes) -> str:
 
 
 def _check_archive(data: bytes) -> None:
-    """Refuse what is no zip, and zips that would unpack to more than a sheet ever holds."""
+    """Refuse what is no zip, holds a document type, or would unpack to more than a directory ever holds."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(item.file_size for item in archive.infolist()) > UNPACKED_LIMIT:
+            members = archive.infolist()
+            if len(members) > MEMBER_LIMIT or sum(member.file_size for member in members) > UNPACKED_LIMIT:
                 raise TooLarge(TOO_LARGE, limit=UNPACKED_LIMIT)
-            for item in archive.infolist():
-                if item.filename.endswith((".xml", ".rels")) and b"<!DOCTYPE" in archive.read(item)[:4096]:
-                    raise Invalid(UNREADABLE, "the workbook holds a document type")
-    except zipfile.BadZipFile as error:
+            if sum(_count_markup(archive.read(member)) for member in members) > MARKUP_LIMIT:
+                raise TooLarge(TOO_LARGE, limit=MARKUP_LIMIT)
+    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, RuntimeError) as error:
         raise Invalid(UNREADABLE) from error
+
+
+def _count_markup(part: bytes) -> int:
+    # Without its zero bytes, UTF-16 shows a document type as UTF-8 does.
+    if b"<!DOCTYPE" in part.replace(b"\0", b""):
+        raise Invalid(UNREADABLE, "the workbook holds a document type")
+    return part.count(b"<")
 
 
 def _text(value: object) -> str | None:
@@ -192,10 +243,11 @@ def _text(value: object) -> str | None:
         return None
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    # A formula over an area comes as an object of its own; its words would pass for text.
+    return "=" if type(value).__name__ in {"ArrayFormula", "DataTableFormula"} else str(value)
 
 
-def _read_sheet(title: str, rows: Iterator[Cells], directory: Directory, report: Report) -> None:
+def _read_sheet(title: str, rows: Iterator[Cells], directory: Directory, report: Report, seen: Seen) -> None:
     header = [unicodedata.normalize("NFKC", (cell or "")).strip() for cell in next(rows, ())]
     if not any(header):
         return
@@ -205,15 +257,17 @@ def _read_sheet(title: str, rows: Iterator[Cells], directory: Directory, report:
     if absent:
         report.add(title, 1, "", "wrong_header", "、".join(absent))
         return
-    reader = _Reader(title, {key: names[key][0] for key in names}, columns, _REQUIRED[kind], report)
+    reader = _Reader(title, kind, {key: names[key][0] for key in names}, columns, report, seen)
     take: Callable[[int, dict[str, str]], None] = {
         "organs": lambda number, cells: _take_organ(directory, reader, number, cells),
         "officials": lambda number, cells: _take_official(directory, reader, number, cells),
     }[kind]
+    filled = 0
     for number, row in enumerate(rows, start=2):
-        if number > ROW_LIMIT:
-            raise TooLarge(TOO_LARGE, rows=ROW_LIMIT)
         if any(cell and cell.strip() for cell in row):
+            filled += 1
+            if filled > ROW_LIMIT:
+                raise TooLarge(TOO_LARGE, rows=ROW_LIMIT)
             take(number, reader.cells(number, row))
 
 
@@ -222,11 +276,11 @@ class _Reader:
     """Reads one row of a sheet into named cells, noting what is wrong with each."""
 
     sheet: str
+    kind: str
     titles: dict[str, str]
     columns: dict[str, int]
-    required: tuple[str, ...]
     report: Report
-    seen: dict[str, int] = field(default_factory=dict)
+    seen: Seen
 
     def cells(self, number: int, row: Cells) -> dict[str, str]:
         return {
@@ -235,13 +289,18 @@ class _Reader:
 
     def _cell(self, number: int, key: str, raw: str | None) -> str:
         text = unicodedata.normalize("NFC", raw or "").strip()
+        width = WIDTHS[self.kind].get(key, CELL_LIMIT)
         if text.startswith("="):
             self.add(number, key, "formula")
-        elif len(text) > CELL_LIMIT:
-            self.add(number, key, "too_long", CELL_LIMIT)
-        elif any(unicodedata.category(c) in {"Cc", "Cf", "Co", "Cs"} for c in text):
+        elif text in _ERRORS:
+            self.add(number, key, "error", text)
+        elif len(text) > width:
+            self.add(number, key, "too_long", width)
+        elif any(_is_invisible(char) for char in text):
             self.add(number, key, "control")
-        elif not text and key in self.required:
+        elif key in _CODES and unicodedata.normalize("NFKC", text) != text:
+            self.add(number, key, "look_alike")
+        elif not text and key in _REQUIRED[self.kind]:
             self.add(number, key, "missing")
         return text
 
@@ -249,9 +308,16 @@ class _Reader:
         self.report.add(self.sheet, number, self.titles[key], code, *details)
 
     def unique(self, number: int, key: str, value: str) -> None:
-        first = self.seen.setdefault(value, number)
-        if value and first != number:
-            self.add(number, key, "duplicate", first)
+        here = (self.sheet, number)
+        first = self.seen.setdefault((self.kind, value), here)
+        if value and first != here:
+            self.add(number, key, "duplicate", *first)
+
+
+def _is_invisible(char: str) -> bool:
+    """Whether a reader cannot see it, or takes it for the plain space which it is not."""
+    category = unicodedata.category(char)
+    return category in _INVISIBLE or (category == "Zs" and char != " ")
 
 
 def _take_organ(directory: Directory, reader: _Reader, number: int, cells: dict[str, str]) -> None:
@@ -259,7 +325,7 @@ def _take_organ(directory: Directory, reader: _Reader, number: int, cells: dict[
     if cells["level"] and cells["level"] not in LEVELS:
         reader.add(number, "level", "unknown_level", cells["level"])
     cells["level"] = LEVELS.get(cells["level"], "")
-    directory.organs.append(OrganRow(row=number, **cells))
+    directory.organs.append(OrganRow(sheet=reader.sheet, row=number, **cells))
 
 
 def _take_official(directory: Directory, reader: _Reader, number: int, cells: dict[str, str]) -> None:
@@ -272,31 +338,40 @@ def _take_official(directory: Directory, reader: _Reader, number: int, cells: di
         else:
             roles.append(role)
     principal = cells.pop("principal") in {"是", "1", "true", "True", "√"}
-    directory.officials.append(OfficialRow(row=number, principal=principal, roles=tuple(roles), **cells))
+    directory.officials.append(
+        OfficialRow(sheet=reader.sheet, row=number, principal=principal, roles=tuple(roles), **cells)
+    )
 
 
 def _check_organs(directory: Directory, report: Report, known: frozenset[str]) -> None:
     """Superiors and posts name organs that exist, and nobody is their own superior."""
     superiors = {organ.code: organ.superior for organ in directory.organs}
     codes = known | set(superiors)
+    circling = _in_circles(superiors)
     for organ in directory.organs:
         if organ.superior and organ.superior not in codes:
-            report.add("机关", organ.row, "上级机关代码", "unknown_organ", organ.superior)
-        elif _in_cycle(organ.code, superiors):
-            report.add("机关", organ.row, "上级机关代码", "cycle")
+            report.add(organ.sheet, organ.row, "上级机关代码", "unknown_organ", organ.superior)
+        elif organ.code in circling:
+            report.add(organ.sheet, organ.row, "上级机关代码", "cycle")
     for official in directory.officials:
         if official.organ and official.organ not in codes:
-            report.add("人员", official.row, "机关代码", "unknown_organ", official.organ)
+            report.add(official.sheet, official.row, "机关代码", "unknown_organ", official.organ)
 
 
-def _in_cycle(code: str, superiors: dict[str, str]) -> bool:
-    seen, at = {code}, superiors.get(code, "")
-    while at:
-        if at in seen:
-            return at == code
-        seen.add(at)
-        at = superiors.get(at, "")
-    return False
+def _in_circles(superiors: Mapping[str, str]) -> set[str]:
+    """The codes that are above themselves. Each is walked over once: a sheet may be one long chain."""
+    found: set[str] = set()
+    settled: set[str] = set()
+    for code in superiors:
+        path: list[str] = []
+        at = code
+        while at in superiors and at not in settled:
+            settled.add(at)
+            path.append(at)
+            at = superiors[at]
+        if at in path:
+            found.update(path[path.index(at) :])
+    return found
 
 
 def protect_cell(text: str) -> str:

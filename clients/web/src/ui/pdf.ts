@@ -5,7 +5,7 @@ import Worker from './pdf-worker?worker'
 
 export { TextLayer, type PDFDocumentProxy, type PDFPageProxy }
 
-// One worker for all documents, made by us: the one that pdf.js shares would end with the first document that is closed.
+// One worker for all documents, made by us: one that pdf.js made would end with the first document that is closed.
 let shared: PDFWorker | undefined
 
 export function openPdf(data: ArrayBuffer): Promise<PDFDocumentProxy> {

@@ -1,4 +1,4 @@
-/** Every word a user reads stands in the catalogues: nothing is missing in one of them, nothing is bare in a component. */
+/** Every word a user reads stands in the catalogues: none is missing in one of them, none is bare in a component. */
 import { parse } from '@vue/compiler-sfc'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { en } from './en'
 import { zh } from './zh'
 
 const ROOT = join(__dirname, '..')
+const WORD = /[A-Za-z\u3400-\u9fff]/
 const HAN = /[\u3400-\u9fff]/
 const WORDY = ['placeholder', 'title', 'label', 'aria-label', 'alt', 'content']
 
@@ -28,16 +29,17 @@ function keysOf(value: unknown, path = ''): string[] {
 
 function sources(ending: RegExp): { name: string; text: string }[] {
   const names = readdirSync(ROOT, { recursive: true }).map(String)
-  return names.filter((name) => ending.test(name)).map((name) => ({ name, text: readFileSync(join(ROOT, name), 'utf8') }))
+  const read = (name: string) => readFileSync(join(ROOT, name), 'utf8')
+  return names.filter((name) => ending.test(name)).map((name) => ({ name, text: read(name) }))
 }
 
 /** Words that stand in a template as text or as a fixed attribute that people hear or see. */
 function bareWords(node: Node): string[] {
-  const text = node.type === TEXT && /[A-Za-z\u3400-\u9fff]/.test(String(node.content)) ? [String(node.content).trim()] : []
+  const said = node.type === TEXT ? String(node.content).trim() : ''
   const attributes = (node.props ?? [])
-    .filter((prop) => WORDY.includes(prop.name) && prop.value && /[A-Za-z\u3400-\u9fff]/.test(prop.value.content))
+    .filter((prop) => WORDY.includes(prop.name) && prop.value && WORD.test(prop.value.content))
     .map((prop) => `${prop.name}=${prop.value?.content}`)
-  return [...text, ...attributes, ...[...(node.children ?? []), ...(node.branches ?? [])].flatMap(bareWords)]
+  return [...(WORD.test(said) ? [said] : []), ...attributes, ...[...(node.children ?? []), ...(node.branches ?? [])].flatMap(bareWords)]
 }
 
 describe('the catalogues', () => {

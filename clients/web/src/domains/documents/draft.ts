@@ -24,7 +24,6 @@ export function emptyElements(printingOrgan: string): Elements {
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/explicit-function-return-type -- the shape is what the page takes apart
 export function useDraft(firstId: Ref<string>, official: string, organ: string) {
   const copies = new LocalCopies(official)
   const id = ref(firstId.value)

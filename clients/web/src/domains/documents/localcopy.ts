@@ -36,7 +36,8 @@ export class LocalCopies {
 }
 
 export function sameDraft(left: Draft, right: Draft): boolean {
-  return !differingElements(left.elements, right.elements).length && JSON.stringify(left.body) === JSON.stringify(right.body)
+  const sameBody = JSON.stringify(left.body) === JSON.stringify(right.body)
+  return sameBody && !differingElements(left.elements, right.elements).length
 }
 
 export function differingElements(left: Elements, right: Elements): (keyof Elements)[] {

@@ -50,6 +50,7 @@ export function usePerform(collection: Collection): Performing {
 
 /** The title of a problem, with the article of the regulation that it cites. */
 function explain(error: unknown): string {
-  const [first] = error instanceof Problem && Array.isArray(error.facts.all) ? (error.facts.all as { article?: string }[]) : []
+  const all = error instanceof Problem ? (error.facts.all as { article?: string }[] | undefined) : undefined
+  const first = all?.[0]
   return titleOf(error) + (first?.article ? currentWords().acts.article(first.article) : '')
 }

@@ -13,7 +13,9 @@ export interface Preview {
   busy: Ref<boolean>
 }
 
-export function usePreview(changes: () => unknown, draft: () => Draft & { document_id?: string }, wanted: Ref<boolean>): Preview {
+type Sent = Draft & { document_id?: string }
+
+export function usePreview(changes: () => unknown, draft: () => Sent, wanted: Ref<boolean>): Preview {
   const pages = shallowRef<ArrayBuffer | null>(null)
   const problem = ref('')
   const busy = ref(false)

@@ -1,6 +1,6 @@
 /**
- * Uploading attachments in parts. An upload goes on where the server says it stopped: after a pause, a broken network, or
- * when the same file is chosen again after a reload.
+ * Uploading attachments in parts. An upload goes on where the server says it stopped: after a pause, a broken network,
+ * or when the same file is chosen again after a reload.
  */
 import { onScopeDispose, reactive, ref, type Ref } from 'vue'
 

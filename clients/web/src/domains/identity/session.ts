@@ -22,18 +22,21 @@ export const useSession = defineStore('session', () => {
   const endReason = ref('')
   const keyCertificate = ref<Certificate | null>(null)
   let onEnd: () => void = () => undefined
+  let wasAsked = false
 
   async function loadAbout(): Promise<About> {
     return (about.value ??= await api.get<About>('/api/about'))
   }
 
-  /** Take up the session that the cookie stands for, if there still is one. */
+  /** Take up the session that the cookie stands for, if there still is one; asked once per page load. */
   async function restore(): Promise<boolean> {
+    if (wasAsked) return false
     try {
       begin(await api.get<Session>('/api/session'))
     } catch (error) {
       if (!(error instanceof Problem) || error.status !== 401) throw error
     }
+    wasAsked = true
     return session.value !== null
   }
 

@@ -1,4 +1,4 @@
-/** What the text of an official document can be made of: paragraphs, four levels of headings, plain tables; no styling. */
+/** What the text of a document can be made of: paragraphs, four levels of headings, plain tables; no styling. */
 import { Extension, InputRule, type Extensions } from '@tiptap/core'
 import { Document } from '@tiptap/extension-document'
 import { Heading } from '@tiptap/extension-heading'
