@@ -348,6 +348,7 @@ async def _board(call: Call[Any]) -> list[ConsignmentOut]:
     document = await access.outgoing_document(call.actor, call.id())
     rows = await access.consignments(document.id)
     organs = await identity.organs_by_id([row["organ_id"] for row in rows])
+    rows.sort(key=lambda row: (row["role"] != RecipientRole.MAIN, organs[row["organ_id"]].code))
     return [_consignment(row, Named(row["organ_id"], organs[row["organ_id"]].full_name)) for row in rows]
 
 

@@ -13,8 +13,10 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from oa_server.core.actor import Role
 from oa_server.core.errors import Invalid, Reason, TooLarge
@@ -22,10 +24,11 @@ from oa_server.core.errors import Invalid, Reason, TooLarge
 SIZE_LIMIT = 20 << 20
 UNPACKED_LIMIT = 64 << 20
 MEMBER_LIMIT = 500
-MARKUP_LIMIT = 4_000_000  # elements of a workbook: ROW_LIMIT rows of nine cells, each text a shared one
+ELEMENT_LIMIT = 2_000_000  # ROW_LIMIT rows of nine cells, each with a text of its own, and room to spare
 ROW_LIMIT = 50_000
 COLUMN_LIMIT = 32
-SHEET_LENGTH = 1_048_576  # as long as a sheet of the format can be; the reader would invent rows beyond it
+SHEET_LENGTH = 1_048_576  # as long and as wide as a sheet of the format can be;
+SHEET_WIDTH = 16_384  # the reader would make up rows beyond the one, and hold a row in memory beyond the other
 CELL_LIMIT = 500
 
 UNREADABLE = Reason(
@@ -225,17 +228,34 @@ def _check_archive(data: bytes) -> None:
             members = archive.infolist()
             if len(members) > MEMBER_LIMIT or sum(member.file_size for member in members) > UNPACKED_LIMIT:
                 raise TooLarge(TOO_LARGE, limit=UNPACKED_LIMIT)
-            if sum(_count_markup(archive.read(member)) for member in members) > MARKUP_LIMIT:
-                raise TooLarge(TOO_LARGE, limit=MARKUP_LIMIT)
+            room = ELEMENT_LIMIT
+            for member in members:
+                room -= _count_elements(archive.read(member), room)
     except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, RuntimeError) as error:
         raise Invalid(UNREADABLE) from error
 
 
-def _count_markup(part: bytes) -> int:
-    # Without its zero bytes, UTF-16 shows a document type as UTF-8 does.
-    if b"<!DOCTYPE" in part.replace(b"\0", b""):
+def _count_elements(part: bytes, room: int) -> int:
+    """How many elements a part holds; 0 if it is no XML. Raises Invalid for document types, TooLarge beyond `room`."""
+    parser = ParserCreate()
+    elements = cells = 0
+
+    def start(name: str, _: dict[str, str]) -> None:
+        nonlocal elements, cells
+        elements += 1
+        local = name.rpartition(":")[2]
+        cells = 0 if local == "row" else cells + (local == "c")
+        if elements > room or cells > SHEET_WIDTH:
+            raise TooLarge(TOO_LARGE, limit=ELEMENT_LIMIT)
+
+    def doctype(*_: object) -> None:
         raise Invalid(UNREADABLE, "the workbook holds a document type")
-    return part.count(b"<")
+
+    parser.StartElementHandler = start
+    parser.StartDoctypeDeclHandler = doctype
+    with suppress(ExpatError):
+        parser.Parse(part, True)
+    return elements
 
 
 def _text(value: object) -> str | None:

@@ -31,8 +31,8 @@ interface Holder {
 }
 
 /**
- * The certificates that fit an act: an official signs with the key that opened the session, a seal belongs to the organ.
- * Several left means that the official must choose; what does not fit is never offered.
+ * The certificates that fit an act: an official signs with the key that opened the session, a seal belongs
+ * to the organ. Several left means that the official must choose; what does not fit is never offered.
  */
 export function candidates(all: Certificate[], usage: Usage, holder: Holder): Certificate[] {
   if (usage === 'seal') return all.filter((one) => [subjectOf(one).organ, subjectOf(one).name].includes(holder.organ))

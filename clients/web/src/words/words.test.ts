@@ -39,7 +39,8 @@ function bareWords(node: Node): string[] {
   const attributes = (node.props ?? [])
     .filter((prop) => WORDY.includes(prop.name) && prop.value && WORD.test(prop.value.content))
     .map((prop) => `${prop.name}=${prop.value?.content}`)
-  return [...(WORD.test(said) ? [said] : []), ...attributes, ...[...(node.children ?? []), ...(node.branches ?? [])].flatMap(bareWords)]
+  const inner = [...(node.children ?? []), ...(node.branches ?? [])].flatMap(bareWords)
+  return [...(WORD.test(said) ? [said] : []), ...attributes, ...inner]
 }
 
 describe('the catalogues', () => {
