@@ -30,10 +30,10 @@ FONTS = Path(__file__).parent.parent / "var" / "fonts"
 COLUMNS = os.environ.get("OA_TEST_COLUMNS", "embedded,production").split(",")
 
 
-def embedded(folder: Path, **others: str) -> Settings:
-    """The embedded column with its data in `folder`; `others` are the three URLs of the production column."""
+def embedded(folder: Path, **others: object) -> Settings:
+    """The embedded column with its data in `folder`; `others` are further settings, as the URLs of the production column."""
     options = {"data_dir": folder, "font_dirs": [str(FONTS)], "origin": "http://127.0.0.1:8080"}
-    return load(environ={}, **options, **others)
+    return load(environ={}, **(options | others))
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class OaError(Exception):
 
     status: ClassVar[int] = 500
 
-    def __init__(self, reason: Reason, detail: str | None = None, **facts: Any) -> None:
+    def __init__(self, reason: Reason, detail: str | None = None, /, **facts: Any) -> None:
         super().__init__(f"{reason.code}: {detail or reason.en}")
         self.reason = reason
         self.detail = detail

@@ -23,7 +23,7 @@ BUILT = "built.json"
 def run_demo(settings: Settings, *, serve: Callable[[Settings], None]) -> None:
     """Everything `make demo` does after set-up; returns when the server is stopped."""
     cast = asyncio.run(_ensure_built(settings))
-    _write_settings(settings)
+    write_settings(settings)
     # The server hands the signal that ended it on; taken as an exit, it ends the agent too.
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(0))
     agent = _start_agent(settings)
@@ -63,11 +63,11 @@ async def _ensure_built(settings: Settings) -> list[dict[str, str]]:
 def _start_agent(settings: Settings) -> subprocess.Popen[bytes]:
     """The key agent with the demo's software keys, allowed for this origin only."""
     config = settings.data_dir / "agent.toml"
-    config.write_text(_agent_config(settings), "utf-8")
+    config.write_text(agent_config(settings), "utf-8")
     return subprocess.Popen([sys.executable, "-m", "oa_agent", "--config", str(config), "serve"])
 
 
-def _write_settings(settings: Settings) -> None:
+def write_settings(settings: Settings) -> None:
     """Leave the demo's settings beside its data, so that the other commands find them."""
     fonts = ", ".join(json.dumps(str(folder)) for folder in settings.font_dirs)
     (settings.data_dir / "settings.toml").write_text(
@@ -77,7 +77,7 @@ def _write_settings(settings: Settings) -> None:
     )
 
 
-def _agent_config(settings: Settings) -> str:
+def agent_config(settings: Settings) -> str:
     keys = (settings.data_dir / "keys").absolute()
     state = (settings.data_dir / "agent").absolute()
     secrets = SecretStore(settings.secrets_dir)

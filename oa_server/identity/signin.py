@@ -180,5 +180,5 @@ def _serial(certificate: bytes) -> str:
     """The serial number for the record of a refusal; what is no certificate has none."""
     try:
         return format(x509.load_der_x509_certificate(certificate).serial_number, "x")[:64]
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return "unreadable"

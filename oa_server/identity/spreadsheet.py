@@ -365,7 +365,7 @@ def _take_official(directory: Directory, reader: _Reader, number: int, cells: di
 
 def _check_organs(directory: Directory, report: Report, known: frozenset[str]) -> None:
     """Superiors and posts name organs that exist, and nobody is their own superior."""
-    superiors = {organ.code: organ.superior for organ in directory.organs}
+    superiors = {organ.code: organ.superior for organ in directory.organs if organ.code}
     codes = known | set(superiors)
     circling = _in_circles(superiors)
     for organ in directory.organs:

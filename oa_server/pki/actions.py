@@ -73,7 +73,7 @@ class CertificateRegister:
         try:
             leaf = x509.load_der_x509_certificate(certificate)
             others = [x509.load_der_x509_certificate(der) for der in chain]
-        except ValueError as error:
+        except (ValueError, x509.InvalidVersion) as error:
             raise Denied(rules.UNREADABLE) from error
         trust = await access.trust()
         report = verify_chain(

@@ -95,7 +95,7 @@ export const useAgent = defineStore('agent', () => {
     else waiter?.reject(new AgentError(answer.error?.code ?? '', answer.error?.title ?? currentWords().state.failed))
   }
 
-  /** Open the agent's own page for the PIN. Its address is good once: a button for it shows only if this was blocked. */
+  /** Open the agent's own page for the PIN. Its address is good once: its button shows only if this was blocked. */
   function askForPin(url: string): void {
     const popup = window.open(url, 'oa-agent-pin', PIN_WINDOW)
     pinUrl.value = popup ? '' : url

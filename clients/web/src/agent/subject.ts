@@ -31,12 +31,12 @@ interface Holder {
 }
 
 /**
- * The certificates that fit an act: an official signs with the key that opened the session, a seal belongs
- * to the organ. Several left means that the official must choose; what does not fit is never offered.
+ * The certificates that fit an act: an official signs with an own key, first of all with one on the device that opened
+ * the session; a seal belongs to the organ. Several left means that the official must choose; what does not fit is never offered.
  */
 export function candidates(all: Certificate[], usage: Usage, holder: Holder): Certificate[] {
   if (usage === 'seal') return all.filter((one) => [subjectOf(one).organ, subjectOf(one).name].includes(holder.organ))
-  const onToken = all.filter((one) => one.token === holder.token)
-  if (onToken.length) return onToken
-  return all.filter((one) => subjectOf(one).name === holder.official)
+  const own = all.filter((one) => subjectOf(one).name === holder.official)
+  const onToken = own.filter((one) => one.token === holder.token)
+  return onToken.length ? onToken : own
 }

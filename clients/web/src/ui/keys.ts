@@ -30,6 +30,7 @@ export function nameOf(event: KeyboardEvent): string {
 }
 
 const TYPING = 'input, textarea, select, [contenteditable="true"], [role="listbox"], [role="combobox"]'
+const MODAL = '[aria-modal="true"]'
 const PRESSABLE = 'a, button, summary, [role="button"], [role="tab"], [role="checkbox"], [role="radio"]'
 
 function isOpen(element: Element): boolean {
@@ -40,7 +41,9 @@ function press(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing || event.altKey) return
   const key = nameOf(event)
   const target = event.target instanceof Element ? event.target : document.body
-  const isBusy = target.closest(TYPING) !== null || [...document.querySelectorAll('[aria-modal="true"]')].some(isOpen)
+  // Escape first closes what floats; only then does it leave the page.
+  const floating = key === 'Escape' ? `${MODAL}, .el-popper` : MODAL
+  const isBusy = target.closest(TYPING) !== null || [...document.querySelectorAll(floating)].some(isOpen)
   if (key === 'Escape' && target instanceof HTMLInputElement) return target.blur()
   if (key === 'Enter' && target.closest(PRESSABLE)) return
   if (key.length === 1 && !usePrefs().keys) return

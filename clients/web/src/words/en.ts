@@ -7,6 +7,7 @@ export const en: Words = {
     demo: 'Demo data',
     demoNote: 'This system is for demonstration only; do not enter real documents.',
     standIn: (fonts: string) => `Standard fonts are missing; pages use stand-ins: ${fonts}`,
+    notices: 'Notices',
     skip: 'Skip to the main content',
     nav: 'Main navigation',
     tasks: 'To do',
@@ -482,6 +483,7 @@ export const en: Words = {
     noPeople: 'Nobody matches',
     principal: 'Principal',
     back: 'Back to the organs',
+    fold: (name: string) => `Show or hide the organs below ${name}`,
     roles: {
       clerk: 'Clerk',
       office_reviewer: 'Office reviewer',
