@@ -71,7 +71,7 @@ def write_settings(settings: Settings) -> None:
     """Leave the demo's settings beside its data, so that the other commands find them."""
     fonts = ", ".join(json.dumps(str(folder)) for folder in settings.font_dirs)
     (settings.data_dir / "settings.toml").write_text(
-        f'data_dir = "{settings.data_dir.absolute()}"\ndemo = true\nport = {settings.port}\n'
+        f'data_dir = "{settings.data_dir.absolute()}"\ndemo = {str(settings.demo).lower()}\nport = {settings.port}\n'
         f'origin = "{settings.origin}"\nagent_port = {settings.agent_port}\nfont_dirs = [{fonts}]\n',
         "utf-8",
     )
@@ -85,7 +85,7 @@ def agent_config(settings: Settings) -> str:
     return (
         f'origins = ["{settings.origin}"]\nport = {settings.agent_port}\n'
         f'key_folder = "{keys}"\nstate_folder = "{state}"\npin_entry = "page"\n'
-        f'pin_page_port = {settings.agent_port + 1}\n'
+        f"pin_page_port = {settings.agent_port + 1}\n"
         f'[[servers]]\norigin = "{settings.origin}"\nkid = "{server.kid}"\n'
         f'public_key = "{base64.b64encode(server.public_der).decode()}"\n'
     )

@@ -122,7 +122,7 @@ def parse_docx(data: bytes) -> Imported:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             _check_archive(archive)
             return _Reader(archive).read()
-    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise Invalid(NOT_DOCX) from error
 
 

@@ -231,7 +231,7 @@ def _check_archive(data: bytes) -> None:
             room = ELEMENT_LIMIT
             for member in members:
                 room -= _count_elements(archive.read(member), room)
-    except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise Invalid(UNREADABLE) from error
 
 

@@ -97,6 +97,12 @@ def _method(number: int) -> Callable[[zipfile.ZipFile], None]:
     return change
 
 
+def displaced(data: bytes) -> bytes:
+    """The archive with a directory that says it stands further on, so that its members begin before the file does."""
+    offset = int.from_bytes(data[-6:-2], "little") + 1000
+    return data[:-6] + struct.pack("<I", offset) + data[-2:]
+
+
 def _broken_stream() -> bytes:
     """A well-formed archive whose main part is no deflate stream."""
     data = bytearray(GOOD)
@@ -131,6 +137,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "no XML": (lambda: archive(package(b"\x00\x01\x02")), "docx_unreadable"),
     "cut off XML": (lambda: archive(package("<w:document>")), "docx_unreadable"),
     "broken numbering": (lambda: document("", {"word/numbering.xml": "<"}), "docx_unreadable"),
+    "members before the file": (lambda: displaced(GOOD), "docx_unreadable"),
     "no deflate stream": (_broken_stream, "docx_unreadable"),
     "password on a member": (lambda: archive(package("<a/>"), _flagged), "docx_unreadable"),
     "size that lies": (lambda: archive(package("<a>" + "b" * 10_000 + "</a>"), _lying), "docx_unreadable"),

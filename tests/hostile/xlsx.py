@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import openpyxl
 
-from tests.hostile.docx import archive
+from tests.hostile.docx import archive, displaced
 
 MIB = 1 << 20
 SHEET = "xl/worksheets/sheet1.xml"
@@ -62,6 +62,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "text": ("不是表格".encode, "sheet_unreadable"),
     "old .xls": (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(4096), "sheet_unreadable"),
     "cut off": (lambda: GOOD[:-40], "sheet_unreadable"),
+    "members before the file": (lambda: displaced(GOOD), "sheet_unreadable"),
     "a zip of something else": (lambda: archive({"a.txt": "a"}), "sheet_unreadable"),
     "no XML in the sheet": (lambda: changed(SHEET, b"\x00\x01"), "sheet_unreadable"),
     "sheet cut off": (lambda: changed(SHEET, f"<worksheet {MAIN}><sheetData><row"), "sheet_unreadable"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from typing import Any
 
 import openpyxl
@@ -356,7 +357,7 @@ def test_any_cells(rows: list[tuple[Any, ...]]) -> None:
             assert organ.full_name
             assert organ.level in set(OrganLevel)
             assert not organ.superior or organ.superior in codes
-            assert organ.full_name.isprintable()
+            assert not {unicodedata.category(char) for char in organ.full_name} & {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 
 # --- what goes out ----------------------------------------------------------------------------------------------------

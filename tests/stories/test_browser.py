@@ -191,6 +191,7 @@ async def test_main_job_by_clicking(settings: Settings, tmp_path: Path, chromium
         await sun.confirm_signed("dispatch")
         await sun.state("已分发")
         # It arrives at the other organ without reloading.
+        await expect(zhou.page.get_by_text("江政办发〔2026〕1号")).to_be_visible()
         await zhou.page.get_by_test_id("open-incoming").first.click()
         await zhou.page.get_by_test_id("act-sign_for").click()
         await zhou.with_pin(zhou.page.get_by_test_id("act-confirm").click())
@@ -217,7 +218,8 @@ async def draft_by_hand(desk: Desk) -> None:
     await page.get_by_test_id("element-signer").click()
     await page.get_by_role("option", name="陈志远").click()
     await page.get_by_test_id("main-recipients-choose").click()
-    await page.get_by_test_id("picker-organ").filter(has_text="财政局").click()
+    await page.get_by_test_id("picker-search").fill("财政局")
+    await page.get_by_role("checkbox", name="市财政局").check()
     await page.get_by_test_id("picker-done").click()
     await page.get_by_test_id("editor").click()
     await page.keyboard.type("为提高公文处理水平，定于近期开展培训，请准时参加。")
