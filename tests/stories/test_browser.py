@@ -9,7 +9,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 from cryptography import x509
@@ -27,7 +26,7 @@ from oa_server.pki.models import DeviceKind
 from oa_server.settings import Settings
 from tests import servers
 from tests.city import PIN
-from tests.conftest import FONTS, Founded, embedded
+from tests.conftest import Founded, embedded
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -232,10 +231,6 @@ async def draft_by_hand(desk: Desk) -> None:
 
 async def download(desk: Desk) -> bytes:
     """What the official would save to disk."""
-    cookies = "; ".join(f"{c['name']}={c['value']}" for c in await desk.page.context.cookies())
     identifier = desk.page.url.rsplit("/", 1)[1].partition("?")[0]
-    from urllib.request import Request
-
-    request = Request(f"{desk.origin}/api/incoming/{identifier}/pages.pdf", headers={"Cookie": cookies})
-    with urlopen(request, timeout=20) as response:
-        return bytes(response.read())
+    response = await desk.page.context.request.get(f"{desk.origin}/api/incoming/{identifier}/pages.pdf")
+    return bytes(await response.body())

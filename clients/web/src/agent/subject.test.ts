@@ -28,12 +28,21 @@ describe('sameSerial', () => {
 })
 
 describe('candidates', () => {
-  const holder = { official: '张伟', organ: '江州市人民政府办公室', token: 'k2' }
-  it('takes the certificate on the key that opened the session', () => {
-    expect(candidates([ZHANG, NAMESAKE], 'signing', holder)).toEqual([NAMESAKE])
+  const holder = { official: '张伟', organ: '江州市人民政府办公室', key: null }
+  it('tells an official from a namesake by the subject of the certificate that opened the session', () => {
+    expect(candidates([ZHANG, NAMESAKE], 'signing', { ...holder, key: NAMESAKE })).toEqual([NAMESAKE])
+  })
+  it('prefers the device that opened the session', () => {
+    const other = { ...ZHANG, id: '5', token: 'k5' }
+    expect(candidates([ZHANG, other], 'signing', { ...holder, key: other })).toEqual([other])
+  })
+  it('never offers another official, even on the same device', () => {
+    const other = certificate('6', 'k1', 'CN=李敏,O=江州市人民政府办公室,C=CN')
+    expect(candidates([ZHANG, other], 'signing', { ...holder, key: ZHANG })).toEqual([ZHANG])
+    expect(candidates([other], 'signing', { ...holder, key: ZHANG })).toEqual([])
   })
   it('offers every namesake when that key is gone', () => {
-    expect(candidates([ZHANG, NAMESAKE, SEAL], 'signing', { ...holder, token: undefined })).toEqual([ZHANG, NAMESAKE])
+    expect(candidates([ZHANG, NAMESAKE, SEAL], 'signing', holder)).toEqual([ZHANG, NAMESAKE])
   })
   it('takes only the seal of the own organ', () => {
     expect(candidates([SEAL, certificate('4', 'k4', 'CN=江州市财政局')], 'seal', holder)).toEqual([SEAL])

@@ -26,17 +26,23 @@ export function sameSerial(left: string, right: string): boolean {
 interface Holder {
   official: string
   organ: string
-  /** The key device that the official signed in with, if it is still there. */
-  token: string | undefined
+  /** The certificate that opened the session, if its key is still there. */
+  key: Certificate | null
 }
 
 /**
- * The certificates that fit an act: an official signs with an own key, first of all with one on the device that opened
- * the session; a seal belongs to the organ. Several left means that the official must choose; what does not fit is never offered.
+ * The certificates that fit an act: a seal belongs to the organ; an official signs with an own key, told from a
+ * namesake's by the whole subject, and first of all with one on the device that opened the session. Several left means
+ * that the official must choose; what does not fit is never offered.
  */
-export function candidates(all: Certificate[], usage: Usage, holder: Holder): Certificate[] {
-  if (usage === 'seal') return all.filter((one) => [subjectOf(one).organ, subjectOf(one).name].includes(holder.organ))
-  const own = all.filter((one) => subjectOf(one).name === holder.official)
-  const onToken = own.filter((one) => one.token === holder.token)
-  return onToken.length ? onToken : own
+export function candidates(all: Certificate[], usage: Usage, { official, organ, key }: Holder): Certificate[] {
+  if (usage === 'seal') return all.filter((one) => [subjectOf(one).organ, subjectOf(one).name].includes(organ))
+  const own = all.filter((one) => subjectOf(one).name === official)
+  const sameHolder = narrowed(own, (one) => one.subject === key?.subject)
+  return narrowed(sameHolder, (one) => one.token === key?.token)
+}
+
+function narrowed(certificates: Certificate[], fits: (one: Certificate) => boolean): Certificate[] {
+  const fitting = certificates.filter(fits)
+  return fitting.length ? fitting : certificates
 }

@@ -21,7 +21,7 @@ export async function certificateFor(usage: Usage): Promise<Certificate> {
   const words = currentWords().agent
   if (!(await agent.connect(port))) throw new AgentError('agent.absent', words.absent)
   const { official, organ } = store.session ?? { official: { name: '' }, organ: { name: '' } }
-  const holder = { official: official.name, organ: organ.name, token: store.keyCertificate?.token }
+  const holder = { official: official.name, organ: organ.name, key: store.keyCertificate }
   const fitting = candidates(await agent.certificates(usage), usage, holder)
   const [only] = fitting
   if (!only) throw new AgentError('agent.no_certificate', usage === 'seal' ? words.noSeal(organ.name) : words.noSigning)
