@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -43,7 +44,7 @@ async def import_directory(actor: Actor, name: str, data: bytes) -> Imported:
     """
     next(a for a in rules.abilities(actor) if a.verb == "import_directory").check()
     known = {row["code"]: row["id"] for row in await access.organs()}
-    directory, report = read_directory(name, data, known)
+    directory, report = await asyncio.to_thread(read_directory, name, data, known)
     if report.problems:
         raise Invalid(SHEET_REFUSED, problems=[problem.as_facts() for problem in report.problems[:PROBLEMS_SHOWN]])
     async with unit_of_work(actor) as work:
@@ -152,13 +153,14 @@ class _Importer:
 
 def _superiors_first(rows: list[OrganRow]) -> list[OrganRow]:
     """Organs in an order in which every superior of the same sheet comes before its subordinates."""
-    by_code = {row.code: row for row in rows}
-
-    def depth(row: OrganRow) -> int:
-        superior = by_code.get(row.superior)
-        return 0 if superior is None else depth(superior) + 1
-
-    return sorted(rows, key=depth)
+    waiting = {row.code: row for row in rows}
+    ordered: list[OrganRow] = []
+    while waiting:
+        ready = [row for row in waiting.values() if row.superior not in waiting]
+        ordered += ready
+        for row in ready:
+            del waiting[row.code]
+    return ordered
 
 
 async def end_session(actor: Actor, session_id: UUID, *, reason: str) -> None:

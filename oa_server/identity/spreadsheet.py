@@ -204,7 +204,6 @@ def _csv_rows(data: bytes) -> Iterator[Cells]:
 
 def _sheet_rows(sheet: Any) -> Iterator[Cells]:
     """The rows of a sheet, within its own bounds and not those it claims; hostile markup fails in every way there is."""
-    sheet.reset_dimensions()
     try:
         for row in sheet.iter_rows(max_row=SHEET_LENGTH, max_col=COLUMN_LIMIT, values_only=True):
             yield tuple(map(_text, row)) if row.count(None) < len(row) else ()

@@ -82,14 +82,16 @@ async def start(work: Work, code: str, subject: Subject, facts: dict[str, Any]) 
 async def complete(work: Work, subject_id: UUID, step: str, **facts: Any) -> None:
     """The actor has done the open step of a subject; new facts (who is chosen) join the route's. Raises Conflict."""
     route, block = await _locked(subject_id)
-    route.facts = {**route.facts, **facts}
+    before = dict(route.facts)
+    route.facts = {**before, **facts}
     done = frozenset(route.done)
     await _finish_own(work, route, step, TaskState.DONE)
     if not await _is_through(block, route, step):
         await route.save(update_fields=["facts"])
+        work.audit(Verb.TASK_DONE, route.subject_type, subject_id, rows=[route], step=step, decision="one of all")
         return
     try:
-        change = engine.complete(block, done, step, route.facts)
+        change = engine.complete(block, done, step, route.facts, before=before)
     except LookupError:
         raise Conflict(rules.NOT_OPEN) from None
     await _close(work, route, (step, *(s.code for s in change.closed)))
