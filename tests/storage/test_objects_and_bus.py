@@ -1,0 +1,96 @@
+"""The object store and the bus, each of their kinds, with real servers behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from oa_server.core.errors import NotFound, Unavailable
+from oa_server.storage.bus import open_bus
+from oa_server.storage.objects import LocalFolderStore, ObjectStore, open_store
+from tests import servers
+from tests.conftest import Founded
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
+    if request.param == "folder":
+        return open_store(f"file://{tmp_path / 'objects'}")
+    founded: Founded = request.getfixturevalue("founded_production")
+    return open_store(founded.objects)
+
+
+async def test_put_get_delete(store: ObjectStore) -> None:
+    """What was put is read back byte for byte; what was deleted is not found, and deleting it again is no error."""
+    data = os.urandom(300_000)
+    await store.put("files/a/000001", data)
+    assert await store.get("files/a/000001") == data
+    await store.put("files/a/000001", b"second")
+    assert await store.get("files/a/000001") == b"second"
+    await store.delete("files/a/000001")
+    await store.delete("files/a/000001")
+    with pytest.raises(NotFound):
+        await store.get("files/a/000001")
+
+
+@pytest.mark.parametrize("key", ["../x", "/etc/passwd", "a//b", "a/../b", "", "A", "a\0b", "名"])
+async def test_keys_stay_inside(store: ObjectStore, key: str) -> None:
+    """A key that is not one of ours is a fault of the program, whatever the store."""
+    with pytest.raises(ValueError, match="no object key"):
+        await store.put(key, b"x")
+
+
+async def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    """When a file cannot grow the refusal says so, and no half object is left."""
+    import resource
+    import signal
+
+    store = LocalFolderStore(tmp_path / "objects")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(Unavailable) as refused:
+            await store.put("files/big", os.urandom(200_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert refused.value.code == "storage.store_full"
+    assert not [p for p in (tmp_path / "objects").rglob("*") if p.is_file()]
+
+
+async def test_a_store_that_is_away() -> None:
+    """A store nobody answers for is refused within seconds, by name."""
+    store = open_store(f"s3://a:b@127.0.0.1:{servers.free_port()}/oa-objects?secure=0")
+    with pytest.raises(Unavailable) as refused:
+        await store.get("files/a")
+    assert refused.value.code == "storage.store_away"
+
+
+@pytest.mark.parametrize("kind", ["local", "postgres", "redis"])
+async def test_a_wake_up_arrives(kind: str, request: pytest.FixtureRequest) -> None:
+    """Whoever listens is woken, in this process and over both servers."""
+    founded: Founded = request.getfixturevalue("founded_production")
+    url = {"local": "local:", "postgres": "postgres:", "redis": founded.bus}[kind]
+    woken = asyncio.Event()
+
+    async def wake(_topic: str, _last_id: int) -> None:
+        woken.set()
+
+    async with open_bus(url, founded.cluster) as bus:
+        listening = asyncio.create_task(bus.listen(wake))
+        async with asyncio.timeout(10):
+            while not woken.is_set():
+                await bus.notify("organ:x", 1)
+                await asyncio.sleep(0.05)
+        listening.cancel()
+
+
+@pytest.mark.parametrize("url", ["postgres:", "redis://127.0.0.1:1/0"])
+async def test_a_bus_that_is_away_loses_only_wake_ups(url: str) -> None:
+    """Publishing to a bus that is away neither raises nor waits long."""
+    async with open_bus(url, "postgres://oa@127.0.0.1:1/x") as bus, asyncio.timeout(10):
+        await bus.notify("organ:x", 1)
