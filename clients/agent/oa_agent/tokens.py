@@ -267,7 +267,7 @@ class TokenDriver:
                     _store(session, other, {})
 
     def _init_token(self, label: str, so_pin: str, pin: str) -> Device:
-        if any(token.label == label for token in self._tokens()):
+        if any(token.label == label for token in self._tokens_now()):
             raise Refused(NAME_TAKEN)
         slots = self._driver.get_slots(token_present=True)
         blank = next((s for s in slots if TokenFlag.TOKEN_INITIALIZED not in s.get_token().flags), None)
@@ -275,7 +275,9 @@ class TokenDriver:
             raise Refused(NO_BLANK_TOKEN)
         self._call_init_token(blank.slot_id, label, so_pin)
         self._driver.reinitialize()
-        token = next(token for token in self._tokens() if token.label == label)
+        token = next((token for token in self._tokens() if token.label == label), None)
+        if token is None:
+            raise Refused(TOKEN_FAILED)
         self._reset_pin(_serial(token), so_pin, pin)
         return self._device(token)
 

@@ -67,7 +67,6 @@ export const useAgent = defineStore('agent', () => {
   function open(): Promise<WebSocket> {
     if (socket?.readyState === WebSocket.OPEN) return Promise.resolve(socket)
     opening ??= new Promise<WebSocket>((resolve, reject) => {
-      state.value = state.value === 'ready' ? 'ready' : 'connecting'
       const opened = new WebSocket(`ws://127.0.0.1:${port}`, SUBPROTOCOL)
       opened.onopen = () => resolve((socket = opened))
       opened.onmessage = (message: MessageEvent<string>) => receive(JSON.parse(message.data) as Answer)
