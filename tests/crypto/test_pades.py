@@ -30,7 +30,7 @@ def pages() -> bytes:
     source = "#set document(date: datetime(year: 2026, month: 3, day: 1))\n#set page(width: 210mm, height: 297mm)\n"
     source += '#pdf.attach("opinion.p7s", bytes((1, 2, 3)), mime-type: "application/pkcs7-signature", '
     source += 'relationship: "data", description: "意见")\n'
-    source += "第一页#pagebreak()第二页"
+    source += "Page one#pagebreak()Page two"  # In the face that the engine brings along: no font is needed here.
     return bytes(typst.compile(source.encode(), format="pdf", pdf_standards="a-3b", timestamp=int(NOW.timestamp())))
 
 
