@@ -5,6 +5,7 @@ Sources, later ones win: the defaults below, the TOML file named by `OA_SETTINGS
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -101,6 +102,25 @@ def load(path: Path | None = None, *, environ: Mapping[str, str] = os.environ, *
     return settings
 
 
+def save(settings: Settings, path: Path) -> None:
+    """Leave the settings that are not the defaults in a TOML file of our own eyes only: its URLs may hold passwords."""
+    chosen = {name: getattr(settings, name) for name in Settings.__struct_fields__}
+    lines = [f"{name} = {_toml(value)}\n" for name, value in chosen.items() if value != getattr(_DEFAULTS, name)]
+    path.touch(0o600)
+    path.write_text("".join(lines), "utf-8")
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML; its strings, numbers, flags and lists are written as JSON's are."""
+    if isinstance(value, Path):
+        return json.dumps(str(value.absolute()), ensure_ascii=False)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _decode(kind: type, value: Any) -> Any:
     if kind is Path:
         return Path(value)
@@ -122,3 +142,6 @@ def _check(settings: Settings) -> None:
         raise SettingsError("demo: demo data live on loopback only")
     if urlsplit(settings.bus_url).scheme not in {"local", "postgres", "redis"}:
         raise SettingsError("bus_url: use local:, postgres: or redis://host:port/0")
+
+
+_DEFAULTS = Settings()

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from oa_server.identity import tokens
-from oa_server.settings import Settings
+from oa_server.settings import Settings, save
 from oa_server.storage.secrets import SecretStore
 
 BUILT = "built.json"
@@ -23,7 +23,8 @@ BUILT = "built.json"
 def run_demo(settings: Settings, *, serve: Callable[[Settings], None]) -> None:
     """Everything `make demo` does after set-up; returns when the server is stopped."""
     cast = asyncio.run(_ensure_built(settings))
-    write_settings(settings)
+    # The settings lie beside the data, so that the other commands find them.
+    save(settings, settings.data_dir / "settings.toml")
     # The server hands the signal that ended it on; taken as an exit, it ends the agent too.
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(0))
     agent = _start_agent(settings)
@@ -65,16 +66,6 @@ def _start_agent(settings: Settings) -> subprocess.Popen[bytes]:
     config = settings.data_dir / "agent.toml"
     config.write_text(agent_config(settings), "utf-8")
     return subprocess.Popen([sys.executable, "-m", "oa_agent", "--config", str(config), "serve"])
-
-
-def write_settings(settings: Settings) -> None:
-    """Leave the demo's settings beside its data, so that the other commands find them."""
-    fonts = ", ".join(json.dumps(str(folder)) for folder in settings.font_dirs)
-    (settings.data_dir / "settings.toml").write_text(
-        f'data_dir = "{settings.data_dir.absolute()}"\ndemo = {str(settings.demo).lower()}\nport = {settings.port}\n'
-        f'origin = "{settings.origin}"\nagent_port = {settings.agent_port}\nfont_dirs = [{fonts}]\n',
-        "utf-8",
-    )
 
 
 def agent_config(settings: Settings) -> str:

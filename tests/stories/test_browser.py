@@ -23,7 +23,7 @@ from oa_server.identity import access as identity
 from oa_server.pki import access as pki
 from oa_server.pki.actions import Subject
 from oa_server.pki.models import DeviceKind
-from oa_server.settings import Settings
+from oa_server.settings import Settings, save
 from tests import servers
 from tests.city import PIN
 from tests.conftest import Founded, embedded
@@ -68,9 +68,9 @@ async def give_token(settings: Settings, code: str) -> None:
 @contextmanager
 def processes(settings: Settings, tmp_path: Path) -> Iterator[None]:
     """The server and the key agent, each a process of its own."""
-    from oa_server.demo.run import agent_config, write_settings
+    from oa_server.demo.run import agent_config
 
-    write_settings(settings)
+    save(settings, settings.data_dir / "settings.toml")
     config = tmp_path / "agent.toml"
     config.write_text(agent_config(settings) + f'[[modules]]\npath = "{SOFTHSM}"\n', "utf-8")
     environment = os.environ | {"OA_SETTINGS": str(settings.data_dir / "settings.toml")}
