@@ -6,7 +6,10 @@ zhao    赵明    办公室核稿      office reviewer
 chen    陈志远  办公室主任      leader, signer
 sun     孙丽    机要文书        clerk
 qian    钱伟    印章管理员      seal keeper
+liu     刘洋    机要文书        a second clerk
+gao     高远    副主任          leader, and a second seal keeper, in the drafter's unit
 zhou    周敏    财政局机要文书  clerk of the receiving organ
+xu      徐静    财政局机要文书  a second clerk there
 wu      吴刚    财政局局长      leader there
 zheng   郑华    预算科科长      unit head there
 feng    冯静    教育局机要文书  clerk of another organ
@@ -54,7 +57,10 @@ JC001,秘书科,zhao,赵明,科长,,核稿
 JC001,领导,chen,陈志远,主任,是,领导
 JC001,机要科,sun,孙丽,机要员,,机要文书
 JC001,机要科,qian,钱伟,保密员,,印章管理员
+JC001,机要科,liu,刘洋,机要员,,机要文书
+JC001,综合科,gao,高远,副主任,,领导;印章管理员
 JC002,办公室,zhou,周敏,机要员,,机要文书;印章管理员
+JC002,办公室,xu,徐静,机要员,,机要文书
 JC002,领导,wu,吴刚,局长,是,领导
 JC002,预算科,zheng,郑华,科长,,部门负责人
 JC003,办公室,feng,冯静,机要员,,机要文书
@@ -63,7 +69,7 @@ JC001,信息中心,sec,吕安,安全管理员,,安全管理员
 JC001,信息中心,aud,施正,审计员,,审计员
 """
 
-PEOPLE = ("wang", "li", "zhao", "chen", "sun", "qian", "zhou", "wu", "zheng", "feng", "sys", "sec", "aud")
+PEOPLE = tuple(line.split(",")[2] for line in OFFICIALS.splitlines()[1:])
 
 BODY = {
     "type": "doc",
@@ -99,9 +105,9 @@ class Browser:
         return dict(response.json())
 
     async def try_sign_in(
-        self, *, nonce: str | None = None, key: SoftKey | None = None, origin: str | None = None
+        self, *, nonce: str | None = None, key: SoftKey | None = None, origin: str | None = None, **changes: Any
     ) -> httpx.Response:
-        """As `sign_in`, with whatever is to be wrong, and without judging the answer."""
+        """As `sign_in`, with whatever is to be wrong, and without judging the answer; `changes` are members of it."""
         challenge = (await self.http.post("/api/session/challenge")).json()
         chosen = key or self.keys["sign-in"]
         text = nonce or challenge["nonce"]
@@ -111,6 +117,7 @@ class Browser:
             "chain": chain_of(chosen),
             "nonce": text,
             "signature": b64(chosen.sign(challenge_bytes(origin or self.origin, raw))),
+            **changes,
         }
         return await self.http.post("/api/session", json=body, headers={"X-OA-CSRF": challenge["csrf"]})
 
