@@ -31,7 +31,7 @@ from PIL import Image
 from starlette.applications import Starlette
 
 from crypto.challenge import challenge_bytes
-from crypto.keys import SoftKey, open_key_file
+from crypto.keys import SoftKey, open_key_file, serial_text
 from oa_server.app import House
 from oa_server.core.actor import SYSTEM
 from oa_server.demo.enrolment import Enrolment, actor_named
@@ -104,22 +104,30 @@ class Browser:
         self.csrf = response.json()["csrf"]
         return dict(response.json())
 
+    async def challenge(self) -> dict[str, Any]:
+        """A challenge for this browser, and the cross-site token for its answer."""
+        return dict((await self.http.post("/api/session/challenge")).json())
+
     async def try_sign_in(
-        self, *, nonce: str | None = None, key: SoftKey | None = None, origin: str | None = None, **changes: Any
+        self,
+        *,
+        challenge: dict[str, Any] | None = None,
+        key: SoftKey | None = None,
+        origin: str | None = None,
+        **changes: Any,
     ) -> httpx.Response:
         """As `sign_in`, with whatever is to be wrong, and without judging the answer; `changes` are members of it."""
-        challenge = (await self.http.post("/api/session/challenge")).json()
+        asked = challenge or await self.challenge()
         chosen = key or self.keys["sign-in"]
-        text = nonce or challenge["nonce"]
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        nonce = base64.urlsafe_b64decode(asked["nonce"] + "=" * (-len(asked["nonce"]) % 4))
         body = {
             "certificate": certificate_of(chosen),
             "chain": chain_of(chosen),
-            "nonce": text,
-            "signature": b64(chosen.sign(challenge_bytes(origin or self.origin, raw))),
+            "nonce": asked["nonce"],
+            "signature": b64(chosen.sign(challenge_bytes(origin or self.origin, nonce))),
             **changes,
         }
-        return await self.http.post("/api/session", json=body, headers={"X-OA-CSRF": challenge["csrf"]})
+        return await self.http.post("/api/session", json=body, headers={"X-OA-CSRF": asked["csrf"]})
 
     async def get(self, path: str, **options: Any) -> httpx.Response:
         return await self.http.get(path, **options)
@@ -151,6 +159,11 @@ class Browser:
         value = self.keys[usage].sign(base64.b64decode(claims["signed_attributes"]))
         signature = {"request_id": asked["request_id"], "value": b64(value)}
         return await self.send("POST", f"{path}/acts", json={"verb": verb, "signature": signature, **fields})
+
+
+def told(response: httpx.Response) -> tuple[int, str]:
+    """Status and code of a refusal."""
+    return response.status_code, response.json()["code"]
 
 
 def b64(data: bytes) -> str:
@@ -203,6 +216,12 @@ class City:
         browser = self.browser(person)
         await browser.sign_in()
         return browser
+
+    async def revoke(self, person: str, usage: str = "sign-in") -> str:
+        """The security administrator revokes a certificate of this person; its serial number."""
+        serial = serial_text(self.keys(person)[usage].certificate)
+        await self.app.state.house.register.revoke(await actor_named("sec"), serial, "keyCompromise")
+        return serial
 
     def elements(self, **changes: Any) -> dict[str, Any]:
         """The elements of a notice from the government office to the finance bureau."""

@@ -13,7 +13,6 @@ class Verb(StrEnum):
 
     # identity
     DIRECTORY_IMPORTED = "identity.directory_imported"  # organs, units, officials, file_sha256
-    CHALLENGE_ISSUED = "identity.challenge_issued"  # –
     SIGNED_IN = "identity.signed_in"  # serial, address
     SIGN_IN_REFUSED = "identity.sign_in_refused"  # code, serial
     SESSION_ENDED = "identity.session_ended"  # reason

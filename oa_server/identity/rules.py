@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from oa_server.identity.models import Challenge, Session
 
 CHALLENGE_LIFE = timedelta(seconds=60)
+CHALLENGE_KEPT = timedelta(minutes=10)  # so that a late answer is told that it is late, and not that it is wrong
 SEEN_EVERY = timedelta(seconds=30)
 
 WRONG_CHALLENGE = Reason(
