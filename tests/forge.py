@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto.authority import Authority, Order, create_issuing, create_root, name
-from crypto.keys import SoftKey, open_key_file
-from crypto.profiles import Profile
+from crypto.keys import SoftKey, open_key_file, serial_text
+from crypto.profiles import Profile, profile_of
 from crypto.suite import INTL
+from oa_server.pki.models import Certificate, CertificateState
 from oa_server.pki.signer import ISSUING
 from tests.city import City
 
@@ -39,6 +42,25 @@ def minted(
     key = INTL.generate_key()
     order = Order(profile, key.public_key(), name(common=common), _now() + begins, _now() + ends)
     return SoftKey(key, authority.certify(order), authority.chain)
+
+
+async def enter(city: City, key: SoftKey, person: str) -> None:
+    """Write a certificate into the register, past its verbs."""
+    certificate = key.certificate
+    der = certificate.public_bytes(Encoding.DER)
+    profile = profile_of(certificate)
+    assert profile is not None
+    await Certificate.create(
+        serial=serial_text(certificate),
+        profile=profile.value,
+        official_id=city.people[person],
+        subject=certificate.subject.rfc4514_string(),
+        der=der,
+        fingerprint=sha256(der).hexdigest(),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        state=CertificateState.GOOD,
+    )
 
 
 def _now() -> datetime:

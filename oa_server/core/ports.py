@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -48,9 +49,24 @@ class Holder:
     organ_id: UUID | None
 
 
+@dataclass(frozen=True, slots=True)
+class ShownCertificate:
+    """What a certificate says of itself; nothing of it is believed yet."""
+
+    serial: str
+    public_key: Any
+    not_after: datetime
+
+
 class CertificateRegister(Protocol):
+    def read(self, certificate: bytes) -> ShownCertificate:
+        """What stands in a certificate (DER). Raises Denied when it cannot be read."""
+
     async def examine(self, certificate: bytes, chain: Sequence[bytes], usage: str) -> Holder:
         """The holder of a certificate (DER) that is good for `usage` now. Raises Denied saying why it is not."""
+
+    async def hold(self, serial: str) -> None:
+        """Keep a certificate from being revoked until the unit of work ends. Raises Denied when it was revoked before."""
 
 
 class SubjectGate(Protocol):

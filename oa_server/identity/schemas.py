@@ -31,7 +31,7 @@ class AnswerIn(Struct, forbid_unknown_fields=True):
 
     certificate: Base64
     chain: Annotated[list[Base64], Meta(max_length=5)]
-    nonce: Annotated[str, Meta(min_length=20, max_length=200)]
+    nonce: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$", max_length=43)]
     signature: Base64
 
 

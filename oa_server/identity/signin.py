@@ -13,8 +13,6 @@ from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from cryptography import x509
-
 from crypto import challenge as signin_challenge
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
@@ -95,11 +93,13 @@ class SignIn:
                 raise NotSignedIn(rules.USED_CHALLENGE)
 
     async def _open(self, answer: Answer, address: str | None) -> tuple[str, Session]:
-        assert ports.certificates is not None, "app.py plugs the certificate register in"
-        holder = await ports.certificates.examine(answer.certificate, answer.chain, "sign-in")
-        public_key = x509.load_der_x509_certificate(answer.certificate).public_key()
-        if not signin_challenge.verify_answer(public_key, self._policy.origin, answer.nonce, answer.signature):
+        register = ports.certificates
+        assert register is not None, "app.py plugs the certificate register in"
+        shown = register.read(answer.certificate)
+        # Who does not hold the key learns nothing of the certificate, and leaves no mark on its holder's record.
+        if not signin_challenge.verify_answer(shown.public_key, self._policy.origin, answer.nonce, answer.signature):
             raise NotSignedIn(rules.WRONG_SIGNATURE)
+        holder = await register.examine(answer.certificate, answer.chain, "sign-in")
         post = await access.post_of(holder.official_id) if holder.official_id else None
         if post is None:
             raise Denied(rules.NOT_AN_OFFICIAL)
@@ -113,6 +113,7 @@ class SignIn:
             address=address,
         )
         async with unit_of_work(actor) as work:
+            await register.hold(holder.serial)
             session = await Session.create(
                 id=new_id(),
                 official_id=official.id,
@@ -121,7 +122,7 @@ class SignIn:
                 address=address,
                 opened_at=work.now,
                 seen_at=work.now,
-                expires_at=work.now + self._policy.limit,
+                expires_at=min(work.now + self._policy.limit, shown.not_after),
             )
             work.audit(Verb.SIGNED_IN, "session", session.id, serial=holder.serial)
         return self._token(session), session
@@ -178,7 +179,8 @@ def new_browser_secret() -> str:
 
 def _serial(certificate: bytes) -> str:
     """The serial number for the record of a refusal; what is no certificate has none."""
+    assert ports.certificates is not None
     try:
-        return format(x509.load_der_x509_certificate(certificate).serial_number, "x")[:64]
-    except (ValueError, x509.InvalidVersion):
+        return ports.certificates.read(certificate).serial[:64]
+    except Denied:
         return "unreadable"

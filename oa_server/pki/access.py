@@ -12,6 +12,7 @@ from cryptography import x509
 from oa_server.core.errors import NotFound
 from oa_server.pki import rules
 from oa_server.pki.models import Certificate, CertificateState, Crl, KeyDevice, TrustAnchor
+from oa_server.storage.unit_of_work import lock_row
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,16 @@ async def certificate(serial: str) -> Certificate:
     if found is None:
         raise NotFound(rules.UNKNOWN)
     return found
+
+
+async def held(serial: str) -> Certificate:
+    """A good certificate whose row is held until the unit of work ends, so that whatever rests on it comes before its
+    revocation or not at all. Raises NotFound, and Denied when it has been revoked."""
+    row = await certificate(serial)
+    await lock_row(Certificate, row.id)
+    row = await Certificate.get(id=row.id)
+    rules.check_not_revoked(row)
+    return row
 
 
 async def by_fingerprint(fingerprint: str) -> Certificate | None:

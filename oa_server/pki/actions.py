@@ -17,13 +17,13 @@ from crypto.chain import verify_chain
 from crypto.cms import verify_cms
 from crypto.errors import CryptoError
 from crypto.keys import read_certificates, serial_text
-from crypto.profiles import Profile
+from crypto.profiles import UNREADABLE, Profile
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import Actor
 from oa_server.core.errors import Conflict, Denied, Invalid
 from oa_server.core.ids import new_id
-from oa_server.core.ports import Holder
+from oa_server.core.ports import Holder, ShownCertificate
 from oa_server.identity import access as identity
 from oa_server.identity import actions as identity_actions
 from oa_server.pki import access, rules
@@ -68,13 +68,17 @@ class CertificateRegister:
 
     # --- judging -------------------------------------------------------------------------------------------------
 
+    def read(self, certificate: bytes) -> ShownCertificate:
+        """What stands in a certificate. Raises Denied when it cannot be read, or its key is of a kind nobody knows."""
+        found = _load(certificate)
+        try:
+            return ShownCertificate(serial_text(found), found.public_key(), found.not_valid_after_utc)
+        except UNREADABLE as error:
+            raise Denied(rules.CHAIN_REASONS["chain.weak_key"]) from error
+
     async def examine(self, certificate: bytes, chain: Sequence[bytes], usage: str) -> Holder:
         """The holder of a certificate that is good for `usage` now. Raises Denied saying why it is not."""
-        try:
-            leaf = x509.load_der_x509_certificate(certificate)
-            others = [x509.load_der_x509_certificate(der) for der in chain]
-        except (ValueError, x509.InvalidVersion) as error:
-            raise Denied(rules.UNREADABLE) from error
+        leaf, *others = [_load(der) for der in (certificate, *chain)]
         trust = await access.trust()
         report = verify_chain(
             leaf,
@@ -88,9 +92,12 @@ class CertificateRegister:
         known = await access.by_fingerprint(sha256(certificate).hexdigest())
         if known is None:
             raise Denied(rules.UNKNOWN)
-        if known.state == CertificateState.REVOKED:
-            raise Denied(rules.CHAIN_REASONS["chain.revoked"])
+        rules.check_not_revoked(known)
         return Holder(known.serial, known.official_id, known.organ_id)
+
+    async def hold(self, serial: str) -> None:
+        """Keep a certificate from being revoked until the unit of work ends. Raises Denied when it was revoked before."""
+        await access.held(serial)
 
     async def stamp(self, digest: bytes) -> bytes:
         """A timestamp token of our own over a SHA-256 digest."""
@@ -253,6 +260,13 @@ class CertificateRegister:
                 id=new_id(), issuer=fingerprint, number=number, der=der, this_update=now, next_update=next_update
             )
             work.audit(Verb.CRL_ISSUED, "crl", row.id, rows=[row], number=number, entries=len(entries))
+
+
+def _load(der: bytes) -> x509.Certificate:
+    try:
+        return x509.load_der_x509_certificate(der)
+    except (ValueError, x509.InvalidVersion) as error:
+        raise Denied(rules.UNREADABLE) from error
 
 
 async def _trust(certificate: x509.Certificate, *, is_root: bool) -> TrustAnchor:

@@ -75,6 +75,12 @@ def check_findings(findings: tuple[Finding, ...]) -> None:
         raise Denied(CHAIN_REASONS[gravest.code], **gravest.facts)
 
 
+def check_not_revoked(certificate: Certificate) -> None:
+    """The register knows of a revocation before the next list says so."""
+    if certificate.state == "revoked":
+        raise Denied(CHAIN_REASONS["chain.revoked"])
+
+
 def check_approval(requested_by: UUID | None, actor: Actor) -> None:
     """Two people: one asks, another approves."""
     if requested_by is not None and requested_by == actor.official_id:

@@ -6,6 +6,7 @@ import base64
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from oa_server.core import clock
 from oa_server.identity import rules
 from oa_server.identity.models import Challenge, Official, Post, Session
 from tests.city import Browser, City, b64, told
-from tests.forge import DAY, city_authority, foreign_authority, minted
+from tests.forge import DAY, city_authority, enter, foreign_authority, minted
 
 
 async def refusals() -> list[str]:
@@ -109,6 +110,9 @@ async def test_a_page_of_another_site(city: City, path: str) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
+        {"nonce": "A" * 42},
+        {"nonce": "A" * 44},
+        {"nonce": "+" * 43},
         {"nonce": "A" * 42 + "\n"},
         {"certificate": "%%%"},
         {"certificate": "AAAAA"},
@@ -210,6 +214,39 @@ async def test_a_revoked_certificate(city: City) -> None:
     browser = city.browser("wang")
     await city.revoke("wang")
     assert told(await browser.try_sign_in()) == (403, "pki.revoked")
+
+
+async def test_revoked_while_signing_in(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A revocation that comes between the examination and the session leaves no session behind."""
+    register = city.app.state.house.register
+    examine = register.examine
+
+    async def examine_and_revoke(*arguments: Any) -> Any:
+        holder = await examine(*arguments)
+        await city.revoke("wang")
+        return holder
+
+    monkeypatch.setattr(register, "examine", examine_and_revoke)
+    assert told(await city.browser("wang").try_sign_in()) == (403, "pki.revoked")
+    assert await Session.all().count() == 0
+
+
+async def test_a_session_does_not_outlive_its_certificate(city: City) -> None:
+    """A session opened shortly before its certificate expires ends with it."""
+    key = minted(city_authority(city), Profile.SIGN_IN, ends=timedelta(minutes=5))
+    await enter(city, key, "wang")
+    opened = await city.browser("wang").try_sign_in(key=key)
+    assert opened.status_code == 201, opened.text
+    assert opened.json()["expires_at"] == key.certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def test_a_certificate_without_its_key(city: City) -> None:
+    """Somebody else's certificate is of no use without its key, and its state is nobody else's to know."""
+    own, others = city.browser("li"), city.keys("wang")["sign-in"]
+    borrowed = SoftKey(own.keys["sign-in"].private_key, others.certificate, others.chain)
+    assert told(await own.try_sign_in(key=borrowed)) == (401, "identity.wrong_signature")
+    await city.revoke("wang")
+    assert told(await own.try_sign_in(key=borrowed)) == (401, "identity.wrong_signature")
 
 
 @pytest.mark.parametrize("what", ["official", "post"])
