@@ -223,6 +223,14 @@ class City:
         await self.app.state.house.register.revoke(await actor_named("sec"), serial, "keyCompromise")
         return serial
 
+    async def submitted(self, drafter: Browser) -> str:
+        """The path of a notice that was drafted and sent to be reviewed."""
+        drafted = await drafter.send("POST", "/api/documents", json={"elements": self.elements(), "body": BODY})
+        drafted.raise_for_status()
+        path = f"/api/documents/{drafted.json()['id']}"
+        (await drafter.act(path, "submit")).raise_for_status()
+        return path
+
     def elements(self, **changes: Any) -> dict[str, Any]:
         """The elements of a notice from the government office to the finance bureau."""
         return {

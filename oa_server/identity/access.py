@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
+
+import msgspec
 
 from oa_server.core.actor import Role
 from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.identity.models import Challenge, Official, Organ, Post, Responsibility, Session, Unit
+from oa_server.storage.database import select
 from oa_server.storage.fields import Q
 
 DIRECTORY_LIMIT = 5000
@@ -88,7 +92,7 @@ async def roles_of(official_id: UUID, organ_id: UUID) -> frozenset[Role]:
 
 async def post_of(official_id: UUID) -> Post | None:
     """The first post of an active official: where they act when they sign in."""
-    return await Post.filter(official_id=official_id, official__active=True).order_by("position").first()
+    return await Post.filter(official_id=official_id, official__active=True).order_by("position", "id").first()
 
 
 async def holders(role: Role, *, organ_id: UUID, unit_id: UUID | None = None) -> list[UUID]:
@@ -109,6 +113,45 @@ async def names_of(ids: Collection[UUID]) -> dict[UUID, str]:
 
 async def challenge(nonce_sha256: str) -> Challenge | None:
     return await Challenge.get_or_none(nonce_sha256=nonce_sha256)
+
+
+class LiveSession(msgspec.Struct, frozen=True):
+    """A session as it stands this moment, with its official in their first post; without a post nobody acts."""
+
+    id: UUID
+    official_id: UUID
+    name: str
+    active: bool
+    organ_id: UUID | None
+    unit_id: UUID | None
+    roles: frozenset[Role]
+    certificate_serial: str
+    seen_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    end_reason: str | None
+
+
+# Every request begins with this statement, so it is one, and nothing of it is remembered: a role that was taken away
+# is gone with the next click. One row per role, and one without a role for whoever holds none.
+_LIVE_SESSION = """
+SELECT s.id, s.official_id, s.certificate_serial, s.seen_at, s.expires_at, s.ended_at, s.end_reason,
+       o.name, o.active, p.organ_id, p.unit_id, r.role
+FROM session s
+JOIN official o ON o.id = s.official_id
+LEFT JOIN post p ON p.id = (SELECT f.id FROM post f WHERE f.official_id = o.id ORDER BY f.position, f.id LIMIT 1)
+LEFT JOIN responsibility r ON r.official_id = o.id AND r.organ_id = p.organ_id
+WHERE s.id = ?
+"""
+
+
+async def live_session(session_id: UUID) -> LiveSession | None:
+    """The session behind a request, whoever is in it, and what they may do where."""
+    rows = await select(_LIVE_SESSION, [session_id])
+    if not rows:
+        return None
+    roles = [row["role"] for row in rows if row["role"]]
+    return msgspec.convert(rows[0] | {"roles": roles}, LiveSession, strict=False)
 
 
 async def session(session_id: UUID) -> Session | None:

@@ -9,7 +9,8 @@ from oa_server.core.actor import ADMIN_ROLES, Actor, Role
 from oa_server.core.errors import Ability, Denied, NotSignedIn, Reason
 
 if TYPE_CHECKING:
-    from oa_server.identity.models import Challenge, Session
+    from oa_server.identity.access import LiveSession
+    from oa_server.identity.models import Challenge
 
 CHALLENGE_LIFE = timedelta(seconds=60)
 CHALLENGE_KEPT = timedelta(minutes=10)  # so that a late answer is told that it is late, and not that it is wrong
@@ -35,6 +36,11 @@ WRONG_SIGNATURE = Reason(
 )
 NOT_AN_OFFICIAL = Reason(
     "identity.not_an_official", "该证书的持有人已停用或没有岗位，请联系系统管理员", "The holder has no active post."
+)
+NO_LONGER_AN_OFFICIAL = Reason(
+    "identity.no_longer_an_official",
+    "您已被停用或不再担任岗位，登录已结束，请联系系统管理员",
+    "You no longer hold an active post.",
 )
 SESSION_ENDED = Reason("identity.session_ended", "登录已结束，请重新登录", "The session has ended; sign in again.")
 SESSION_IDLE = Reason("identity.session_idle", "长时间未操作，已自动退出，请重新登录", "The session was idle too long.")
@@ -71,8 +77,9 @@ def check_challenge(challenge: Challenge | None, browser_sha256: str, at: dateti
         raise NotSignedIn(STALE_CHALLENGE)
 
 
-def check_session(session: Session | None, at: datetime, idle: timedelta) -> None:
-    """Refuse a session that is unknown, ended, over its limit or idle too long; the reason tells which."""
+def check_session(session: LiveSession | None, at: datetime, idle: timedelta) -> LiveSession:
+    """Refuse a session that is unknown, ended, over its limit or idle too long, or whose official has left; the reason
+    tells which."""
     if session is None:
         raise NotSignedIn(SESSION_ENDED)
     if session.ended_at is not None:
@@ -81,6 +88,9 @@ def check_session(session: Session | None, at: datetime, idle: timedelta) -> Non
         raise NotSignedIn(SESSION_EXPIRED)
     if session.seen_at + idle <= at:
         raise NotSignedIn(SESSION_IDLE)
+    if not session.active or session.unit_id is None:
+        raise NotSignedIn(NO_LONGER_AN_OFFICIAL)
+    return session
 
 
 def check_roles(roles: frozenset[Role]) -> None:

@@ -142,34 +142,24 @@ class SignIn:
         """The actor behind a token, with the roles of this very moment. Raises NotSignedIn."""
         now = clock.now()
         claims = tokens.verify(token, self._keyset, kind=SESSION_TOKEN, audience=self._policy.origin, at=now)
-        session = await access.session(UUID(claims["jti"]))
-        rules.check_session(session, now, self._policy.idle)
-        assert session is not None
+        session = rules.check_session(await access.live_session(UUID(claims["jti"])), now, self._policy.idle)
         if now - session.seen_at > rules.SEEN_EVERY:
             await self._touch(session.id)
-        return await self._actor(session, address)
+        return Actor(
+            name=session.name,
+            official_id=session.official_id,
+            organ_id=session.organ_id,
+            unit_id=session.unit_id,
+            roles=session.roles,
+            session_id=session.id,
+            certificate_serial=session.certificate_serial,
+            address=address,
+        )
 
     @staticmethod
     async def _touch(session_id: UUID) -> None:
         async with housekeeping() as work:
             await Session.filter(id=session_id, ended_at=None).update(seen_at=work.now)
-
-    @staticmethod
-    async def _actor(session: Session, address: str | None) -> Actor:
-        post = await access.post_of(session.official_id)
-        if post is None:
-            raise NotSignedIn(rules.SESSION_ENDED)
-        official = await access.official(session.official_id)
-        return Actor(
-            name=official.name,
-            official_id=official.id,
-            organ_id=post.organ_id,
-            unit_id=post.unit_id,
-            roles=await access.roles_of(official.id, post.organ_id),
-            session_id=session.id,
-            certificate_serial=session.certificate_serial,
-            address=address,
-        )
 
 
 def new_browser_secret() -> str:
