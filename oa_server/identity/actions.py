@@ -17,7 +17,7 @@ from oa_server.identity.events import OrganRegistered
 from oa_server.identity.models import Official, Organ, Post, Responsibility, Session, Unit
 from oa_server.identity.spreadsheet import Directory, OfficialRow, OrganRow, read_directory
 from oa_server.storage.fields import Model
-from oa_server.storage.unit_of_work import Work, unit_of_work
+from oa_server.storage.unit_of_work import Work, lock_row, unit_of_work
 
 SHEET_REFUSED = Reason(
     "identity.sheet_refused",
@@ -165,23 +165,21 @@ def _superiors_first(rows: list[OrganRow]) -> list[OrganRow]:
 
 async def end_session(actor: Actor, session_id: UUID, *, reason: str) -> None:
     """End one session; ending it twice is the same as once."""
-    known = reason if reason in rules.END_REASONS else rules.SESSION_ENDED.code
     async with unit_of_work(actor) as work:
-        ended = await Session.filter(id=session_id, ended_at=None).update(ended_at=work.now, end_reason=known)
-        if ended:
-            _tell(work, session_id, known)
-            work.audit(Verb.SESSION_ENDED, "session", session_id, reason=known)
+        await _end(work, session_id, reason if reason in rules.PAGE_REASONS else rules.SESSION_ENDED.code)
 
 
 async def end_sessions_of(work: Work, serial: str) -> None:
     """End every session that was opened with a certificate, inside the unit of work that revokes it."""
-    reason = rules.SESSION_REVOKED.code
     for session in await Session.filter(certificate_serial=serial, ended_at=None):
-        await Session.filter(id=session.id).update(ended_at=work.now, end_reason=reason)
-        _tell(work, session.id, reason)
-        work.audit(Verb.SESSION_ENDED, "session", session.id, reason=reason)
+        await _end(work, session.id, rules.SESSION_REVOKED.code)
 
 
-def _tell(work: Work, session_id: UUID, code: str) -> None:
-    payload = {"code": code, "title": rules.END_REASONS[code].zh}
-    work.push(f"session:{session_id}", "session.ended", payload)
+async def _end(work: Work, session_id: UUID, code: str) -> None:
+    """End a session and tell its pages; of two ends the first stays, and is the one that is recorded."""
+    await lock_row(Session, session_id)
+    if not await Session.filter(id=session_id, ended_at=None).exists():
+        return
+    await Session.filter(id=session_id).update(ended_at=work.now, end_reason=code)
+    work.push(f"session:{session_id}", "session.ended", {"code": code, "title": rules.END_REASONS[code].zh})
+    work.audit(Verb.SESSION_ENDED, "session", session_id, reason=code)

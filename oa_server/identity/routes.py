@@ -31,7 +31,7 @@ from oa_server.identity.signin import Answer, SignIn, new_browser_secret
 from oa_server.web import guard
 from oa_server.web.endpoint import INVALID, Access, Call, endpoint, resource
 
-BROWSER_COOKIE = "oa-browser"
+BROWSER_SECONDS = 600
 
 
 def _sign_in(call: Call[Any]) -> SignIn:
@@ -39,10 +39,29 @@ def _sign_in(call: Call[Any]) -> SignIn:
     return found
 
 
+def _is_secure(call: Call[Any]) -> bool:
+    secure: bool = call.request.scope["oa.secure"]
+    return secure
+
+
+def _browser_cookie(call: Call[Any]) -> str:
+    """The name of the cookie that tells the browser which asked for a challenge from others."""
+    return guard.cookie_name("oa-browser", secure=_is_secure(call))
+
+
+def _session_cookie(call: Call[Any]) -> str:
+    return guard.session_cookie(secure=_is_secure(call))
+
+
 def _set_cookie(call: Call[Any], response: Response, name: str, value: str, *, max_age: int | None) -> None:
+    """Set a cookie; a `max_age` of 0 takes it back, which browsers honour only under the flags it was set with."""
     response.set_cookie(
-        name, value, max_age=max_age, path="/", httponly=True, samesite="strict", secure=call.request.scope["oa.secure"]
+        name, value, max_age=max_age, path="/", httponly=True, samesite="strict", secure=_is_secure(call)
     )
+
+
+def _address(call: Call[Any]) -> str | None:
+    return call.request.client.host if call.request.client else None
 
 
 def _json(result: msgspec.Struct, status: int = 200) -> Response:
@@ -52,26 +71,27 @@ def _json(result: msgspec.Struct, status: int = 200) -> Response:
 @endpoint(summary="取得登录挑战", returns=ChallengeOut, access=Access.OPEN)
 async def challenge(call: Call[None]) -> Response:
     guard.check_origin(call.request)
-    browser = call.request.cookies.get(BROWSER_COOKIE) or new_browser_secret()
+    browser = call.request.cookies.get(_browser_cookie(call)) or new_browser_secret()
     nonce = await _sign_in(call).challenge(browser)
     expires = clock.now() + rules.CHALLENGE_LIFE
     text = base64.urlsafe_b64encode(nonce).decode().rstrip("=")
     response = _json(ChallengeOut(nonce=text, csrf=guard.csrf_token(browser), expires_at=expires))
-    _set_cookie(call, response, BROWSER_COOKIE, browser, max_age=600)
+    _set_cookie(call, response, _browser_cookie(call), browser, max_age=BROWSER_SECONDS)
     return response
 
 
 @endpoint(summary="用证书登录", body=AnswerIn, returns=SessionOut, status=201, access=Access.OPEN)
 async def open_session(call: Call[AnswerIn]) -> Response:
     guard.check_origin(call.request)
-    browser = call.request.cookies.get(BROWSER_COOKIE, "")
+    browser = call.request.cookies.get(_browser_cookie(call), "")
     guard.check_csrf(call.request, browser)
-    address = call.request.client.host if call.request.client else None
-    token, session = await _sign_in(call).open(_answer(call.body), browser=browser, address=address)
-    call.actor = await _sign_in(call).find(token, address)
+    sign_in, address = _sign_in(call), _address(call)
+    token, session = await sign_in.open(_answer(call.body), browser=browser, address=address)
+    if before := call.request.cookies.get(_session_cookie(call)):
+        await sign_in.leave(before, address)
+    call.actor = await sign_in.find(token, address)
     response = _json(await _session_out(call, token, session.expires_at), 201)
-    name = guard.session_cookie(secure=call.request.scope["oa.secure"])
-    _set_cookie(call, response, name, token, max_age=None)
+    _set_cookie(call, response, _session_cookie(call), token, max_age=None)
     return response
 
 
@@ -122,7 +142,7 @@ async def end_session(call: Call[None]) -> Response:
     assert call.actor.session_id is not None
     await actions.end_session(call.actor, call.actor.session_id, reason=call.query.reason)
     response = Response(status_code=204)
-    response.delete_cookie(guard.session_cookie(secure=call.request.scope["oa.secure"]), path="/")
+    _set_cookie(call, response, _session_cookie(call), "", max_age=0)
     return response
 
 

@@ -65,6 +65,8 @@ ONE_ADMIN_ROLE = Reason(
 END_REASONS = {
     reason.code: reason for reason in (SESSION_ENDED, SESSION_IDLE, SESSION_EXPIRED, SESSION_REVOKED, KEY_REMOVED)
 }
+# What a page may say of why it leaves; that a certificate was revoked, only its revocation says.
+PAGE_REASONS = {reason.code for reason in (SESSION_ENDED, SESSION_IDLE, KEY_REMOVED)}
 
 
 def check_challenge(challenge: Challenge | None, browser_sha256: str, at: datetime) -> None:

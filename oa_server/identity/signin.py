@@ -20,7 +20,7 @@ from oa_server.core.actor import SYSTEM, Actor
 from oa_server.core.errors import Denied, NotSignedIn, OaError
 from oa_server.core.ids import new_id
 from oa_server.core.ports import ports
-from oa_server.identity import access, rules, tokens
+from oa_server.identity import access, actions, rules, tokens
 from oa_server.identity.models import Challenge, Session
 from oa_server.storage.unit_of_work import housekeeping, unit_of_work
 
@@ -155,6 +155,15 @@ class SignIn:
             certificate_serial=session.certificate_serial,
             address=address,
         )
+
+    async def leave(self, token: str, address: str | None) -> None:
+        """End the session behind a token that its browser is about to lose, if there still is one."""
+        try:
+            actor = await self.find(token, address)
+        except NotSignedIn:
+            return
+        assert actor.session_id is not None
+        await actions.end_session(actor, actor.session_id, reason=rules.SESSION_ENDED.code)
 
     @staticmethod
     async def _touch(session_id: UUID) -> None:

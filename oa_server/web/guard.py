@@ -30,9 +30,14 @@ CONTENT_SECURITY_POLICY = (
 )
 
 
+def cookie_name(name: str, *, secure: bool) -> str:
+    """A cookie's full name: `__Host-` binds it to this host over TLS; browsers refuse that prefix over plain loopback http."""
+    return f"__Host-{name}" if secure else name
+
+
 def session_cookie(*, secure: bool) -> str:
-    """The cookie's name: `__Host-` binds it to this host over TLS; browsers refuse that prefix over plain loopback http."""
-    return "__Host-oa-session" if secure else "oa-session"
+    """The name of the cookie that holds the session's token."""
+    return cookie_name("oa-session", secure=secure)
 
 
 def csrf_token(session_token: str) -> str:

@@ -1,0 +1,216 @@
+"""Sessions: what keeps one open, what ends it, and what the page is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from oa_server.audit.models import AuditRecord
+from oa_server.audit.verbs import Verb
+from oa_server.core import clock
+from oa_server.core.actor import SYSTEM
+from oa_server.identity import actions
+from oa_server.identity.models import Official, Post, Responsibility, Session
+from oa_server.settings import Settings
+from tests.city import City, told
+from tests.conftest import running
+
+IDLE, LIMIT = timedelta(minutes=15), timedelta(hours=12)
+A_MOMENT = timedelta(seconds=5)
+
+
+# --- how long it lasts ------------------------------------------------------------------------------------------------
+
+
+async def test_idle(city: City) -> None:
+    """A session ends fifteen minutes after the last request, and the page is told that it was idle."""
+    wang = await city.signed_in("wang")
+    with clock.shifted(IDLE - A_MOMENT):
+        assert (await wang.get("/api/session")).status_code == 200
+    with clock.shifted(2 * IDLE - 2 * A_MOMENT):
+        assert (await wang.get("/api/session")).status_code == 200
+    with clock.shifted(3 * IDLE):
+        assert told(await wang.get("/api/session")) == (401, "identity.session_idle")
+
+
+async def test_limit(city: City) -> None:
+    """However busy, a session ends after twelve hours."""
+    wang = await city.signed_in("wang")
+    opened = (await Session.all().first()).opened_at
+    for minutes in range(10, 720, 10):
+        with clock.shifted(timedelta(minutes=minutes)):
+            assert (await wang.get("/api/organs")).status_code == 200
+    with clock.shifted(opened + LIMIT - clock.now()):
+        assert told(await wang.get("/api/organs")) == (401, "identity.token_expired")
+
+
+async def test_the_row_decides(city: City) -> None:
+    """A session whose row is over its limit has ended, whatever its token says."""
+    wang = await city.signed_in("wang")
+    await Session.all().update(expires_at=clock.now())
+    assert told(await wang.get("/api/session")) == (401, "identity.session_expired")
+    await Session.all().delete()
+    assert told(await wang.get("/api/session")) == (401, "identity.session_ended")
+
+
+# --- what ends it -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("claimed", "code"),
+    [
+        (None, "identity.session_ended"),
+        ("identity.key_removed", "identity.key_removed"),
+        ("identity.session_idle", "identity.session_idle"),
+        ("identity.session_revoked", "identity.session_ended"),
+        ("whatever", "identity.session_ended"),
+    ],
+)
+async def test_signing_out(city: City, claimed: str | None, code: str) -> None:
+    """A page ends its session with one of a page's reasons; the cookie goes, and the token opens nothing any more."""
+    wang = await city.signed_in("wang")
+    token = wang.http.cookies["oa-session"]
+    left = await wang.send("DELETE", "/api/session", params={"reason": claimed} if claimed else {})
+    assert left.status_code == 204
+    assert "oa-session" not in wang.http.cookies
+    assert told(await wang.get("/api/session")) == (401, "web.no_session")
+    wang.http.cookies.set("oa-session", token, domain="127.0.0.1")
+    assert told(await wang.get("/api/session")) == (401, code)
+    ended = await AuditRecord.get(verb=Verb.SESSION_ENDED)
+    assert (ended.actor_name, ended.facts) == ("王建国", {"reason": code})
+
+
+async def test_ending_twice(city: City) -> None:
+    """Ending a session that has ended, or is just being ended, changes nothing and records nothing."""
+    await city.signed_in("wang")
+    session = await Session.all().first()
+    ends = [actions.end_session(SYSTEM, session.id, reason="identity.session_ended") for _ in range(5)]
+    await asyncio.gather(*ends)
+    await actions.end_session(SYSTEM, session.id, reason="identity.key_removed")
+    assert await AuditRecord.filter(verb=Verb.SESSION_ENDED).count() == 1
+    assert (await Session.get(id=session.id)).end_reason == "identity.session_ended"
+
+
+async def test_signing_in_again(city: City) -> None:
+    """Signing in anew in the same browser ends the session that was open there, and no other."""
+    elsewhere = await city.signed_in("wang")
+    wang = await city.signed_in("wang")
+    token = wang.http.cookies["oa-session"]
+    await wang.sign_in()
+    assert (await wang.get("/api/session")).status_code == 200
+    assert (await elsewhere.get("/api/session")).status_code == 200
+    wang.http.cookies.set("oa-session", token, domain="127.0.0.1")
+    assert told(await wang.get("/api/session")) == (401, "identity.session_ended")
+
+
+async def test_a_revoked_certificate_ends_its_sessions(city: City) -> None:
+    """Revoking a sign-in certificate ends every session it opened, at once and with its reason, and nobody else's."""
+    here, there, li = await city.signed_in("wang"), await city.signed_in("wang"), await city.signed_in("li")
+    await city.revoke("wang")
+    for browser in (here, there):
+        assert told(await browser.get("/api/tasks")) == (401, "identity.session_revoked")
+    assert (await li.get("/api/tasks")).status_code == 200
+    assert await AuditRecord.filter(verb=Verb.SESSION_ENDED, actor_name="吕安").count() == 2
+
+
+@pytest.mark.parametrize("what", ["official", "post"])
+async def test_whoever_leaves_is_out(city: City, what: str) -> None:
+    """An official who is switched off, or whose post is taken away, is out with the next click, and told why."""
+    wang = await city.signed_in("wang")
+    if what == "official":
+        await Official.filter(code="wang").update(active=False)
+    else:
+        await Post.filter(official_id=city.people["wang"]).delete()
+    assert told(await wang.get("/api/tasks")) == (401, "identity.no_longer_an_official")
+
+
+async def test_roles_are_those_of_this_moment(city: City) -> None:
+    """A role that is given or taken shows with the next click, without signing in anew."""
+    chen = await city.signed_in("chen")
+    assert (await chen.get("/api/session")).json()["roles"] == ["leader"]
+    await Responsibility.create(official_id=city.people["chen"], organ_id=city.organs["JC001"], role="clerk")
+    assert (await chen.get("/api/session")).json()["roles"] == ["clerk", "leader"]
+    await Responsibility.filter(official_id=city.people["chen"]).delete()
+    assert (await chen.get("/api/session")).json()["roles"] == []
+
+
+async def test_who_one_is(city: City) -> None:
+    """The page learns who is signed in, in which organ, unit and post, and until when."""
+    shown = await (city.browser("chen")).sign_in()
+    assert (shown["official"], shown["organ"]["code"]) == ({"id": city.people["chen"], "name": "陈志远"}, "JC001")
+    assert (shown["unit"]["name"], shown["post"], shown["idle_minutes"]) == ("领导", "主任", 15)
+
+
+# --- other sites ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("csrf", [None, "", "0" * 64, "é"])
+async def test_a_write_without_its_cross_site_token(city: City, csrf: str | None) -> None:
+    """A write without the session's own cross-site token is refused and changes nothing."""
+    wang = await city.signed_in("wang")
+    headers = {} if csrf is None else {"X-OA-CSRF": csrf.encode("latin-1")}
+    assert told(await wang.http.delete("/api/session", headers=headers)) == (403, "web.wrong_csrf")
+    others = (await city.signed_in("wang")).csrf
+    assert told(await wang.http.delete("/api/session", headers={"X-OA-CSRF": others})) == (403, "web.wrong_csrf")
+    assert (await wang.get("/api/session")).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:9090", "https://127.0.0.1:8080", "null", ""])
+async def test_a_write_from_another_site(city: City, origin: str) -> None:
+    """A write that a page of another origin sends is refused, even with the right token."""
+    wang = await city.signed_in("wang")
+    refused = await wang.send("DELETE", "/api/session", headers={"Origin": origin})
+    assert told(refused) == (403, "web.wrong_origin")
+    own = await wang.send("DELETE", "/api/session", headers={"Origin": city.settings.origin})
+    assert own.status_code == 204
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "127.0.0.1:8081", "localhost:8080", "127.0.0.1:8080."])
+async def test_another_host(city: City, host: str) -> None:
+    """A request for another host name is misdirected, so a name that is pointed at us is of no use."""
+    wang = await city.signed_in("wang")
+    assert told(await wang.get("/api/session", headers={"Host": host})) == (421, "web.wrong_host")
+
+
+# --- cookies ----------------------------------------------------------------------------------------------------------
+
+
+def _cookies(response: Any) -> dict[str, set[str]]:
+    """The cookies an answer sets, with their attributes but for those of time."""
+    found = {}
+    for line in response.headers.get_list("set-cookie"):
+        pair, *attributes = line.split("; ")
+        found[pair.partition("=")[0]] = {a for a in attributes if not a.lower().startswith(("max-age", "expires"))}
+    return found
+
+
+async def test_cookies_on_loopback(city: City) -> None:
+    """Over plain loopback http the cookies are out of reach of scripts and of other sites."""
+    wang = city.browser("wang")
+    flags = {"HttpOnly", "SameSite=strict", "Path=/"}
+    assert _cookies(await wang.http.post("/api/session/challenge")) == {"oa-browser": flags}
+    assert _cookies(await wang.try_sign_in()) == {"oa-session": flags}
+
+
+@pytest.fixture
+async def secure_city(settings: Settings) -> AsyncIterator[City]:
+    """The same city behind TLS."""
+    async with running(msgspec.structs.replace(settings, origin="https://oa.jiangcheng.example")) as found:
+        yield found
+
+
+async def test_cookies_over_tls(secure_city: City) -> None:
+    """Over https every cookie is bound to this very host and to TLS, also when it is taken back."""
+    wang = secure_city.browser("wang")
+    flags = {"HttpOnly", "SameSite=strict", "Path=/", "Secure"}
+    assert _cookies(await wang.http.post("/api/session/challenge")) == {"__Host-oa-browser": flags}
+    opened = await wang.try_sign_in()
+    assert _cookies(opened) == {"__Host-oa-session": flags}
+    wang.csrf = opened.json()["csrf"]
+    assert opened.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert _cookies(await wang.send("DELETE", "/api/session")) == {"__Host-oa-session": flags}
+    assert told(await wang.get("/api/session")) == (401, "web.no_session")
