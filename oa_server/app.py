@@ -49,7 +49,7 @@ from oa_server.storage.database import open_database
 from oa_server.storage.objects import open_store
 from oa_server.storage.secrets import SecretStore
 from oa_server.storage.unit_of_work import react_to
-from oa_server.web.endpoint import Access, Call, endpoint, resource
+from oa_server.web.endpoint import Access, Call, endpoint, nowhere, resource
 from oa_server.web.errors import ProblemMiddleware
 from oa_server.web.guard import GuardMiddleware
 from oa_server.web.live import LiveHub
@@ -140,8 +140,9 @@ def create_app(settings: Settings) -> Starlette:
     app = Starlette(
         routes=[
             *routes,
-            openapi_route(routes, version=VERSION),
+            openapi_route(routes, version=VERSION, secure=settings.origin.startswith("https://")),
             WebSocketRoute("/api/live", house.hub.serve),
+            nowhere("/api/{path:path}"),
             *web_routes(settings.web),
         ],
         middleware=[

@@ -10,6 +10,8 @@
     ├── Gone             410  it was there and its time is over
     ├── PreconditionFailed 412  what you read has changed since
     ├── TooLarge         413  more than this place takes
+    ├── WrongType        415  in a form that this place does not take
+    ├── PreconditionRequired 428  you do not say what you read before
     ├── TooMany          429  too often
     └── Unavailable      503  a part we depend on is down; nothing was changed
 
@@ -98,6 +100,14 @@ class PreconditionFailed(OaError):
 
 class TooLarge(OaError):
     status = 413
+
+
+class WrongType(OaError):
+    status = 415
+
+
+class PreconditionRequired(OaError):
+    status = 428
 
 
 class TooMany(OaError):

@@ -20,7 +20,7 @@ from oa_server.core.actor import SYSTEM, Actor
 from oa_server.demo import city
 from oa_server.demo.enrolment import Enrolment, actor_named
 from oa_server.demo.seal_image import make_seal
-from oa_server.documents import actions, receiving
+from oa_server.documents import actions, asking, drafting, receiving
 from oa_server.documents.actions import Act
 from oa_server.documents.schemas import Body, Elements
 from oa_server.documents.states import DocKind, Publicity, Urgency
@@ -157,7 +157,7 @@ class DemoCity:
             note="此件公开发布",
             publicity=Publicity.ACTIVE,
         )
-        document = await actions.draft(self._house.office, drafter, elements, _body())
+        document = await drafting.draft(self._house.office, drafter, elements, _body())
         document_id: UUID = document.id
         return document_id
 
@@ -184,7 +184,7 @@ class DemoCity:
         if verb not in {"submit", "number"}:
             usage = "seal" if verb == "seal" else "signing"
             key = self._key(code, usage)
-            asked = await actions.ask(office, actor, document_id, wanted, _choice(key))
+            asked = await asking.ask(office, actor, document_id, wanted, _choice(key))
             wanted = Act(verb, opinion, signed=await self._sign(actor, key, asked.request_id, verb, document_id))
         await actions.act(office, actor, document_id, wanted)
 
@@ -202,7 +202,7 @@ class DemoCity:
             organ = await identity.organ(row["organ_id"])
             code = self._people[organ.code, "办公室"][1]
             actor, key = await actor_named(code), self._key(code, "signing")
-            (arrived,) = await (await access.incoming(actor)).filter(consignment_id=row["id"])
+            (arrived,) = await access.incoming(actor).filter(consignment_id=row["id"])
             wanted = Act("sign_for")
             asked = await receiving.ask(self._house.office, actor, arrived.id, wanted, _choice(key))
             signed = await self._sign(actor, key, asked.request_id, "sign_for", arrived.id)

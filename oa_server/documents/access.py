@@ -8,10 +8,13 @@ gets the same 404 as for a document that does not exist.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
 from oa_server.core.actor import Actor, Role
+from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.documents.models import (
     Consignment,
@@ -23,8 +26,9 @@ from oa_server.documents.models import (
     Recipient,
     Rendition,
 )
-from oa_server.documents.states import IncomingState, RecipientRole, RenditionKind
+from oa_server.documents.states import IncomingState, OutgoingState, RecipientRole, RenditionKind
 from oa_server.files import access as files
+from oa_server.files.models import FileState
 from oa_server.storage.fields import Q, QuerySet
 from oa_server.workflow import access as workflow
 
@@ -34,29 +38,29 @@ _OFFICE_ROLES = (Role.CLERK, Role.OFFICE_REVIEWER, Role.SEAL_KEEPER)
 OUTGOING, INCOMING = "outgoing", "incoming"
 
 Row = TypeVar("Row")
+Document = TypeVar("Document", OutgoingDocument, IncomingDocument)
 
 
-async def outgoing(actor: Actor) -> QuerySet[OutgoingDocument]:
+def outgoing(actor: Actor) -> QuerySet[OutgoingDocument]:
     """The outgoing documents that `actor` may see."""
     if actor.is_system:
         return OutgoingDocument.all()
-    seen = Q(drafter_id=actor.official_id) | Q(signer_id=actor.official_id)
-    seen |= Q(id__in=await workflow.subjects_of(actor, OUTGOING))
+    seen = Q(drafter_id=actor.official_id) | Q(id__in=workflow.subjects_of(actor, OUTGOING))
     if any(actor.has(role) for role in _OFFICE_ROLES):
-        seen |= Q(organ_id=actor.organ_id) & ~Q(state="drafting")
+        seen |= Q(organ_id=actor.organ_id) & ~Q(state=OutgoingState.DRAFTING)
     return OutgoingDocument.filter(seen)
 
 
 async def outgoing_document(actor: Actor, document_id: UUID) -> OutgoingDocument:
     """One outgoing document. Raises NotFound when there is none that `actor` may see."""
-    return _found(await (await outgoing(actor)).get_or_none(id=document_id))
+    return _found(await outgoing(actor).get_or_none(id=document_id))
 
 
-async def incoming(actor: Actor) -> QuerySet[IncomingDocument]:
+def incoming(actor: Actor) -> QuerySet[IncomingDocument]:
     """The incoming documents that `actor` may see."""
     if actor.is_system:
         return IncomingDocument.all()
-    seen = Q(leader_id=actor.official_id) | Q(id__in=await workflow.subjects_of(actor, INCOMING))
+    seen = Q(leader_id=actor.official_id) | Q(id__in=workflow.subjects_of(actor, INCOMING))
     if actor.has(Role.CLERK):
         seen |= Q(organ_id=actor.organ_id)
     return IncomingDocument.filter(seen)
@@ -64,13 +68,70 @@ async def incoming(actor: Actor) -> QuerySet[IncomingDocument]:
 
 async def incoming_document(actor: Actor, document_id: UUID) -> IncomingDocument:
     """One incoming document. Raises NotFound when there is none that `actor` may see."""
-    return _found(await (await incoming(actor)).get_or_none(id=document_id))
+    return _found(await incoming(actor).get_or_none(id=document_id))
 
 
 def _found(row: Row | None) -> Row:
     if row is None:
         raise NotFound(NOT_FOUND)
     return row
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """How a list of documents is narrowed and ordered.
+
+    `words` are looked for in titles, numbers and, of what came in, the sender's name. `since` and `until` are days of the
+    office, both included: of drafting for what goes out, of arrival for what comes in. `after` is the last row of the page
+    before; identifiers grow with time, so they order a list by age.
+    """
+
+    state: str | None = None
+    kind: str | None = None
+    urgency: str | None = None
+    words: str = ""
+    since: date | None = None
+    until: date | None = None
+    mine: bool = False
+    oldest_first: bool = False
+    after: UUID | None = None
+    limit: int = 50
+
+
+async def outgoing_list(actor: Actor, wanted: ListFilter) -> list[OutgoingDocument]:
+    """A page of the outgoing documents that `actor` may see."""
+    rows = outgoing(actor).filter(drafter_id=actor.official_id) if wanted.mine else outgoing(actor)
+    return await _narrowed(rows, wanted, searched=("title", "doc_no"), moment="created_at")
+
+
+async def incoming_list(actor: Actor, wanted: ListFilter) -> list[IncomingDocument]:
+    """A page of the incoming documents that `actor` may see."""
+    searched = ("title", "doc_no", "source_organ", "receive_no")
+    return await _narrowed(incoming(actor), wanted, searched=searched, moment="arrived_at")
+
+
+def _narrowed(
+    rows: QuerySet[Document], wanted: ListFilter, *, searched: Sequence[str], moment: str
+) -> QuerySet[Document]:
+    exactly = {"state": wanted.state, "kind": wanted.kind, "urgency": wanted.urgency}
+    rows = rows.filter(**{name: value for name, value in exactly.items() if value})
+    if wanted.words:
+        rows = rows.filter(Q(*(Q(**{f"{name}__contains": wanted.words}) for name in searched), join_type=Q.OR))
+    if wanted.since:
+        rows = rows.filter(**{f"{moment}__gte": _midnight(wanted.since)})
+    if wanted.until and wanted.until < date.max:
+        rows = rows.filter(**{f"{moment}__lt": _midnight(wanted.until + timedelta(days=1))})
+    if wanted.after:
+        rows = rows.filter(**{"id__gt" if wanted.oldest_first else "id__lt": wanted.after})
+    return rows.order_by("id" if wanted.oldest_first else "-id").limit(wanted.limit)
+
+
+def _midnight(day: date) -> datetime:
+    """When a day of the office begins."""
+    try:
+        return datetime.combine(day, time.min, OFFICE_ZONE).astimezone(UTC)
+    except OverflowError:  # The first day that dates know begins before the first moment that they know.
+        return datetime.min.replace(tzinfo=UTC)
 
 
 async def waiting_arrivals(actor: Actor) -> int:
@@ -94,8 +155,18 @@ async def opinions(subject_type: str, subject_id: UUID) -> list[Opinion]:
     return await Opinion.filter(subject_type=subject_type, subject_id=subject_id).order_by("id")
 
 
+async def version(document_id: UUID, no: int) -> DocumentVersion:
+    """One version of a document. Raises NotFound."""
+    return _found(await DocumentVersion.get_or_none(document_id=document_id, no=no))
+
+
 async def rendition(document_id: UUID, kind: RenditionKind, sha256: str) -> Rendition:
+    """One rendition of a document. Raises NotFound."""
     return _found(await Rendition.get_or_none(document_id=document_id, kind=kind, sha256=sha256))
+
+
+async def known_rendition(document_id: UUID, sha256: str) -> Rendition | None:
+    return await Rendition.get_or_none(document_id=document_id, sha256=sha256)
 
 
 def current_pages(document: OutgoingDocument) -> tuple[RenditionKind, str] | None:
@@ -113,7 +184,7 @@ def current_pages(document: OutgoingDocument) -> tuple[RenditionKind, str] | Non
 async def consignments(document_id: UUID) -> list[dict[str, Any]]:
     """The sender's board: every recipient with what it has done, in the order of the distribution list."""
     sent = await Consignment.filter(document_id=document_id).order_by("id").values("id", "organ_id", "role", "sent_at")
-    received = await IncomingDocument.filter(consignment_id__in=[row["id"] for row in sent]).values(
+    received = await IncomingDocument.filter(consignment__document_id=document_id).values(
         "consignment_id",
         "state",
         "arrived_at",
@@ -131,10 +202,6 @@ async def is_settled(document_id: UUID) -> bool:
     """Whether every recipient has signed for the document or refused it."""
     open_rows = IncomingDocument.filter(consignment__document_id=document_id, state=IncomingState.ARRIVED)
     return not await open_rows.exists()
-
-
-async def versions(document_id: UUID) -> list[DocumentVersion]:
-    return await DocumentVersion.filter(document_id=document_id).order_by("no")
 
 
 async def document_of_pages(sha256: str) -> OutgoingDocument | None:
@@ -155,24 +222,16 @@ async def document_of(incoming: IncomingDocument) -> UUID:
     return document_id
 
 
-async def attachment_digests(incoming: IncomingDocument) -> list[dict[str, str]]:
-    """Names and digests of the attachments that came with a document."""
-    rows = await files.files_of(OUTGOING, [await document_of(incoming)])
-    return [{"name": row.name, "sha256": row.sha256 or ""} for row in rows]
+async def attachments(document_id: UUID) -> list[dict[str, Any]]:
+    """What opinions, dispatches and receipts sign of a document's attachments, in their order."""
+    rows = await files.files_of(OUTGOING, [document_id])
+    return [{"name": r.name, "sha256": r.sha256, "size": r.size} for r in rows if r.state == FileState.READY]
 
 
 async def receives(actor: Actor, document_id: UUID) -> bool:
     """Whether a document that `actor` may see has come to their organ from this outgoing one."""
-    seen = (await incoming(actor)).filter(consignment__document_id=document_id)
+    seen = incoming(actor).filter(consignment__document_id=document_id)
     return await seen.exclude(state=IncomingState.REFUSED).exists()
-
-
-def any_of(lookups: Sequence[str], words: str) -> Q:
-    """A condition that any of these lookups fulfils."""
-    found = Q()
-    for lookup in lookups:
-        found |= Q(**{lookup: words})
-    return found
 
 
 async def ledger() -> list[NumberLedger]:

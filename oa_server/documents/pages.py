@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import PurePath
+from typing import Any
 from uuid import UUID
 
 from crypto.canonical import canonical_json
@@ -149,24 +150,26 @@ async def signed_opinions(document: OutgoingDocument) -> list[EmbeddedFile]:
     return found
 
 
-def elements_of(document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID]) -> dict[str, object]:
-    """The elements that an opinion signs, as JSON values."""
+async def elements(document: OutgoingDocument) -> dict[str, Any]:
+    """The elements that opinions sign, as JSON values, from the rows as they stand: the attachments are among them."""
+    recipients = await access.recipients(document.id)
     return {
         "kind": document.kind,
         "title": document.title,
         "urgency": document.urgency,
         "classification": document.classification,
         "classify_years": document.classify_years,
-        "main_recipients": [str(i) for i in main],
-        "copies_to": [str(i) for i in copies],
+        "main_recipients": [str(i) for i in access.organs_as(recipients, RecipientRole.MAIN)],
+        "copies_to": [str(i) for i in access.organs_as(recipients, RecipientRole.COPY)],
         "signer": str(document.signer_id) if document.signer_id else None,
         "note": document.note,
         "publicity": document.publicity,
         "printing_organ": document.printing_organ,
+        "attachments": await access.attachments(document.id),
     }
 
 
-def description(document: OutgoingDocument, elements: dict[str, object]) -> EmbeddedFile:
+def description(document: OutgoingDocument, elements: dict[str, Any]) -> EmbeddedFile:
     """`document.json`: the elements for machines that read the file."""
     content = elements | {"doc_no": document.doc_no, "doc_date": str(document.doc_date), "id": str(document.id)}
     return EmbeddedFile(

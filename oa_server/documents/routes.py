@@ -4,51 +4,43 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 from starlette.responses import Response
 
-from oa_server.audit import access as audit
 from oa_server.core import clock
-from oa_server.core.errors import NOT_FOUND, Invalid, NotFound
+from oa_server.core.errors import NOT_FOUND, Invalid, NotFound, Reason
 from oa_server.core.ids import new_id
-from oa_server.documents import access, actions, docx, pages, receiving, rules
+from oa_server.documents import access, actions, answers, asking, docx, drafting, pages, receiving, rules
+from oa_server.documents.access import ListFilter
 from oa_server.documents.actions import Act
-from oa_server.documents.models import IncomingDocument, OutgoingDocument
+from oa_server.documents.models import OutgoingDocument
 from oa_server.documents.office import Office
 from oa_server.documents.schemas import (
     ActIn,
     AskIn,
     AskOut,
-    AttachmentOut,
     ConsignmentList,
-    ConsignmentOut,
     DocumentList,
     DocumentOut,
-    DocumentRow,
     DraftIn,
     DraftPatch,
-    Elements,
-    HistoryOut,
     ImportedOut,
+    IncomingFilter,
     IncomingList,
     IncomingOut,
-    IncomingRow,
-    ListQuery,
-    Named,
+    IncomingQuery,
     NoteOut,
-    OpinionOut,
+    OutgoingFilter,
+    OutgoingQuery,
     PreviewIn,
-    ReceiptOut,
-    RefusalOut,
     SignatureIn,
-    StepOut,
     VocabularyOut,
     WordOut,
-    ability_out,
 )
 from oa_server.documents.states import (
     Classification,
@@ -61,16 +53,21 @@ from oa_server.documents.states import (
     Urgency,
     Word,
 )
-from oa_server.files import access as files
-from oa_server.identity import access as identity
 from oa_server.identity.spreadsheet import write_csv
 from oa_server.signing.actions import KeyChoice
-from oa_server.web.endpoint import INVALID, Binary, Call, endpoint, resource
-from oa_server.workflow import access as workflow
+from oa_server.web.endpoint import INVALID, Binary, Call, attachment, endpoint, inline, resource
 from oa_server.workflow import actions as workflow_actions
 
 PDF = Binary("application/pdf")
+CSV = Binary("text/csv")
 DOCX = Binary("application/vnd.openxmlformats-officedocument.wordprocessingml.document")
+
+EXPORT_LIMIT = 20_000
+TOO_MANY_ROWS = Reason(
+    "documents.too_many_rows", "清单过长，请缩小筛选范围后再导出", "The list is too long to export; narrow it first."
+)
+
+R = TypeVar("R")
 
 
 def _office(call: Call[Any]) -> Office:
@@ -99,154 +96,85 @@ def _words(words: Iterable[Word]) -> list[WordOut]:
     return [WordOut(word.value, word.title_zh) for word in words]
 
 
-@endpoint(summary="发文清单", query=ListQuery, returns=DocumentList)
-async def list_documents(call: Call[None]) -> DocumentList:
-    query: ListQuery = call.query
-    rows = await _page(call, await access.outgoing(call.actor), query, ("title__contains", "doc_no__contains"))
-    names = await identity.names_of([row.drafter_id for row in rows])
-    items = [_document_row(row, names) for row in rows]
-    return DocumentList(items, _next(call, query, [row.id for row in rows]))
-
-
-def _document_row(row: OutgoingDocument, names: dict[UUID, str]) -> DocumentRow:
-    return DocumentRow(
-        row.id,
-        row.state,
-        OutgoingState(row.state).title_zh,
-        row.kind,
-        row.title,
-        row.doc_no,
-        row.urgency,
-        names.get(row.drafter_id, ""),
-        row.created_at,
-        row.updated_at,
+def _filter(call: Call[Any], **more: Any) -> ListFilter:
+    query: OutgoingFilter | IncomingFilter = call.query
+    return ListFilter(
+        state=query.state,
+        kind=query.kind,
+        urgency=query.urgency,
+        words=query.q.strip(),
+        since=query.since,
+        until=query.until,
+        oldest_first=query.sort == "oldest",
+        **more,
     )
 
 
-async def _page(call: Call[Any], rows: Any, query: ListQuery, searched: Sequence[str]) -> list[Any]:
-    if query.state:
-        rows = rows.filter(state=query.state)
-    if query.q.strip():
-        rows = rows.filter(access.any_of(searched, query.q.strip()))
-    if query.cursor:
-        (last,) = call.request.app.state.cursors.decode(query.cursor)
-        rows = rows.filter(id__lt=UUID(last))
-    found: list[Any] = await rows.order_by("-id").limit(query.limit)
-    return found
+def _page(call: Call[Any], kind: str, **more: Any) -> ListFilter:
+    """The filter of one page. A cursor is good for the list and the order that it came from."""
+    (after,) = call.cursors.decode(f"{kind}.{call.query.sort}", call.query.cursor) or (None,)
+    return _filter(call, after=UUID(after) if after else None, limit=call.query.limit, **more)
 
 
-def _next(call: Call[Any], query: ListQuery, ids: Sequence[UUID]) -> str | None:
-    if len(ids) < query.limit:
+def _next(call: Call[Any], kind: str, rows: Sequence[Any]) -> str | None:
+    if len(rows) < call.query.limit:
         return None
-    cursor: str = call.request.app.state.cursors.encode([ids[-1]])
-    return cursor
+    return call.cursors.encode(f"{kind}.{call.query.sort}", [rows[-1].id])
+
+
+@endpoint(summary="发文清单", query=OutgoingQuery, returns=DocumentList)
+async def list_documents(call: Call[None]) -> DocumentList:
+    rows = await access.outgoing_list(call.actor, _page(call, "outgoing", mine=call.query.mine))
+    return DocumentList(await answers.document_rows(rows), _next(call, "outgoing", rows))
+
+
+@endpoint(summary="导出发文清单", query=OutgoingFilter, returns=CSV)
+async def export_documents(call: Call[None]) -> Response:
+    rows = await access.outgoing_list(call.actor, _filter(call, mine=call.query.mine, limit=EXPORT_LIMIT + 1))
+    header = ("标题", "发文字号", "文种", "紧急程度", "状态", "拟稿人", "起草时间", "更新时间")
+    cells = [
+        (
+            row.title,
+            row.doc_no,
+            DocKind(row.kind).title_zh,
+            Urgency(row.urgency).title_zh,
+            row.state_title,
+            row.drafter,
+            row.created_at,
+            row.updated_at,
+        )
+        for row in await answers.document_rows(_all_of(rows))
+    ]
+    return attachment("发文清单.csv", CSV.media_type, write_csv(header, cells))
+
+
+def _all_of(rows: Sequence[R]) -> Sequence[R]:
+    """Rows to be exported: all that the filter shows, or none. Raises Invalid rather than leave some out unsaid."""
+    if len(rows) > EXPORT_LIMIT:
+        raise Invalid(TOO_MANY_ROWS, limit=EXPORT_LIMIT)
+    return rows
 
 
 @endpoint(summary="起草公文", body=DraftIn, returns=DocumentOut, status=201, once=True)
 async def create_draft(call: Call[DraftIn]) -> DocumentOut:
-    document = await actions.draft(_office(call), call.actor, call.body.elements, call.body.body)
-    return await _document_out(call, document)
+    document = await drafting.draft(_office(call), call.actor, call.body.elements, call.body.body)
+    return await answers.document_out(call.actor, document, call.language)
 
 
 @endpoint(summary="公文及其全部经过", returns=DocumentOut)
 async def show_document(call: Call[None]) -> DocumentOut:
     document = await access.outgoing_document(call.actor, call.id())
     await workflow_actions.mark_read(call.actor, document.id)
-    return await _document_out(call, document)
+    return await answers.document_out(call.actor, document, call.language)
 
 
 @endpoint(summary="修改草稿", body=DraftPatch, returns=DocumentOut)
 async def change_draft(call: Call[DraftPatch]) -> DocumentOut:
-    etag = call.request.headers.get("if-match", "").strip('"')
+    etag = call.request.headers.get("if-match")
     elements = call.body.elements if call.body.elements is not msgspec.UNSET else None
     body = call.body.body if call.body.body is not msgspec.UNSET else None
-    document = await actions.revise(_office(call), call.actor, call.id(), etag, elements, body)
-    return await _document_out(call, document)
-
-
-async def _document_out(call: Call[Any], document: OutgoingDocument) -> DocumentOut:
-    recipients = await access.recipients(document.id)
-    main = access.organs_as(recipients, RecipientRole.MAIN)
-    copies = access.organs_as(recipients, RecipientRole.COPY)
-    organs = await identity.organs_by_id([document.organ_id, *main, *copies])
-    people = await identity.names_of([i for i in (document.drafter_id, document.signer_id) if i])
-    unit = await identity.unit(document.unit_id)
-    at = await actions.standing(call.actor, document)
-    return DocumentOut(
-        id=document.id,
-        state=document.state,
-        state_title=OutgoingState(document.state).title_zh,
-        elements=_elements(document, main, copies),
-        body=document.body,
-        doc_no=document.doc_no,
-        doc_date=document.doc_date,
-        issuer=Named(document.organ_id, organs[document.organ_id].full_name),
-        unit=Named(unit.id, unit.name),
-        drafter=Named(document.drafter_id, people[document.drafter_id]),
-        signer=Named(document.signer_id, people[document.signer_id]) if document.signer_id in people else None,
-        main_recipients=[Named(i, organs[i].full_name) for i in main if i in organs],
-        copies_to=[Named(i, organs[i].full_name) for i in copies if i in organs],
-        version_no=document.version_no,
-        pages_sha256=document.pages_sha256,
-        frozen_sha256=document.frozen_sha256,
-        sealed_sha256=document.sealed_sha256,
-        sealed=document.sealed_sha256 is not None,
-        attachments=await _attachments(document.id),
-        opinions=await _opinions(access.OUTGOING, document.id),
-        route=await _route(document.id),
-        history=await _history(document.id),
-        abilities=[ability_out(a, call.language) for a in rules.abilities(call.actor, document, at)],
-        open_step=at.open_step,
-        created_at=document.created_at,
-        etag=actions.etag_of(document),
-    )
-
-
-def _elements(document: OutgoingDocument, main: list[UUID], copies: list[UUID]) -> Elements:
-    return Elements(
-        kind=DocKind(document.kind),
-        title=document.title,
-        urgency=Urgency(document.urgency),
-        classification=Classification(document.classification),
-        classify_years=document.classify_years,
-        main_recipients=main,
-        copies_to=copies,
-        signer_id=document.signer_id,
-        note=document.note,
-        publicity=Publicity(document.publicity),
-        printing_organ=document.printing_organ,
-    )
-
-
-async def _attachments(document_id: UUID) -> list[AttachmentOut]:
-    rows = await files.files_of(access.OUTGOING, [document_id])
-    return [AttachmentOut(r.id, r.name, r.size, r.received, r.state, r.sha256) for r in rows]
-
-
-async def _opinions(kind: str, subject_id: UUID) -> list[OpinionOut]:
-    return [
-        OpinionOut(o.id, o.step_title, o.actor_name, o.organ_name, o.decision, o.text, o.at)
-        for o in await access.opinions(kind, subject_id)
-    ]
-
-
-async def _route(subject_id: UUID) -> list[StepOut]:
-    """The route as people read it: each round of a step once, with everybody it was open to."""
-    rounds: dict[tuple[str, int], StepOut] = {}
-    for row in await workflow.history(subject_id):
-        found = rounds.setdefault(
-            (row["step"], row["iteration"]), StepOut(row["step"], row["step_title"], "cancelled", [], None, None)
-        )
-        found.officials.append(row["official__name"])
-        if row["state"] in {"done", "returned"}:
-            found.state, found.acted_by, found.acted_at = row["state"], row["official__name"], row["done_at"]
-        elif row["state"] == "open":
-            found.state = "open"
-    return list(rounds.values())
-
-
-async def _history(subject_id: UUID) -> list[HistoryOut]:
-    return [HistoryOut(r.at, r.actor_name, r.verb, audit.title_of(r.verb)) for r in await audit.of_subject(subject_id)]
+    document = await drafting.revise(_office(call), call.actor, call.id(), etag and etag.strip('"'), elements, body)
+    return await answers.document_out(call.actor, document, call.language)
 
 
 @endpoint(summary="按当前内容生成版面预览", body=PreviewIn, returns=PDF)
@@ -261,7 +189,7 @@ async def preview(call: Call[PreviewIn]) -> Response:
         drafter_id=call.actor.official_id,
         body=msgspec.to_builtins(wanted.body),
         doc_no="",
-        **actions.columns(wanted.elements),
+        **drafting.columns(wanted.elements),
     )
     if wanted.document_id is not None:
         await access.outgoing_document(call.actor, wanted.document_id)
@@ -289,11 +217,8 @@ async def read_pages(call: Call[None]) -> Response:
 
 
 async def _pdf(call: Call[Any], sha256: str, name: str) -> Response:
-    from urllib.parse import quote
-
     data = await _office(call).store.get(pages.pages_key(sha256))
-    headers = {"Content-Disposition": f"inline; filename*=UTF-8''{quote(name)}.pdf", "ETag": f'"{sha256}"'}
-    return Response(data, headers=headers, media_type="application/pdf")
+    return inline(f"{name}.pdf", PDF.media_type, data, etag=sha256)
 
 
 def _key(body: AskIn) -> KeyChoice:
@@ -308,7 +233,7 @@ def _key(body: AskIn) -> KeyChoice:
 async def ask_outgoing(call: Call[AskIn]) -> AskOut:
     body = call.body
     wanted = Act(body.verb, body.opinion, body.reason, body.parameters)
-    asked = await actions.ask(_office(call), call.actor, call.id(), wanted, _key(body))
+    asked = await asking.ask(_office(call), call.actor, call.id(), wanted, _key(body))
     return AskOut(asked.request_id, asked.request, asked.expires_at)
 
 
@@ -332,47 +257,19 @@ async def _assembled(call: Call[ActIn], subject_id: UUID, signature: SignatureIn
 async def act_outgoing(call: Call[ActIn]) -> DocumentOut:
     await access.outgoing_document(call.actor, call.id())
     document = await actions.act(_office(call), call.actor, call.id(), await _act(call, call.id()))
-    return await _document_out(call, document)
+    return await answers.document_out(call.actor, document, call.language)
 
 
 @endpoint(summary="收文机关的签收情况", returns=ConsignmentList)
 async def list_consignments(call: Call[None]) -> ConsignmentList:
-    items = await _board(call)
-    counts: dict[str, int] = {"total": len(items)}
-    for item in items:
-        counts[item.state] = counts.get(item.state, 0) + 1
-    return ConsignmentList(items, counts)
-
-
-async def _board(call: Call[Any]) -> list[ConsignmentOut]:
     document = await access.outgoing_document(call.actor, call.id())
-    rows = await access.consignments(document.id)
-    organs = await identity.organs_by_id([row["organ_id"] for row in rows])
-    rows.sort(key=lambda row: (row["role"] != RecipientRole.MAIN, organs[row["organ_id"]].code))
-    return [_consignment(row, Named(row["organ_id"], organs[row["organ_id"]].full_name)) for row in rows]
+    items = await answers.board(document.id)
+    return ConsignmentList(items, {"total": len(items), **Counter(item.state for item in items)})
 
 
-def _consignment(row: dict[str, Any], organ: Named) -> ConsignmentOut:
-    return ConsignmentOut(
-        row["id"],
-        organ,
-        row["role"],
-        row["state"],
-        IncomingState(row["state"]).title_zh,
-        row["arrived_at"],
-        row["signed_for_at"],
-        row["signed_for_by"],
-        _refusal(row["refusal_code"], row["refusal_text"]),
-        row["receive_no"],
-    )
-
-
-def _refusal(code: str | None, text: str | None) -> RefusalOut | None:
-    return RefusalOut(code, RefusalCode(code).title_zh, text or "") if code else None
-
-
-@endpoint(summary="导出签收情况", returns=Binary("text/csv"))
+@endpoint(summary="导出签收情况", returns=CSV)
 async def export_consignments(call: Call[None]) -> Response:
+    document = await access.outgoing_document(call.actor, call.id())
     header = ("机关", "主送/抄送", "状态", "到达时间", "签收时间", "签收人", "拒收原因", "收文号")
     cells = [
         (
@@ -385,60 +282,46 @@ async def export_consignments(call: Call[None]) -> Response:
             c.refusal.title if c.refusal else "",
             c.receive_no,
         )
-        for c in await _board(call)
+        for c in await answers.board(document.id)
     ]
-    headers = {"Content-Disposition": "attachment; filename=receipts.csv"}
-    return Response(write_csv(header, cells), headers=headers, media_type="text/csv; charset=utf-8")
+    return attachment("签收情况.csv", CSV.media_type, write_csv(header, cells))
 
 
 # --- incoming ---------------------------------------------------------------------------------------------------------
 
 
-@endpoint(summary="收文清单", query=ListQuery, returns=IncomingList)
+@endpoint(summary="收文清单", query=IncomingQuery, returns=IncomingList)
 async def list_incoming(call: Call[None]) -> IncomingList:
-    query: ListQuery = call.query
-    searched = ("title__contains", "doc_no__contains", "source_organ__contains")
-    rows = await _page(call, await access.incoming(call.actor), query, searched)
-    return IncomingList([IncomingRow(**_incoming_row(row)) for row in rows], _next(call, query, [r.id for r in rows]))
+    rows = await access.incoming_list(call.actor, _page(call, "incoming"))
+    return IncomingList(answers.incoming_rows(rows), _next(call, "incoming", rows))
 
 
-def _incoming_row(row: IncomingDocument) -> dict[str, Any]:
-    names = ("id", "state", "title", "doc_no", "kind", "urgency", "source_organ", "role", "receive_no", "arrived_at")
-    return {name: getattr(row, name) for name in names} | {"state_title": IncomingState(row.state).title_zh}
+@endpoint(summary="导出收文清单", query=IncomingFilter, returns=CSV)
+async def export_incoming(call: Call[None]) -> Response:
+    rows = await access.incoming_list(call.actor, _filter(call, limit=EXPORT_LIMIT + 1))
+    header = ("标题", "发文字号", "来文机关", "主送/抄送", "文种", "紧急程度", "状态", "收文号", "到达时间")
+    cells = [
+        (
+            row.title,
+            row.doc_no,
+            row.source_organ,
+            RecipientRole(row.role).title_zh,
+            DocKind(row.kind).title_zh,
+            Urgency(row.urgency).title_zh,
+            row.state_title,
+            row.receive_no,
+            row.arrived_at,
+        )
+        for row in answers.incoming_rows(_all_of(rows))
+    ]
+    return attachment("收文清单.csv", CSV.media_type, write_csv(header, cells))
 
 
 @endpoint(summary="收文及其全部经过", returns=IncomingOut)
 async def show_incoming(call: Call[None]) -> IncomingOut:
     document = await access.incoming_document(call.actor, call.id())
     await workflow_actions.mark_read(call.actor, document.id)
-    return await _incoming_out(call, document)
-
-
-async def _incoming_out(call: Call[Any], document: IncomingDocument) -> IncomingOut:
-    at = await receiving.standing(call.actor, document)
-    leader = await identity.names_of([document.leader_id]) if document.leader_id else {}
-    unit = await identity.unit(document.unit_id) if document.unit_id else None
-    receipt = None
-    if document.state not in {IncomingState.ARRIVED, IncomingState.REFUSED}:
-        receipt = ReceiptOut(document.signed_for_at, document.signed_for_by, document.sha256)
-    return IncomingOut(
-        **_incoming_row(document),
-        classification=document.classification,
-        sha256=document.sha256,
-        proposal=document.proposal,
-        leader=Named(document.leader_id, leader[document.leader_id]) if leader else None,
-        unit=Named(unit.id, unit.name) if unit else None,
-        result=document.result,
-        receipt=receipt,
-        refusal=_refusal(document.refusal_code, document.refusal_text),
-        attachments=await _attachments(await access.document_of(document)),
-        opinions=await _opinions(access.INCOMING, document.id),
-        route=await _route(document.id),
-        history=await _history(document.id),
-        abilities=[ability_out(a, call.language) for a in rules.incoming_abilities(call.actor, document, at)],
-        open_step=at.open_step,
-        etag=receiving.etag_of(document),
-    )
+    return await answers.incoming_out(call.actor, document, call.language)
 
 
 @endpoint(summary="收文的正本", returns=PDF)
@@ -459,12 +342,13 @@ async def ask_incoming(call: Call[AskIn]) -> AskOut:
 async def act_incoming(call: Call[ActIn]) -> IncomingOut:
     await access.incoming_document(call.actor, call.id())
     document = await receiving.act(call.actor, call.id(), await _act(call, call.id()))
-    return await _incoming_out(call, document)
+    return await answers.incoming_out(call.actor, document, call.language)
 
 
 routes = [
     resource("/api/vocabulary", GET=vocabulary),
     resource("/api/documents", GET=list_documents, POST=create_draft),
+    resource("/api/documents.csv", GET=export_documents),
     resource("/api/documents/preview", POST=preview),
     resource("/api/documents/import", POST=import_docx),
     resource("/api/documents/{id}", GET=show_document, PATCH=change_draft),
@@ -474,6 +358,7 @@ routes = [
     resource("/api/documents/{id}/consignments", GET=list_consignments),
     resource("/api/documents/{id}/consignments.csv", GET=export_consignments),
     resource("/api/incoming", GET=list_incoming),
+    resource("/api/incoming.csv", GET=export_incoming),
     resource("/api/incoming/{id}", GET=show_incoming),
     resource("/api/incoming/{id}/pages.pdf", GET=read_incoming_pages),
     resource("/api/incoming/{id}/signatures", POST=ask_incoming),

@@ -5,10 +5,10 @@ Sources: 《党政机关公文处理工作条例》, articles as cited; nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from oa_server.core.actor import Actor, Role
@@ -63,6 +63,11 @@ ALREADY_READ = Reason(
 MISSING_ELEMENT = Reason("documents.missing_element", "公文要素不完整，请补充后再送审", "An element is missing.")
 NO_RECIPIENT = Reason("documents.no_recipient", "请至少选择一个主送机关", "Choose at least one main recipient.")
 NO_SIGNER = Reason("documents.no_signer", "请选择签发人", "Choose the signer.")
+SIGNER_NOT_LEADER = Reason(
+    "documents.signer_not_leader",
+    "签发人应为本机关负责人（条例第二十二条）",
+    "The signer must be a leader of the organ (article 22).",
+)
 NO_BODY = Reason("documents.no_body", "正文不能为空", "The body is empty.")
 NO_TITLE = Reason("documents.no_title", "标题不能为空", "The title is empty.")
 TITLE_KIND = Reason(
@@ -89,12 +94,24 @@ TEXT_CHANGED = Reason(
     "正文在签发后发生变化，须退回原签发人复审（条例第二十五条第一项）",
     "The text has changed since the leader signed; it goes back to the signer (article 25(1)).",
 )
+ELEMENTS_CHANGED = Reason(
+    "documents.elements_changed",
+    "公文要素或附件与送审时不一致，须退回拟稿人重新送审（条例第二十五条第一项）",
+    "Elements or attachments are not those that were submitted; it goes back to the drafter (article 25(1)).",
+)
+ATTACHMENTS_CHANGED = Reason(
+    "documents.attachments_changed",
+    "附件与签发时不一致，请与发文机关核实",
+    "The attachments are not those that the leader signed; ask the issuing organ.",
+)
 PAGES_CHANGED = Reason(
     "documents.pages_changed",
     "版面已更新，请重新阅读后再签署",
     "The pages have changed; read them again before signing.",
 )
 FILES_UPLOADING = Reason("documents.files_uploading", "附件仍在上传，请稍候", "Attachments are still being uploaded.")
+UNKNOWN_VERB = Reason("documents.unknown_verb", "没有这项操作", "There is no such act.")
+NOTHING_TO_SIGN = Reason("documents.nothing_to_sign", "此操作不需要签名", "This act needs no signature.")
 SIGNATURE_NEEDED = Reason("documents.signature_needed", "此操作需要用证书签名", "This act must be signed with a key.")
 REASON_NEEDED = Reason("documents.reason_needed", "请填写理由", "Give a reason.")
 OPINION_NEEDED = Reason("documents.opinion_needed", "请填写意见", "Write an opinion.")
@@ -105,9 +122,15 @@ ALREADY_SIGNED_FOR = Reason("documents.already_signed_for", "公文已由他人�
 NOT_SIGNED_FOR = Reason("documents.not_signed_for", "公文尚未签收", "It has not been signed for.")
 NOT_LEADER = Reason("documents.not_leader", "本件未呈送您批示", "It has not been put before you.")
 NOT_UNIT_HEAD = Reason("documents.not_unit_head", "本件不由您的部门承办", "Your unit does not handle it.")
+CHOSEN_NOT_LEADER = Reason(
+    "documents.chosen_not_leader", "所选人员不是本机关领导，请重新选择", "Who was chosen is no leader of the organ."
+)
+CHOSEN_FOREIGN_UNIT = Reason(
+    "documents.chosen_foreign_unit", "所选部门不属于本机关，请重新选择", "The unit that was chosen is another organ's."
+)
+NO_CHOICE = Reason("documents.no_choice", "请选择下一环节的人员或部门", "Choose who comes next.")
+UNKNOWN_REFUSAL = Reason("documents.unknown_refusal", "请选择拒收原因", "Choose a reason for refusing.")
 NOT_IN_UNIT = Reason("documents.not_in_unit", "您没有所在部门，不能起草公文", "You have no unit; you cannot draft.")
-
-SIGNED_VERBS = frozenset({"approve", "return", "sign", "seal", "dispatch", "sign_for", "refuse", "instruct", "finish"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +224,7 @@ VERBS = tuple(dict.fromkeys(move.verb for move in MOVES))
 
 
 def _judge(actor: Actor, document: OutgoingDocument, standing: Standing, verb: str) -> Reason | None:
-    """The reason against `verb`, or None. The person is judged before the state: who may never do it is told so."""
+    """The reason against `verb`, or None: what is missing when its time has not come, else what the person lacks."""
     moves = [move for move in MOVES if move.verb == verb]
     for move in moves:
         if move.state == document.state:
@@ -217,7 +240,9 @@ def abilities(actor: Actor, document: OutgoingDocument, standing: Standing) -> l
 
 
 def check(actor: Actor, document: OutgoingDocument, standing: Standing, verb: str) -> Move:
-    """The move that `verb` makes. Raises Denied with the same reason that greys its button."""
+    """The move that `verb` makes. Raises Denied with the same reason that greys its button, Invalid for no verb at all."""
+    if verb not in VERBS:
+        raise Invalid(UNKNOWN_VERB, verb=verb)
     Ability(verb, _judge(actor, document, standing, verb)).check()
     return next(move for move in MOVES if move.verb == verb and move.state == document.state)
 
@@ -231,7 +256,7 @@ class Finding:
 
 
 def examine(
-    document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID], has_text: bool
+    document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID], has_text: bool, signer_leads: bool
 ) -> list[Finding]:
     """Everything that keeps a draft from being submitted (articles 9, 13–17)."""
     kind = DocKind(document.kind)
@@ -241,6 +266,7 @@ def examine(
         Finding(NO_BODY, "9(8)") if not has_text else None,
         Finding(NO_RECIPIENT, "9(7)") if not main else None,
         Finding(NO_SIGNER, "22") if document.signer_id is None else None,
+        Finding(SIGNER_NOT_LEADER, "22") if document.signer_id is not None and not signer_leads else None,
         Finding(OWN_ORGAN, "14") if document.organ_id in {*main, *copies} else None,
         Finding(REQUEST_ONE_RECIPIENT, "15") if kind in UPWARD_KINDS and len(main) != 1 and main else None,
     ]
@@ -268,6 +294,19 @@ def check_text(signed_sha256: str | None, rendered_sha256: str) -> None:
     """Article 25(1): after the leader has signed, the text must be the very text that was signed."""
     if signed_sha256 != rendered_sha256:
         raise Conflict(TEXT_CHANGED, signed=signed_sha256, rendered=rendered_sha256)
+
+
+def check_elements(signed: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Elements and attachments must be the very ones that were submitted and signed."""
+    if signed != found:
+        changed = sorted(name for name in signed.keys() | found.keys() if signed.get(name) != found.get(name))
+        raise Conflict(ELEMENTS_CHANGED, changed=changed)
+
+
+def check_attachments(signed: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> None:
+    """Who sends or signs for a document does so with the attachments that the leader signed."""
+    if signed != found:
+        raise Conflict(ATTACHMENTS_CHANGED, signed=signed, found=found)
 
 
 def format_number(word: str, year: int, seq: int) -> str:
@@ -337,6 +376,8 @@ def incoming_abilities(actor: Actor, document: IncomingDocument, standing: Stand
 
 
 def check_incoming(actor: Actor, document: IncomingDocument, standing: Standing, verb: str) -> IncomingMove:
-    """The move that `verb` makes on the receiving side. Raises Denied with its reason."""
+    """The move that `verb` makes on the receiving side. Raises Denied with its reason, Invalid for no verb at all."""
+    if verb not in INCOMING_VERBS:
+        raise Invalid(UNKNOWN_VERB, verb=verb)
     Ability(verb, _judge_incoming(actor, document, standing, verb)).check()
     return next(move for move in INCOMING_MOVES if move.verb == verb and move.state == document.state)

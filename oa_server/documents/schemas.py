@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from oa_server.core.errors import Ability
-from oa_server.documents.states import Classification, DocKind, Publicity, Urgency
+from oa_server.documents.states import Classification, DocKind, IncomingState, OutgoingState, Publicity, Urgency
+from oa_server.web.pagination import Cursor, PageLimit
 
 Base64 = Annotated[str, Meta(max_length=64 * 1024, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 ShortText = Annotated[str, Meta(max_length=200)]
@@ -52,7 +53,7 @@ class Elements(Struct, forbid_unknown_fields=True):
     signer_id: UUID | None = None
     note: ShortText = ""
     publicity: Publicity = Publicity.ON_REQUEST
-    printing_organ: ShortText = ""
+    printing_organ: Annotated[str, Meta(max_length=120)] = ""
 
 
 class DraftIn(Struct, forbid_unknown_fields=True):
@@ -305,8 +306,31 @@ class ImportedOut(Struct):
     notes: list[NoteOut]
 
 
-class ListQuery(Struct):
-    state: Annotated[str, Meta(max_length=32)] = ""
+class FilterQuery(Struct):
+    """How a list of documents is narrowed and ordered; `since` and `until` are days, both included."""
+
     q: Annotated[str, Meta(max_length=60)] = ""
-    cursor: Annotated[str, Meta(max_length=400)] = ""
-    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    kind: DocKind | None = None
+    urgency: Urgency | None = None
+    since: date | None = None
+    until: date | None = None
+    sort: Literal["newest", "oldest"] = "newest"
+
+
+class OutgoingFilter(FilterQuery, forbid_unknown_fields=True):
+    state: OutgoingState | None = None
+    mine: bool = False
+
+
+class OutgoingQuery(OutgoingFilter, forbid_unknown_fields=True):
+    cursor: Cursor = ""
+    limit: PageLimit = 50
+
+
+class IncomingFilter(FilterQuery, forbid_unknown_fields=True):
+    state: IncomingState | None = None
+
+
+class IncomingQuery(IncomingFilter, forbid_unknown_fields=True):
+    cursor: Cursor = ""
+    limit: PageLimit = 50

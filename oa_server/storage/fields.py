@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from tortoise import fields
-from tortoise.expressions import F, Q
+from tortoise.expressions import F, Q, Subquery
 from tortoise.fields.base import OnDelete
 from tortoise.indexes import Index
 from tortoise.models import Model as TortoiseModel
@@ -21,7 +21,7 @@ from oa_server.core.ids import new_id
 
 __all__ = [
     "BigNumber", "Bytes", "Day", "Digest", "F", "Flag", "ForeignKey", "Id", "Index", "Json", "Key", "Model", "Moment",
-    "Number", "Q", "QuerySet", "State", "Text",
+    "Number", "Q", "QuerySet", "State", "Subquery", "Text",
 ]  # fmt: skip
 
 

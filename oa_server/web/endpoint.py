@@ -10,24 +10,43 @@ One `resource` per path holds all its methods, so a wrong method is answered 405
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import json
+import unicodedata
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from math import isfinite
+from typing import Any, Generic, NoReturn, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from oa_server.core.actor import Actor
-from oa_server.core.errors import NOT_FOUND, Invalid, Malformed, NotFound, Reason, TooLarge
+from oa_server.core.errors import (
+    NOT_FOUND,
+    Conflict,
+    Denied,
+    Invalid,
+    Malformed,
+    NotFound,
+    NotSignedIn,
+    OaError,
+    Reason,
+    TooLarge,
+    Unavailable,
+    WrongType,
+)
 from oa_server.storage import idempotency
 from oa_server.storage.unit_of_work import unit_of_work
 from oa_server.web import guard
 from oa_server.web.errors import language_of, problem_response
+from oa_server.web.pagination import Cursors
 
 MALFORMED = Reason("web.malformed", "请求内容无法读取，请检查格式", "The request cannot be read as JSON.")
 INVALID = Reason("web.invalid", "填写的内容不符合要求", "What was sent does not fit its form.")
@@ -50,9 +69,10 @@ class Access(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """An answer that is bytes of this media type, not JSON."""
+    """A body that is bytes of this media type, not JSON; `in_ranges` where a part of an answer may be asked for."""
 
     media_type: str
+    in_ranges: bool = False
 
 
 @dataclass(slots=True)
@@ -70,6 +90,11 @@ class Call(Generic[B]):
             return UUID(self.request.path_params[name])
         except ValueError:
             raise NotFound(NOT_FOUND) from None
+
+    @property
+    def cursors(self) -> Cursors:
+        found: Cursors = self.request.app.state.cursors
+        return found
 
     @property
     def language(self) -> str:
@@ -95,8 +120,27 @@ class Endpoint:
     status: int
     access: Access
     once: bool
+    refuses: tuple[type[OaError], ...]
+
+    def refusals(self, path: str, method: str) -> set[type[OaError]]:
+        """Everything that the endpoint may answer instead of doing what it is asked: its own refusals, and those that
+        come with what it takes."""
+        found: set[type[OaError]] = {Unavailable, *self.refuses}
+        if self.access is Access.SIGNED_IN:
+            found |= {NotSignedIn} if method in guard.SAFE_METHODS else {NotSignedIn, Denied}
+        if "{" in path:
+            found |= {NotFound}
+        if self.query is not None:
+            found |= {Invalid}
+        if self.body is not None:
+            found |= {Invalid, TooLarge} if isinstance(self.body, Binary) else {Malformed, Invalid, TooLarge, WrongType}
+        if self.once:
+            found |= {Invalid, Conflict}
+        return found
 
     async def answer(self, request: Request) -> Response:
+        if any("\0" in str(part) for part in request.path_params.values()):
+            raise NotFound(NOT_FOUND)  # No database keeps a name with this character, and PostgreSQL takes none.
         actor = await guard.actor_of(request) if self.access is Access.SIGNED_IN else Actor(name="anonymous")
         data = await self._read(request)
         call = Call(request, actor, decode(data, self.body) if data is not None else None, self._query(request))
@@ -142,15 +186,19 @@ class Endpoint:
             return None
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
-            raise Invalid(WRONG_TYPE, expected="application/json")
+            raise WrongType(WRONG_TYPE, expected="application/json")
         return await read_body(request, JSON_LIMIT)
 
     def _query(self, request: Request) -> Any:
         if self.query is None:
             return None
+        given = request.query_params.multi_items()
+        values = dict(given)
+        if len(values) < len(given):
+            raise Invalid(INVALID, "a parameter is given twice")
         try:
-            return msgspec.convert(dict(request.query_params), self.query, strict=False)
-        except msgspec.ValidationError as error:
+            return msgspec.convert(clean(values), self.query, strict=False)
+        except ValueError as error:
             raise Invalid(INVALID, str(error)) from error
 
 
@@ -163,15 +211,19 @@ def endpoint(
     status: int = 200,
     access: Access = Access.SIGNED_IN,
     once: bool = False,
+    refuses: Sequence[type[OaError]] = (),
 ) -> Callable[[Handler], Endpoint]:
     """Declare a handler: `returns` and `body` are msgspec types or `Binary`; None means empty.
 
     `once` endpoints create something: they honour `Idempotency-Key`. They must do all they do in one short transaction,
     which the kept answer joins. Acts on a document need no key, because its state lets each happen once.
+
+    `refuses` are the refusals that the handler itself may raise, for the API description.
     """
 
     def wrap(handler: Handler) -> Endpoint:
-        return Endpoint(handler, summary, returns, body, query, status if returns is not None else 204, access, once)
+        answer = status if returns is not None else 204
+        return Endpoint(handler, summary, returns, body, query, answer, access, once, tuple(refuses))
 
     return wrap
 
@@ -181,27 +233,56 @@ class Resource:
 
     def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
         self.endpoints = endpoints
-        self.allow = ", ".join(sorted(endpoints))
+        self.allow = ", ".join(sorted({*endpoints, "OPTIONS"} | ({"HEAD"} if "GET" in endpoints else set())))
 
-    async def __call__(self, request: Request) -> Response:
-        found = self.endpoints.get(request.method)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        headers = {"Allow": self.allow}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
+        found = self.endpoints.get("GET" if request.method == "HEAD" else request.method)
         if found is None:
-            return problem_response(
-                WRONG_METHOD, status=405, language=language_of(request.headers), headers={"Allow": self.allow}
-            )
-        return await found.answer(request)
+            language = language_of(request.headers)
+            return problem_response(WRONG_METHOD, status=405, language=language, headers=headers)
+        response = await found.answer(request)
+        return _without_body(response) if request.method == "HEAD" else response
+
+
+def _without_body(response: Response) -> Response:
+    """The same answer for who asks for its head alone; a stream is not even begun."""
+    head = Response(status_code=response.status_code)
+    head.raw_headers = response.raw_headers
+    return head
 
 
 def resource(path: str, **endpoints: Endpoint) -> Route:
     """The route of one path; keywords are methods."""
-    handler = Resource(endpoints)
+    return Route(path, Resource(endpoints))
 
-    async def respond(request: Request) -> Response:
-        return await handler(request)
 
-    route = Route(path, respond, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-    route.resource = handler  # type: ignore[attr-defined]  # openapi.py and the structure tests read it back
-    return route
+def nowhere(path: str) -> Route:
+    """The end of a tree of paths: what no other route has answered is not there, whatever the method."""
+    return Route(path, _Nowhere())
+
+
+class _Nowhere:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise NotFound(NOT_FOUND)
+
+
+def attachment(name: str, media_type: str, data: bytes) -> Response:
+    """An answer that a browser saves under this name (RFC 6266, 4.3)."""
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}
+    return Response(data, headers=headers, media_type=media_type)
+
+
+def inline(name: str, media_type: str, data: bytes, *, etag: str) -> Response:
+    """An answer that a browser shows, and saves under this name."""
+    headers = {"Content-Disposition": f"inline; filename*=UTF-8''{quote(name, safe='')}", "ETag": f'"{etag}"'}
+    return Response(data, headers=headers, media_type=media_type)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -218,10 +299,55 @@ async def read_body(request: Request, limit: int) -> bytes:
 
 
 def decode(data: bytes, kind: Any) -> Any:
-    """Strict JSON into `kind`: UTF-8 only, no NaN, unknown members refused by the schemas themselves."""
+    """Strict JSON (RFC 8259, and I-JSON of RFC 7493) into `kind`. Unknown members are refused by the schemas themselves.
+
+    Raises Malformed for what is no such JSON: other encodings, NaN, numbers beyond measure, names twice in an object, lone
+    surrogates, U+0000. Raises Invalid for what does not fit `kind`.
+    """
     try:
-        return msgspec.json.decode(data, type=kind)
+        text = data.decode()
+        value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_number, parse_float=_finite)
+        # Only an escape can bring in what UTF-8 itself does not.
+        if "\\u" in text or not unicodedata.is_normalized("NFC", text):
+            value = clean(value)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(MALFORMED, str(error)) from error
+    try:
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise Invalid(INVALID, str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(MALFORMED, str(error)) from error
+
+
+def clean(value: Any) -> Any:
+    """The value with every text in normal form C, in which alone texts are compared and signed (`crypto.canonical`).
+
+    Raises ValueError for text that is none: lone surrogates, or U+0000, which PostgreSQL does not keep.
+    """
+    if isinstance(value, str):
+        if "\0" in value:
+            raise ValueError("text holds U+0000")
+        value.encode()  # UnicodeEncodeError, a ValueError, for a lone surrogate
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, list):
+        return [clean(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(name): clean(item) for name, item in value.items()}
+    return value
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError("a number is beyond measure")
+    return number

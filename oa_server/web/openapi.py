@@ -10,9 +10,10 @@ import msgspec
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from oa_server.core.errors import all_reasons
+from oa_server.core.errors import OaError, all_reasons
 from oa_server.web.endpoint import Access, Binary, Call, Endpoint, Resource, endpoint, resource
 from oa_server.web.errors import PROBLEM_TYPE, Problem
+from oa_server.web.guard import session_cookie
 
 _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 _REF = "#/components/schemas/{name}"
@@ -21,16 +22,17 @@ _REF = "#/components/schemas/{name}"
 def endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str, Endpoint]]:
     """(path, method, endpoint) of every endpoint among `routes`."""
     for route in routes:
-        found = getattr(route, "resource", None)
-        if isinstance(route, Route) and isinstance(found, Resource):
-            for method, item in found.endpoints.items():
+        if isinstance(route, Route) and isinstance(route.endpoint, Resource):
+            for method, item in route.endpoint.endpoints.items():
                 yield route.path, method, item
 
 
-def describe(routes: Iterable[BaseRoute], *, version: str) -> dict[str, Any]:
-    """The OpenAPI document of `routes`, as JSON values."""
+def describe(routes: Iterable[BaseRoute], *, version: str, secure: bool = False) -> dict[str, Any]:
+    """The OpenAPI document of `routes`, as JSON values; `secure` when the server is reached over TLS."""
     found = list(endpoints_of(routes))
-    types = [t for _, _, e in found for t in (e.body, e.returns) if t is not None and not isinstance(t, Binary)]
+    types = [
+        t for _, _, e in found for t in (e.body, e.returns, e.query) if t is not None and not isinstance(t, Binary)
+    ]
     _, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for path, method, item in found:
@@ -46,7 +48,9 @@ def describe(routes: Iterable[BaseRoute], *, version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"session": {"type": "apiKey", "in": "cookie", "name": "oa-session"}},
+            "securitySchemes": {
+                "session": {"type": "apiKey", "in": "cookie", "name": session_cookie(secure=secure)},
+            },
         },
     }
 
@@ -56,16 +60,27 @@ def _operation(path: str, method: str, item: Endpoint) -> dict[str, Any]:
         "summary": item.summary,
         "operationId": f"{item.handler.__module__.split('.')[-2]}.{item.handler.__name__.strip('_')}",
         "parameters": [*_path_parameters(path), *_query_parameters(item), *_write_parameters(method, item)],
-        "responses": {
-            str(item.status): _answer(item),
-            "default": {"description": "Refused", "content": {PROBLEM_TYPE: {"schema": _schema(Problem)}}},
-        },
+        "responses": {**_answers(item), **_refusals(item.refusals(path, method))},
     }
     if item.body is not None:
         operation["requestBody"] = {"required": True, "content": _content(item.body)}
     if item.access is Access.SIGNED_IN:
         operation["security"] = [{"session": []}]
     return operation
+
+
+def _answers(item: Endpoint) -> dict[str, Any]:
+    answers = {str(item.status): _answer(item)}
+    if isinstance(item.returns, Binary) and item.returns.in_ranges:
+        answers["206"] = {"description": "The part asked for", "content": _content(item.returns)}
+    return answers
+
+
+def _refusals(kinds: Iterable[type[OaError]]) -> dict[str, Any]:
+    """Problems by status. Every request may be refused for a foreign host, and may meet a fault of ours."""
+    statuses = {kind.status: kind.__name__ for kind in kinds} | {421: "WrongHost", 500: "Internal"}
+    content = {PROBLEM_TYPE: {"schema": _schema(Problem)}}
+    return {str(status): {"description": name, "content": content} for status, name in sorted(statuses.items())}
 
 
 def _answer(item: Endpoint) -> dict[str, Any]:
@@ -87,7 +102,7 @@ def _schema(kind: Any) -> dict[str, Any]:
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
         for name in _PARAMETER.findall(path)
     ]
 
@@ -95,12 +110,12 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 def _query_parameters(item: Endpoint) -> list[dict[str, Any]]:
     if item.query is None:
         return []
-    schema = msgspec.json.schema(item.query)
-    properties = schema["$defs"][item.query.__name__]["properties"]
-    required = set(schema["$defs"][item.query.__name__].get("required", ()))
+    _, components = msgspec.json.schema_components([item.query], ref_template=_REF)
+    schema = components[item.query.__name__]
+    required = set(schema.get("required", ()))
     return [
         {"name": name, "in": "query", "required": name in required, "schema": value}
-        for name, value in properties.items()
+        for name, value in schema["properties"].items()
     ]
 
 
@@ -114,9 +129,9 @@ def _write_parameters(method: str, item: Endpoint) -> list[dict[str, Any]]:
     return [{"name": n, "in": "header", "required": n == "X-OA-CSRF", "schema": {"type": "string"}} for n in names]
 
 
-def openapi_route(routes: Iterable[BaseRoute], *, version: str) -> Route:
+def openapi_route(routes: Iterable[BaseRoute], *, version: str, secure: bool) -> Route:
     """Serves the description at `/openapi.json`."""
-    document = describe(routes, version=version)
+    document = describe(routes, version=version, secure=secure)
 
     @endpoint(summary="接口说明（OpenAPI 3.1）", returns=dict[str, Any], access=Access.OPEN)
     async def openapi(call: Call[None]) -> JSONResponse:

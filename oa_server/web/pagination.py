@@ -6,9 +6,10 @@ import base64
 import hmac
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from oa_server.core.errors import Invalid, Reason
 
@@ -18,6 +19,9 @@ BAD_CURSOR = Reason(
 
 _SEAL = 12
 
+Cursor = Annotated[str, Meta(max_length=400)]
+PageLimit = Annotated[int, Meta(ge=1, le=200)]
+
 
 class Cursors:
     """Makes and reads cursors under one key of this installation."""
@@ -25,22 +29,24 @@ class Cursors:
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def encode(self, values: Sequence[Any]) -> str:
-        """A cursor that holds `values` (JSON scalars, UUIDs and moments become strings)."""
+    def encode(self, kind: str, values: Sequence[Any]) -> str:
+        """A cursor of the list `kind` that holds `values` (JSON scalars; UUIDs and moments become strings)."""
         body = msgspec.json.encode(list(values))
-        return base64.urlsafe_b64encode(self._seal(body) + body).decode().rstrip("=")
+        return base64.urlsafe_b64encode(self._seal(kind, body) + body).decode().rstrip("=")
 
-    def decode(self, cursor: str) -> list[Any]:
-        """The values of a cursor of ours. Raises Invalid."""
+    def decode(self, kind: str, cursor: str) -> list[Any]:
+        """The values of a cursor that we gave out for the list `kind`; none for the empty cursor. Raises Invalid."""
+        if not cursor:
+            return []
         try:
             raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         except ValueError:
             raise Invalid(BAD_CURSOR) from None
         seal, body = raw[:_SEAL], raw[_SEAL:]
-        if not hmac.compare_digest(seal, self._seal(body)):
+        if not hmac.compare_digest(seal, self._seal(kind, body)):
             raise Invalid(BAD_CURSOR)
         values: list[Any] = msgspec.json.decode(body)
         return values
 
-    def _seal(self, body: bytes) -> bytes:
-        return hmac.new(self._key, body, sha256).digest()[:_SEAL]
+    def _seal(self, kind: str, body: bytes) -> bytes:
+        return hmac.new(self._key, kind.encode() + b"\0" + body, sha256).digest()[:_SEAL]

@@ -8,6 +8,9 @@ from oa_server.core.errors import Reason
 
 NOT_OPEN = Reason("workflow.not_open", "该环节已被处理，请刷新", "The step has been dealt with; reload.")
 NOBODY = Reason("workflow.nobody", "下一环节没有可以办理的人员，请联系系统管理员", "Nobody can do the next step.")
+TOO_MANY_ROWS = Reason(
+    "workflow.too_many_rows", "清单过长，请缩小筛选范围后再导出", "The list is too long to export; narrow it first."
+)
 BAD_TEMPLATE = Reason("workflow.bad_template", "流程模板不正确", "The route template cannot be walked.")
 
 

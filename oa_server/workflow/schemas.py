@@ -8,13 +8,18 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from oa_server.web.pagination import Cursor, PageLimit
 
-class TaskQuery(Struct):
+
+class TaskFilter(Struct, forbid_unknown_fields=True):
     tab: Literal["todo", "done"] = "todo"
     kind: Annotated[str, Meta(max_length=32)] = ""
     q: Annotated[str, Meta(max_length=60)] = ""
-    cursor: Annotated[str, Meta(max_length=400)] = ""
-    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class TaskQuery(TaskFilter, forbid_unknown_fields=True):
+    cursor: Cursor = ""
+    limit: PageLimit = 50
 
 
 class TaskOut(Struct):
