@@ -1,23 +1,157 @@
-"""The PostgreSQL back end: the stock one over asyncpg, counting what a transaction writes."""
+"""The PostgreSQL back end: the stock one over asyncpg, that waits for nobody too long and counts what it writes.
+
+A database that is gone answers with an error; one that hangs, or whose network swallows everything, does not answer at
+all. So waiting for a connection and for a statement both end in time, and a connection that did not answer is cut: rolling
+back over it would only wait once more, and the server rolls back what is cut.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import Any
 
+import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
-from tortoise.backends.base.client import NestedTransactionContext, TransactionContext, TransactionContextPooled
+from tortoise.backends.base.client import (
+    ConnectionWrapper,
+    NestedTransactionContext,
+    PoolConnectionWrapper,
+    TransactionalDBClient,
+    TransactionContext,
+    TransactionContextPooled,
+)
+from tortoise.connection import get_connections
 
+from oa_server.core.errors import Unavailable
 from oa_server.storage import writes
+from oa_server.storage.refusals import DATABASE_AWAY, OUTCOME_UNKNOWN, telling
+
+ACQUIRE_SECONDS = 4
+
+_UNANSWERED = (TimeoutError, asyncio.CancelledError)
+_GONE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class CountedClient(AsyncpgDBClient):
+    def acquire_connection(self) -> Any:
+        return _Lent(self, self._pool_init_lock)
+
     def _in_transaction(self) -> TransactionContext:
-        return TransactionContextPooled(_Transaction(self), self._pool_init_lock)
+        return _Context(_Transaction(self), self._pool_init_lock)
+
+
+class _Lent(PoolConnectionWrapper[Any]):
+    """A connection for one statement outside any transaction."""
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> Any:
+        with telling():
+            await self.ensure_connection()
+            self.connection = await self.client._pool.acquire(timeout=ACQUIRE_SECONDS)
+        return self.connection
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        await _give_back(self.client._pool, self.connection, error)
+        _tell(error)
+
+
+class _Held(ConnectionWrapper[Any]):
+    """The transaction's connection for one of its statements."""
+
+    __slots__ = ()
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        await super().__aexit__(kind, error, trace)
+        if isinstance(error, _UNANSWERED):
+            self.connection.terminate()
+        _tell(error)
+
+
+def _tell(error: BaseException | None) -> None:
+    """Raise the refusal that an error means, if it means one."""
+    if error is not None:
+        with telling():
+            raise error
+
+
+async def _give_back(pool: Any, connection: Any, error: BaseException | None) -> None:
+    """Return a connection to the pool. The pool resets it, and cuts by itself one that cannot be reset."""
+    if isinstance(error, _UNANSWERED):
+        connection.terminate()
+    with suppress(*_GONE):
+        await pool.release(connection)
+
+
+class _Context(TransactionContextPooled):
+    """As the stock one, but the connection always finds back to the pool, whatever fails and however slowly."""
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        with telling():
+            await self.ensure_connection()
+            self.client._connection = await self.client._parent._pool.acquire(timeout=ACQUIRE_SECONDS)
+        try:
+            await self.client.begin()
+        except BaseException as error:
+            await self._give_back(error)
+            raise
+        self.token = get_connections().set(self.connection_name, self.client)
+        return self.client
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        get_connections().reset(self.token)
+        ending: BaseException | None = error
+        try:
+            if error is None:
+                await self._commit()
+            elif not isinstance(error, _UNANSWERED):
+                await self._roll_back()
+        except BaseException as failed:
+            ending = failed
+            raise
+        finally:
+            await self._give_back(ending)
+
+    async def _commit(self) -> None:
+        """Commit. When the connection is lost meanwhile, nobody can say here whether it was done."""
+        try:
+            await self.client.commit()
+        except Unavailable as error:
+            if error.reason is DATABASE_AWAY:
+                raise Unavailable(OUTCOME_UNKNOWN) from error
+            raise
+
+    async def _roll_back(self) -> None:
+        try:
+            await self.client.rollback()
+        except Exception:  # noqa: BLE001  whatever it says: the server rolls back what is cut
+            self.client._connection.terminate()
+
+    async def _give_back(self, error: BaseException | None) -> None:
+        await _give_back(self.client._parent._pool, self.client._connection, error)
 
 
 class _Transaction(TransactionWrapper):
+    def acquire_connection(self) -> ConnectionWrapper[Any]:
+        return _Held(self._lock, self)
+
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_Transaction(self))
+
+    async def begin(self) -> None:
+        with telling():
+            await super().begin()
+
+    async def commit(self) -> None:
+        with telling():
+            await super().commit()
+
+    async def rollback(self) -> None:
+        with telling():
+            await super().rollback()
 
     async def execute_insert(self, query: str, values: list[Any]) -> Any:
         writes.count(query)

@@ -12,15 +12,28 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from contextlib import suppress
 from typing import Any
 
 import aiosqlite
-from tortoise.backends.base.client import NestedTransactionContext, TransactionContext
+from tortoise.backends.base.client import ConnectionWrapper, NestedTransactionContext, TransactionContext
 from tortoise.backends.sqlite.client import SqliteClient, SqliteTransactionContext, SqliteTransactionWrapper
 from tortoise.connection import get_connections
-from tortoise.exceptions import TransactionManagementError
 
 from oa_server.storage import writes
+from oa_server.storage.refusals import telling
+
+
+class _Statement(ConnectionWrapper[Any]):
+    """One statement, whose errors are told as the refusals that they mean."""
+
+    __slots__ = ()
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        await super().__aexit__(kind, error, trace)
+        if error is not None:
+            with telling():
+                raise error
 
 
 class ImmediateClient(SqliteClient):
@@ -45,6 +58,9 @@ class ImmediateClient(SqliteClient):
             self._writer = None
         await super().close()
 
+    def acquire_connection(self) -> ConnectionWrapper[Any]:
+        return _Statement(self._lock, self)
+
     def _in_transaction(self) -> TransactionContext:
         if self._writer is None:  # An in-memory database exists on one connection only.
             return _Context(_Transaction(self, self._connection), self._lock)
@@ -62,11 +78,34 @@ class _Transaction(SqliteTransactionWrapper):
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_Transaction(self, self._connection))
 
+    def acquire_connection(self) -> ConnectionWrapper[Any]:
+        return _Statement(self._lock, self)
+
     async def begin(self) -> None:
         try:
-            await self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise TransactionManagementError(error) from error
+            with telling():
+                await self._connection.execute("BEGIN IMMEDIATE")
+        except asyncio.CancelledError:
+            await self._connection.rollback()  # The connection's thread begins all the same; this comes after it.
+            raise
+
+    async def commit(self) -> None:
+        try:
+            with telling():
+                await super().commit()
+        except Exception:
+            # A commit that finds no room leaves the transaction open, and the next one could not begin.
+            await self.rollback()
+            raise
+
+    async def rollback(self) -> None:
+        with telling():
+            await super().rollback()
+
+    async def savepoint_rollback(self) -> None:
+        # A full disk may have rolled everything back by itself, savepoints too.
+        with suppress(sqlite3.OperationalError):
+            await super().savepoint_rollback()
 
     async def execute_insert(self, query: str, values: list[Any]) -> int:
         writes.count(query)
