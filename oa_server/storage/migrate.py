@@ -1,41 +1,41 @@
 """Our migrate command around the library's migrations, safe on both databases.
 
 One process migrates at a time. On SQLite the library remakes whole tables, with two traps (both measured): dropping the old
-table cascades into its children while foreign keys are on, and its indexes are lost. So the file is copied first, foreign
-keys are off meanwhile, missing indexes are made again after comparing with a fresh schema, references are checked, and
-whatever fails puts the copy back.
+table cascades into its children while foreign keys are on, and its indexes are lost. So a copy of the file is upgraded,
+with foreign keys off; missing indexes are made again after comparing with a fresh schema, references are checked, and only
+then the copy takes the file's place. Whatever fails before, and whoever is killed, leaves the file as it was.
 """
 
 from __future__ import annotations
 
 import fcntl
-import shutil
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import asyncpg
 from tortoise import Tortoise
 from tortoise.migrations.api import migrate as apply_migrations
 
-from oa_server.storage.database import APP, config
+from oa_server.storage.database import APP, PATIENT_SECONDS, config
 
 CONFIG = config("sqlite:///:memory:")  # for `tortoise -c oa_server.storage.migrate.CONFIG makemigrations`
 _LOCK = 0x0A_0B0D
 
 
 class MigrationFailed(RuntimeError):
-    """The database was put back as it was; the message says what went wrong."""
+    """The database is as it was; the message says what went wrong."""
 
 
 async def upgrade(url: str) -> list[str]:
     """Bring the database to the newest schema. Returns what was done, in words."""
     if urlsplit(url).scheme == "sqlite":
-        return await _upgrade_sqlite(Path(unquote(urlsplit(url).path)), url)
+        return await _upgrade_sqlite(Path(unquote(urlsplit(url).path)))
     async with _postgres_lock(url):
-        await _apply(config(url))
+        await _apply(config(url, statement_seconds=PATIENT_SECONDS))
     return ["数据库已是最新"]
 
 
@@ -63,40 +63,54 @@ def _file_lock(path: Path) -> Iterator[None]:
         yield
 
 
-async def _upgrade_sqlite(path: Path, url: str) -> list[str]:
+async def _upgrade_sqlite(path: Path) -> list[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
+    copy = path.with_name(f"{path.name}.upgrading")
     with _file_lock(path):
-        copy = _copy_aside(path)
+        _remove(copy)  # Left by an upgrade that was killed.
         try:
-            await _apply(config(url, foreign_keys="OFF"))
-            restored = await _restore_indexes(path)
-            _check_references(path)
+            _take_copy(path, copy)
+            await _apply(config(f"sqlite://{quote(str(copy.absolute()))}", foreign_keys="OFF"))
+            restored = await _restore_indexes(copy)
+            _check_references(copy)
         except BaseException as error:
-            _put_back(path, copy)
+            _remove(copy)
             if isinstance(error, Exception):
                 raise MigrationFailed(f"数据库未改动：{error}") from error
             raise
-        if copy is not None:
-            copy.unlink()
+        _take_place(copy, path)
     return ["数据库已是最新", *(f"重建索引 {name}" for name in restored)]
 
 
-def _copy_aside(path: Path) -> Path | None:
-    if not path.exists():
-        return None
-    copy = path.with_name(f"{path.name}.before-migration")
-    copy.unlink(missing_ok=True)
-    with sqlite3.connect(path) as connection:
-        connection.execute("VACUUM INTO ?", (str(copy),))
-    connection.close()
-    return copy
-
-
-def _put_back(path: Path, copy: Path | None) -> None:
-    for suffix in ("", "-wal", "-shm"):
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-    if copy is not None:
-        shutil.move(copy, path)
+
+
+def _take_copy(path: Path, copy: Path) -> None:
+    """Copy the database, if there is one. It must be alone to leave write-ahead logging, so a running server is found here."""
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path, timeout=1)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("VACUUM INTO ?", (str(copy),))
+
+
+def _take_place(copy: Path, path: Path) -> None:
+    """Put the upgraded copy in the place of the file, durable, in one step that happens or does not."""
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    _sync(copy)
+    copy.rename(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 async def _restore_indexes(path: Path) -> list[str]:
