@@ -45,7 +45,7 @@ from oa_server.pki.signer import Signer
 from oa_server.settings import Settings
 from oa_server.signing.actions import SigningDesk
 from oa_server.storage.bus import Bus, open_bus
-from oa_server.storage.database import open_database
+from oa_server.storage.database import PATIENT_SECONDS, open_database
 from oa_server.storage.objects import open_store
 from oa_server.storage.secrets import SecretStore
 from oa_server.storage.unit_of_work import react_to
@@ -61,6 +61,7 @@ from oa_server.workflow import access as workflow
 log = structlog.get_logger("oa")
 
 VERSION = package_version("oa-server")
+RESTART_SECONDS = 1.0
 SEQUENCE_SECONDS = 0.5
 HEAD_SECONDS = 60.0
 
@@ -123,10 +124,10 @@ def _plug(house: House) -> None:
 
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[House]:
-    """The house with its database open, for the server and for every command."""
+    """The house with its database open, for every command."""
     house = build_house(settings)
     try:
-        async with open_database(settings.database):
+        async with open_database(settings.database, statement_seconds=PATIENT_SECONDS):
             yield house
     finally:
         await house.register.signer.close()
@@ -210,8 +211,8 @@ async def _lifespan(app: Starlette, house: House) -> AsyncIterator[None]:
 
 def _background(house: House, bus: Bus) -> list[Coroutine[Any, Any, None]]:
     return [
-        house.hub.run(),
-        bus.listen(house.hub.notify),
+        _every(RESTART_SECONDS, "live.hub", house.hub.run),
+        _every(RESTART_SECONDS, "live.bus", lambda: bus.run(house.hub.wake)),
         _every(SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
         _every(HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
         _every(HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
@@ -229,7 +230,10 @@ async def _renew_lists(house: House) -> None:
 
 
 async def _every(seconds: float, name: str, job: Callable[[], Awaitable[object]]) -> None:
-    """Run a job again and again; a job that cannot be done now is done the next time."""
+    """Run a job again and again; a job that cannot be done now, or that broke, is done the next time.
+
+    Nothing but the end of the server leaves here: one broken job must not take the others and the server with it.
+    """
     while True:
         try:
             await job()

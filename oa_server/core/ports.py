@@ -31,8 +31,8 @@ class AuditSink(Protocol):
 
 
 class LivePush(Protocol):
-    async def notify(self, topic: str, last_id: int) -> None:
-        """Wake whoever follows `topic`: the outbox holds a row up to `last_id`. Losing a call loses nothing."""
+    def notify(self) -> None:
+        """Wake whoever reads the outbox: something new is in it. Neither raises nor waits; losing a call loses nothing."""
 
 
 class SessionLookup(Protocol):

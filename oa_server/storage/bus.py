@@ -1,14 +1,16 @@
 """Wake-ups between server processes: in this process alone, over PostgreSQL's LISTEN/NOTIFY, or over Redis.
 
 A wake-up says only "look at the outbox"; whoever misses one looks anyway a moment later. So the bus may be lost, and
-nothing with it: publishing to a bus that is away is noted and forgotten.
+nothing with it. Nobody waits for it either: `notify` only leaves word, and one relay per process passes it on, so a bus
+that is away or hangs delays no official, and many acts in one moment are one wake-up.
 """
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 import structlog
@@ -18,16 +20,17 @@ log = structlog.get_logger("oa.bus")
 CHANNEL = "oa_wake"
 RECONNECT_SECONDS = 2.0
 CONNECT_SECONDS = 5
+IDLE_SECONDS = 30.0
 
-Wake = Callable[[str, int], Awaitable[None]]
+Wake = Callable[[], None]
 
 
 class Bus(Protocol):
-    async def notify(self, topic: str, last_id: int) -> None:
-        """Wake the others (`core.ports.LivePush`). Never raises."""
+    def notify(self) -> None:
+        """Leave word that the others are to be woken (`core.ports.LivePush`). Neither raises nor waits."""
 
-    async def listen(self, wake: Wake) -> None:
-        """Call `wake` for every wake-up until cancelled; reconnects by itself."""
+    async def run(self, wake: Wake) -> None:
+        """Pass on what was left, and call `wake` for every wake-up, until cancelled; reconnects by itself."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -55,11 +58,11 @@ class LocalBus:
     def __init__(self) -> None:
         self._listeners: list[Wake] = []
 
-    async def notify(self, topic: str, last_id: int) -> None:
+    def notify(self) -> None:
         for wake in self._listeners:
-            await wake(topic, last_id)
+            wake()
 
-    async def listen(self, wake: Wake) -> None:
+    async def run(self, wake: Wake) -> None:
         self._listeners.append(wake)
         try:
             await asyncio.Event().wait()
@@ -70,32 +73,66 @@ class LocalBus:
         self._listeners.clear()
 
 
-class PostgresBus:
+class _Relayed(ABC):
+    """A bus over a server: a relay that publishes and a listener, each of which begins anew after a failure."""
+
+    def __init__(self) -> None:
+        self._due = asyncio.Event()
+
+    def notify(self) -> None:
+        self._due.set()
+
+    async def run(self, wake: Wake) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._again("bus.lost_wake_up", self._relay))
+            group.create_task(self._again("bus.not_listening", lambda: self._listen(wake)))
+
+    @staticmethod
+    async def _again(event: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Whatever the bus's client raises, it costs wake-ups only, so it is noted and tried again."""
+        while True:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001
+                log.warning(event, error=type(error).__name__)
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _relay(self) -> None:
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await self._publish()
+
+    @abstractmethod
+    async def _publish(self) -> None:
+        """Wake everybody, or raise."""
+
+    @abstractmethod
+    async def _listen(self, wake: Wake) -> None:
+        """Listen until the connection is lost."""
+
+
+class PostgresBus(_Relayed):
     """LISTEN/NOTIFY on connections of its own, because pooled ones are handed around."""
 
     def __init__(self, database_url: str) -> None:
+        super().__init__()
         self._url = database_url
         self._sender: Any = None
 
-    async def notify(self, topic: str, last_id: int) -> None:
+    async def _publish(self) -> None:
         import asyncpg
 
+        if self._sender is None or self._sender.is_closed():
+            self._sender = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
         try:
-            if self._sender is None or self._sender.is_closed():
-                self._sender = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
-            await self._sender.execute("SELECT pg_notify($1, $2)", CHANNEL, topic)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
-            log.warning("bus.lost_wake_up", error=type(error).__name__)
+            await self._sender.execute("SELECT pg_notify($1, '')", CHANNEL)
+        except BaseException:
+            self._drop_sender()
+            raise
 
-    async def listen(self, wake: Wake) -> None:
-        import asyncpg
-
-        while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
-                await self._listen_once(wake)
-            await asyncio.sleep(RECONNECT_SECONDS)
-
-    async def _listen_once(self, wake: Wake) -> None:
+    async def _listen(self, wake: Wake) -> None:
         import asyncpg
 
         connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
@@ -111,42 +148,38 @@ class PostgresBus:
             while not lost.is_set():
                 await woken.wait()
                 woken.clear()
-                await wake("", 0)
+                wake()
         finally:
-            await connection.close(timeout=1)
+            connection.terminate()
+
+    def _drop_sender(self) -> None:
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            sender.terminate()
 
     async def close(self) -> None:
-        if self._sender is not None and not self._sender.is_closed():
-            await self._sender.close(timeout=1)
+        self._drop_sender()
 
 
-class RedisBus:
+class RedisBus(_Relayed):
     """Redis publish/subscribe, for many nodes."""
 
     def __init__(self, url: str) -> None:
         from redis.asyncio import Redis
 
+        super().__init__()
         self._redis = Redis.from_url(url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=CONNECT_SECONDS)
 
-    async def notify(self, topic: str, last_id: int) -> None:
-        from redis.exceptions import RedisError
+    async def _publish(self) -> None:
+        await self._redis.publish(CHANNEL, "")
 
-        try:
-            await self._redis.publish(CHANNEL, topic)
-        except (RedisError, OSError) as error:
-            log.warning("bus.lost_wake_up", error=type(error).__name__)
-
-    async def listen(self, wake: Wake) -> None:
-        from redis.exceptions import RedisError
-
-        while True:
-            with suppress(RedisError, OSError):
-                async with self._redis.pubsub() as channel:
-                    await channel.subscribe(CHANNEL)
-                    while True:
-                        if await channel.get_message(ignore_subscribe_messages=True, timeout=None):
-                            await wake("", 0)
-            await asyncio.sleep(RECONNECT_SECONDS)
+    async def _listen(self, wake: Wake) -> None:
+        async with self._redis.pubsub() as channel:
+            await channel.subscribe(CHANNEL)
+            while True:
+                # With a time of its own, or the socket's would end the subscription whenever nothing happens.
+                if await channel.get_message(ignore_subscribe_messages=True, timeout=IDLE_SECONDS):
+                    wake()
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -33,7 +33,8 @@ STORE_FULL = Reason(
 
 _KEY = re.compile(r"\A[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)*\Z")
 S3_THREADS = 16
-CONNECT_SECONDS, READ_SECONDS = 3, 30
+# A store that hangs is given up in time for the request that waits for it; eight MiB take well under a second.
+CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 3, 8, 9
 
 T = TypeVar("T")
 
@@ -170,7 +171,9 @@ class S3Store:
         from minio.error import MinioException, S3Error
 
         try:
-            return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+            with anyio.fail_after(ANSWER_SECONDS):
+                # A thread that still waits for the store is left to itself; whatever it puts, no row names.
+                return await anyio.to_thread.run_sync(call, limiter=self._limiter, abandon_on_cancel=True)
         except S3Error as error:
             if error.code in {"NoSuchKey", "NoSuchObject"}:
                 raise NotFound(NOT_FOUND) from error

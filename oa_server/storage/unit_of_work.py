@@ -18,16 +18,24 @@ from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
+import structlog
 from tortoise.exceptions import IntegrityError
 from tortoise.transactions import in_transaction
 
 from oa_server.core import clock
 from oa_server.core.actor import SYSTEM, Actor
-from oa_server.core.errors import STALE, Conflict, Reason
+from oa_server.core.errors import STALE, Conflict, OaError, Reason, Unavailable
 from oa_server.core.ports import AuditEntry, ports
 from oa_server.storage import outbox, protection, writes
-from oa_server.storage.database import as_refusal
 from oa_server.storage.fields import Model
+
+log = structlog.get_logger("oa.work")
+
+NOT_RECORDED = Reason(
+    "storage.not_recorded",
+    "审计日志无法写入，操作未生效，请联系系统管理员",
+    "The audit log cannot be written; nothing was changed.",
+)
 
 Reaction = Callable[["Work", Any], Awaitable[None]]
 
@@ -103,19 +111,28 @@ class Work:
         if audited and counter.statements and not self._entries:
             raise UnauditedChange(f"{counter.statements} statements without an audit entry")
         if self._entries:
-            assert ports.audit is not None, "app.py plugs the audit sink in"
-            if self._touched:
-                self._entries[-1].facts["rows"] = await protection.digests(self._touched)
-            await ports.audit.record(self.actor, self._entries)
+            await self._record()
         if self._pushes:
             await outbox.write(self._pushes, self.now)
+
+    async def _record(self) -> None:
+        """Write the audit entries. Whatever keeps them from being written, an act without its record does not happen."""
+        assert ports.audit is not None, "app.py plugs the audit sink in"
+        if self._touched:
+            self._entries[-1].facts["rows"] = await protection.digests(self._touched)
+        try:
+            await ports.audit.record(self.actor, self._entries)
+        except OaError:
+            raise
+        except Exception as error:
+            log.exception("audit.not_written")
+            raise Unavailable(NOT_RECORDED) from error
 
     async def _committed(self) -> None:
         for callback in self._after_commit:
             await callback()
         if self._pushes and ports.live is not None:
-            for topic in dict.fromkeys(push.topic for push in self._pushes):
-                await ports.live.notify(topic, 0)
+            ports.live.notify()
 
 
 def react_to(event: type, reaction: Reaction) -> None:
@@ -152,10 +169,6 @@ async def _transaction(actor: Actor, *, audited: bool) -> AsyncIterator[Work]:
         async with in_transaction("default"):
             yield work
             await work._finish(counter, audited=audited)
-    except Exception as error:
-        if refusal := as_refusal(error):
-            raise refusal from error
-        raise
     finally:
         work._open = False
         writes.current.reset(counter_token)

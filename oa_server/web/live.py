@@ -11,44 +11,70 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 import msgspec
-import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from oa_server.core.actor import Actor
-from oa_server.core.errors import Denied, NotSignedIn, OaError
+from oa_server.core.errors import Denied, NotSignedIn, OaError, Unavailable
 from oa_server.storage import outbox
 from oa_server.web import guard
 from oa_server.web.errors import language_of
 
-log = structlog.get_logger("oa.live")
-
 TICK_SECONDS = 2.0
 QUEUE_LIMIT = 256
 CATCH_UP_LIMIT = 500
-CLOSE_POLICY = 1008
+CLOSE_POLICY, CLOSE_TRY_AGAIN = 1008, 1013
 
 
 class Follow(msgspec.Struct, forbid_unknown_fields=True):
-    """The one message a browser sends: go on after this event, or from now when null."""
+    """The one message a browser sends, and before which it hears nothing: go on after this event, or from now when null."""
 
     after: int | None = None
 
 
 class Connection:
-    """One browser tab: its topics and the events waiting for it."""
+    """One browser tab: its topics, how far it has been told, and the messages waiting for it.
+
+    What the hub reads while the tab is still catching up is held back, because a tab that has seen an event takes all
+    earlier ones for seen too.
+    """
 
     def __init__(self, actor: Actor, topics: Iterable[str]) -> None:
         self.actor = actor
         self.topics = frozenset(topics)
         self.queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_LIMIT)
         self.overrun = False
+        self._held: list[outbox.Event] | None = None
 
-    def offer(self, message: bytes) -> None:
+    def offer(self, event: outbox.Event) -> None:
+        """An event that the hub has read: told in its turn, if this connection follows its topic."""
+        if event.topic not in self.topics:
+            return
+        if self._held is not None:
+            self._held.append(event)
+        else:
+            self.put(encode(event))
+
+    def put(self, message: bytes) -> None:
         """Queue a message, or mark the connection as overrun: it will be told to reload."""
         try:
             self.queue.put_nowait(message)
         except asyncio.QueueFull:
             self.overrun = True
+
+    async def catch_up(self, after: int) -> None:
+        """Tell what happened after an event, then what was held back meanwhile. Raises Unavailable."""
+        self._held = []
+        try:
+            events = await outbox.read_after(self.topics, after, CATCH_UP_LIMIT)
+            last = events[-1].id if events else after
+            events += [event for event in self._held if event.id > last]
+        finally:
+            self._held = None
+        if len(events) >= CATCH_UP_LIMIT:
+            self.put(RESET)  # So much has happened that reading the lists anew is quicker.
+            return
+        for event in events:
+            self.put(encode(event))
 
 
 def topics_of(actor: Actor) -> list[str]:
@@ -62,34 +88,32 @@ class LiveHub:
     def __init__(self) -> None:
         self._connections: set[Connection] = set()
         self._woken = asyncio.Event()
-        self._last_id = 0
+        self._last_id: int | None = None
 
-    async def notify(self, topic: str, last_id: int) -> None:
-        """A wake-up from the bus (`core.ports.LivePush` on the receiving side)."""
+    def wake(self) -> None:
+        """Something new is in the outbox."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Read new events and hand them out until cancelled."""
-        self._last_id = await outbox.last_id()
+        """Read new events and hand them out until cancelled. Begun anew after a failure, it goes on where it was."""
+        if self._last_id is None:
+            self._last_id = await outbox.last_id()
         while True:
             # Not `wait_for`: before Python 3.12 it can swallow the cancellation that ends this task.
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._woken.wait()
             self._woken.clear()
-            try:
-                await self._hand_out()
-            except OaError as error:
-                log.warning("live.paused", code=error.code)  # The database is away; the next tick tries again.
+            self._last_id = await self._hand_out(self._last_id)
 
-    async def _hand_out(self) -> None:
-        while events := await outbox.read_all_after(self._last_id, CATCH_UP_LIMIT):
+    async def _hand_out(self, last_id: int) -> int:
+        """Hand out what came after `last_id`. Returns the number of the last event."""
+        while events := await outbox.read_all_after(last_id, CATCH_UP_LIMIT):
             for event in events:
-                message = encode(event)
                 for connection in self._connections:
-                    if event.topic in connection.topics:
-                        connection.offer(message)
-            self._last_id = events[-1].id
+                    connection.offer(event)
+            self._last_id = last_id = events[-1].id
+        return last_id
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection, from its handshake to its end."""
@@ -101,11 +125,16 @@ class LiveHub:
             await socket.send_bytes(session_ended(error, language_of(socket.headers)))
             await socket.close(CLOSE_POLICY)
             return
+        except Unavailable:
+            await socket.close(CLOSE_TRY_AGAIN)
+            return
         await socket.accept()
         connection = Connection(actor, topics_of(actor))
-        self._connections.add(connection)
         try:
             await self._converse(socket, connection)
+        except Unavailable:
+            with suppress(RuntimeError, WebSocketDisconnect):  # The browser may be gone already.
+                await socket.close(CLOSE_TRY_AGAIN)
         finally:
             self._connections.discard(connection)
 
@@ -125,23 +154,14 @@ class LiveHub:
 
     async def _receive(self, socket: WebSocket, connection: Connection) -> None:
         while True:
-            text = await socket.receive_text()
             try:
-                follow = msgspec.json.decode(text, type=Follow)
-            except (msgspec.DecodeError, RecursionError):
+                follow = msgspec.json.decode(await socket.receive_text(), type=Follow)
+            except (msgspec.DecodeError, RecursionError, KeyError):  # KeyError: a frame that is not text
                 await socket.close(CLOSE_POLICY)
                 return
+            self._connections.add(connection)
             if follow.after is not None:
-                await self._catch_up(connection, follow.after)
-
-    @staticmethod
-    async def _catch_up(connection: Connection, after: int) -> None:
-        events = await outbox.read_after(connection.topics, after, CATCH_UP_LIMIT)
-        if len(events) == CATCH_UP_LIMIT:
-            connection.offer(RESET)  # So much has happened that reading the lists anew is quicker.
-            return
-        for event in events:
-            connection.offer(encode(event))
+                await connection.catch_up(follow.after)
 
     @staticmethod
     async def _send(socket: WebSocket, connection: Connection) -> None:
