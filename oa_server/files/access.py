@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Collection
 from typing import Any
 from uuid import UUID
@@ -11,8 +12,11 @@ from crypto import envelope
 from crypto.errors import EnvelopeRefused
 from oa_server.core.errors import NOT_FOUND, Conflict, NotFound
 from oa_server.files import rules
-from oa_server.files.models import FileState, StoredFile
+from oa_server.files.models import FilePart, FileState, StoredFile
 from oa_server.storage.objects import ObjectStore
+
+KEY_NUMBER = -1  # Stands for the file's key where parts have their number.
+MISSING = "files/missing"
 
 
 async def file(file_id: UUID) -> StoredFile:
@@ -34,9 +38,15 @@ async def names_by(ids: Collection[UUID]) -> dict[UUID, str]:
     return {row["id"]: row["name"] for row in rows}
 
 
-def part_key(file_id: UUID, number: int) -> str:
-    """Where a part lies in the object store."""
-    return f"files/{file_id}/{number:06d}"
+async def part_keys(file_id: UUID, first: int, last: int) -> dict[int, str]:
+    """Where the parts from `first` to `last` lie in the object store, by their numbers."""
+    rows = FilePart.filter(file_id=file_id, number__gte=first, number__lte=last)
+    return dict(await rows.values_list("number", "object_key"))
+
+
+def new_part_key(file_id: UUID, number: int) -> str:
+    """A place in the object store for one attempt to store a part."""
+    return f"files/{file_id}/{number:06d}-{secrets.token_hex(8)}"
 
 
 def context_of(file_id: UUID, number: int) -> bytes:
@@ -54,18 +64,24 @@ class FileReader:
     async def stream(self, file: StoredFile, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
         """Plain bytes from `first` to `last` (inclusive), one part in memory at a time.
 
-        Raises Conflict as soon as a part has been changed, cut or swapped.
+        Raises Conflict as soon as a part has been changed, cut, swapped or lost.
         """
         end = file.size - 1 if last is None else last
-        key = envelope.unwrap_key(self._master_key, bytes(file.wrapped_key), context_of(file.id, -1))
-        for number in range(first // file.part_size, end // file.part_size + 1):
+        numbers = range(first // file.part_size, end // file.part_size + 1)
+        keys = await part_keys(file.id, numbers.start, numbers.stop - 1)
+        for number in numbers:
             start = number * file.part_size
-            plain = await self._part(file.id, number, key)
+            plain = await self._part(file, number, keys.get(number, MISSING))
             yield plain[max(0, first - start) : min(file.part_size, end - start + 1)]
 
-    async def _part(self, file_id: UUID, number: int, key: bytes) -> bytes:
-        data = await self._store.get(part_key(file_id, number))
+    async def _part(self, file: StoredFile, number: int, object_key: str) -> bytes:
         try:
-            return await asyncio.to_thread(envelope.decrypt, key, context_of(file_id, number), data)
-        except EnvelopeRefused as error:
-            raise Conflict(rules.CHANGED, file=str(file_id), part=number) from error
+            key = self.key_of(file)
+            data = await self._store.get(object_key)
+            return await asyncio.to_thread(envelope.decrypt, key, context_of(file.id, number), data)
+        except (NotFound, EnvelopeRefused) as error:
+            raise Conflict(rules.CHANGED, file=str(file.id), part=number) from error
+
+    def key_of(self, file: StoredFile) -> bytes:
+        """The file's own key. Raises EnvelopeRefused."""
+        return envelope.unwrap_key(self._master_key, bytes(file.wrapped_key), context_of(file.id, KEY_NUMBER))

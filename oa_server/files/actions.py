@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -11,14 +13,16 @@ from uuid import UUID
 from crypto import envelope
 from oa_server.audit.verbs import Verb
 from oa_server.core.actor import Actor
-from oa_server.core.errors import Denied
+from oa_server.core.errors import Conflict, Denied, OaError, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.files import access, rules
-from oa_server.files.models import FileState, StoredFile
+from oa_server.files.models import FilePart, FileState, StoredFile
 from oa_server.storage.objects import ObjectStore
 from oa_server.storage.unit_of_work import transition, unit_of_work
 
 HASHERS_KEPT = 64
+PARTS_AT_ONCE = 8
+PLACE_SECONDS = 3
 
 
 class FileKeeper:
@@ -32,6 +36,7 @@ class FileKeeper:
         self._store = store
         self._master_key = master_key
         self._limit = limit
+        self._places = asyncio.Semaphore(PARTS_AT_ONCE)
         self._hashers: dict[UUID, tuple[int, Any]] = {}
         self.reader = access.FileReader(store, master_key)
 
@@ -40,7 +45,8 @@ class FileKeeper:
         clean = rules.clean_name(name)
         rules.check_size(size, self._limit)
         file_id = new_id()
-        wrapped = envelope.wrap_key(self._master_key, envelope.new_object_key(), access.context_of(file_id, -1))
+        context = access.context_of(file_id, access.KEY_NUMBER)
+        wrapped = envelope.wrap_key(self._master_key, envelope.new_object_key(), context)
         others = await access.files_of(subject_type, [subject_id])
         async with unit_of_work(actor) as work:
             file = await StoredFile.create(
@@ -63,34 +69,60 @@ class FileKeeper:
     async def write_part(self, actor: Actor, file: StoredFile, offset: int, data: bytes) -> StoredFile:
         """Store the next part; it is durable before the row says so. The last part completes the file."""
         rules.check_part(file, actor.official_id, offset, len(data))
-        number = offset // file.part_size
-        key = envelope.unwrap_key(self._master_key, bytes(file.wrapped_key), access.context_of(file.id, -1))
+        part = FilePart(id=new_id(), file_id=file.id, number=offset // file.part_size)
+        part.object_key = access.new_part_key(file.id, part.number)
         hasher = await self._hasher(file)
-        sealed = await asyncio.to_thread(self._seal, key, access.context_of(file.id, number), data, hasher)
-        await self._store.put(access.part_key(file.id, number), sealed)
+        async with self._place():
+            sealed = await asyncio.to_thread(self._seal, file, part.number, data, hasher)
+            await self._store.put(part.object_key, sealed)
         received = offset + len(data)
-        change: dict[str, Any] = {"received": received}
-        if received == file.size:
-            change |= {"sha256": hasher.hexdigest(), "state": FileState.READY}
+        done = received == file.size
+        try:
+            await self._count(actor, file, part, received, hasher.hexdigest() if done else None)
+        except Conflict:
+            await self._discard(part.object_key)
+            raise
+        self._remember(file.id, received, None if done else hasher)
+        return await access.file(file.id)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """A place among the few parts that are worked on at once: each takes several times its size of memory."""
+        try:
+            async with asyncio.timeout(PLACE_SECONDS):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Unavailable(rules.BUSY) from None
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def _seal(self, file: StoredFile, number: int, data: bytes, hasher: Any) -> bytes:
+        hasher.update(data)
+        return envelope.encrypt(self.reader.key_of(file), access.context_of(file.id, number), data)
+
+    @staticmethod
+    async def _count(actor: Actor, file: StoredFile, part: FilePart, received: int, digest: str | None) -> None:
+        """Have the row say that a part is there; `digest` completes the file. Raises Conflict when another was quicker."""
+        change = {"sha256": digest, "state": FileState.READY} if digest else {}
         async with unit_of_work(actor) as work:
             await transition(
                 StoredFile,
                 file.id,
                 reason=rules.WRONG_OFFSET,
-                expect={"received": offset, "state": FileState.UPLOADING},
-                change=change,
+                expect={"received": part.number * file.part_size, "state": FileState.UPLOADING},
+                change={"received": received, **change},
             )
-            done = received == file.size
-            verb = Verb.UPLOAD_FINISHED if done else Verb.UPLOAD_CONTINUED
-            facts = {"sha256": change["sha256"], "size": file.size} if done else {"offset": received}
+            await part.save(force_create=True)
+            verb = Verb.UPLOAD_FINISHED if digest else Verb.UPLOAD_CONTINUED
+            facts = {"sha256": digest, "size": file.size} if digest else {"offset": received}
             work.audit(verb, "file", file.id, rows=[file], **facts)
-        self._remember(file.id, received, None if done else hasher)
-        return await access.file(file.id)
 
-    @staticmethod
-    def _seal(key: bytes, context: bytes, data: bytes, hasher: Any) -> bytes:
-        hasher.update(data)
-        return envelope.encrypt(key, context, data)
+    async def _discard(self, object_key: str) -> None:
+        """Take back what no row names; should that fail, it lies there encrypted and unread."""
+        with suppress(OaError):
+            await self._store.delete(object_key)
 
     async def _hasher(self, file: StoredFile) -> Any:
         """A copy of the running digest, so that a part which fails to be stored leaves it as it was."""
@@ -111,10 +143,10 @@ class FileKeeper:
             self._hashers.pop(next(iter(self._hashers)))
 
     async def remove(self, actor: Actor, file: StoredFile) -> None:
-        """Take a file off its subject; the row stays, with its digest."""
+        """Take a file off its subject; row and bytes stay (`models.StoredFile` says why)."""
         if file.uploaded_by_id != actor.official_id:
             raise Denied(rules.NOT_UPLOADER)
         async with unit_of_work(actor) as work:
-            await StoredFile.filter(id=file.id).update(state=FileState.REMOVED)
+            await transition(StoredFile, file.id, expect={"state": file.state}, change={"state": FileState.REMOVED})
             work.audit(Verb.FILE_REMOVED, "file", file.id, rows=[file], name=file.name)
         self._remember(file.id, 0, None)

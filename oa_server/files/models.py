@@ -14,7 +14,11 @@ class FileState(StrEnum):
 
 
 class StoredFile(fields.Model):
-    """附件. `received` counts plain bytes that are durable; part n holds plain bytes from n × part_size on."""
+    """附件. `received` counts plain bytes that are durable; part n holds plain bytes from n × part_size on.
+
+    The bytes of a removed file stay: opinions may have been signed on a version that had it, and what becomes of records
+    the archive decides.
+    """
 
     id = fields.Key()
     subject_type = fields.Text(32)
@@ -34,3 +38,18 @@ class StoredFile(fields.Model):
     class Meta:
         app = "oa"
         table = "stored_file"
+
+
+class FilePart(fields.Model):
+    """Which object holds a part. Each attempt to store a part has an object of its own, and only the one that was counted
+    is named here, so of two attempts at once the loser cannot put its bytes in the winner's place."""
+
+    id = fields.Key()
+    file = fields.ForeignKey("oa.StoredFile")
+    number = fields.Number()
+    object_key = fields.Text(80)
+
+    class Meta:
+        app = "oa"
+        table = "file_part"
+        unique_together = (("file", "number"),)

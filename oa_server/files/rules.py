@@ -28,7 +28,8 @@ NOT_UPLOADER = Reason(
 )
 NOT_READY = Reason("files.not_ready", "附件尚未上传完成", "The attachment is not complete yet.")
 BAD_PART = Reason("files.bad_part", "分片大小不正确", "A part has the wrong size.")
-CHANGED = Reason("files.changed", "附件校验失败：存储的内容已被改动", "The stored bytes do not match their digest.")
+CHANGED = Reason("files.changed", "附件校验失败：存储的内容已被改动或丢失", "The stored bytes were changed or lost.")
+BUSY = Reason("files.busy", "上传的人太多，请稍后继续", "Too many uploads at once; continue in a moment.")
 BAD_RANGE = Reason("files.bad_range", "请求的范围无效", "The requested range is not valid.")
 
 # Windows refuses these in names, and a name that climbs folders is refused everywhere.
