@@ -37,6 +37,15 @@ def embedded(folder: Path, **others: object) -> Settings:
 
 
 @dataclass(frozen=True)
+class Servers:
+    """What the production column stands on."""
+
+    postgres: servers.Postgres
+    redis: servers.Redis
+    seaweedfs: servers.SeaweedFS
+
+
+@dataclass(frozen=True)
 class Founded:
     """A founded city to copy: its folder, and in the production column the template database and the other servers."""
 
@@ -80,17 +89,25 @@ def founded_embedded(tmp_path_factory: pytest.TempPathFactory) -> Founded:
 
 
 @pytest.fixture(scope="session")
-def founded_production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Founded]:
-    """The city on private PostgreSQL, Redis and SeaweedFS."""
-    base = tmp_path_factory.mktemp("production")
+def production_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Private PostgreSQL, Redis and SeaweedFS."""
+    base = tmp_path_factory.mktemp("servers")
     with ExitStack() as stack:
-        cluster = stack.enter_context(servers.postgres(base))
-        bus = stack.enter_context(servers.redis(base))
-        objects = stack.enter_context(servers.seaweedfs(base))
-        asyncio.run(_create_database(cluster, "founded"))
-        database = cluster.replace("/postgres", "/founded")
-        asyncio.run(_found(embedded(base / "var", database_url=database, bus_url=bus, object_store_url=objects)))
-        yield Founded(base / "var", cluster, bus, objects)
+        postgres, redis = stack.enter_context(servers.Postgres(base)), stack.enter_context(servers.Redis(base))
+        yield Servers(postgres, redis, stack.enter_context(servers.SeaweedFS(base)))
+
+
+@pytest.fixture(scope="session")
+def founded_production(production_servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Founded:
+    """The city on PostgreSQL, Redis and SeaweedFS."""
+    base = tmp_path_factory.mktemp("production")
+    cluster, bus, objects = (
+        s.url for s in (production_servers.postgres, production_servers.redis, production_servers.seaweedfs)
+    )
+    asyncio.run(_create_database(cluster, "founded"))
+    database = cluster.replace("/postgres", "/founded")
+    asyncio.run(_found(embedded(base / "var", database_url=database, bus_url=bus, object_store_url=objects)))
+    return Founded(base / "var", cluster, bus, objects)
 
 
 @pytest.fixture(params=COLUMNS)

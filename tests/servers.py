@@ -1,4 +1,7 @@
-"""Real servers for the tests, private ones: on free ports of loopback, in temporary folders, stopped by their pid."""
+"""Real servers for the tests, private ones: on free ports of loopback, in temporary folders, stopped by their pid.
+
+Each can be killed, frozen and started again on the same port over the same data.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any, Self
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+from oa_server.settings import Settings, save
+
 START_SECONDS = 30
+STOP_SECONDS = 20
 POSTGRES_DIRS = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True),)
 
 
@@ -39,87 +47,202 @@ def _wait(what: str, ready: Callable[[], bool]) -> None:
     while time.monotonic() < deadline:
         if ready():
             return
-        time.sleep(0.1)
+        time.sleep(0.05)
     raise RuntimeError(f"{what} did not start")
 
 
 def _stop(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM) -> None:
     process.send_signal(how)
     try:
-        process.wait(15)
+        process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
+class Server(ABC):
+    """A server as a process group of its own: it runs inside the `with` block, and after it nothing of it does."""
+
+    url: str
+    polite = signal.SIGTERM
+    _process: subprocess.Popen[bytes]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.thaw()
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._process = subprocess.Popen(self._command(), start_new_session=True, **self._options())
+        _wait(type(self).__name__, self.answers)
+
+    @abstractmethod
+    def _command(self) -> Sequence[str | Path]: ...
+
+    def _options(self) -> dict[str, Any]:
+        return {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Whether it serves now."""
+
+    def stop(self) -> None:
+        """Stop it as its manual says."""
+        _stop(self._process, self.polite)
+
+    def kill(self) -> None:
+        """Take it away without a word, children too."""
+        self._signal_all(signal.SIGKILL)
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """Have it keep its connections and answer nothing."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, what: signal.Signals) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, what)
+
+
+class Postgres(Server):
+    """A PostgreSQL cluster; `url` is that of its `postgres` database. As root it runs as the user postgres."""
+
+    polite = signal.SIGINT
+
+    def __init__(self, folder: Path) -> None:
+        self._programs = Path(os.environ["PG_BINDIR"]) if "PG_BINDIR" in os.environ else POSTGRES_DIRS[0]
+        self._base = folder / "pg"
+        self._base.mkdir(parents=True)
+        self._user: dict[str, Any] = _as_postgres(self._base) if os.geteuid() == 0 else {}
+        self._port = free_port()
+        self.url = f"postgres://oa@127.0.0.1:{self._port}/postgres"
+        options = ["-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-U", "oa"]
+        command = [self._programs / "initdb", "-D", self._base / "data", *options]
+        subprocess.run(command, check=True, capture_output=True, cwd=self._base, **self._user)
+
+    def _command(self) -> Sequence[str | Path]:
+        command = [self._programs / "postgres", "-D", self._base / "data", "-p", str(self._port)]
+        settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={self._base}", "max_connections=200"]
+        for setting in (*settings, "fsync=off", "full_page_writes=off"):
+            command += ["-c", setting]
+        return command
+
+    def _options(self) -> dict[str, Any]:
+        return super()._options() | {"cwd": self._base} | self._user
+
+    def answers(self) -> bool:
+        ready = [self._programs / "pg_isready", "-h", "127.0.0.1", "-p", str(self._port), "-U", "oa"]
+        return subprocess.run(ready, capture_output=True, check=False).returncode == 0
+
+
+def _as_postgres(base: Path) -> dict[str, Any]:
+    user = pwd.getpwnam("postgres")
+    for place in (base, *base.parents):
+        # The server must be able to walk to its own folder.
+        if place.stat().st_uid == 0 and place != Path("/"):
+            place.chmod(place.stat().st_mode | 0o011)
+    shutil.chown(base, user.pw_uid, user.pw_gid)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+class Redis(Server):
+    """A Redis without persistence."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+
+    def _command(self) -> Sequence[str | Path]:
+        options = ["--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
+        return ["redis-server", "--port", str(self._port), *options]
+
+    def answers(self) -> bool:
+        return not _is_free(self._port)
+
+
+class SeaweedFS(Server):
+    """A SeaweedFS with its S3 face; `url` is that of an object store in it."""
+
+    polite = signal.SIGKILL  # A polite stop takes it a quarter of a minute.
+
+    def __init__(self, folder: Path) -> None:
+        self._base = folder / "weed"
+        self._base.mkdir(parents=True)
+        identity = {"name": "oa", "credentials": [{"accessKey": "oa", "secretKey": "oa-secret"}], "actions": ["Admin"]}
+        (self._base / "s3.json").write_text(json.dumps({"identities": [identity]}))
+        self._ports = {name: free_port() + offset for offset, name in enumerate(("master", "volume", "filer", "s3"))}
+        self.url = f"s3://oa:oa-secret@127.0.0.1:{self._ports['s3']}/oa-objects?secure=0"
+
+    def _command(self) -> Sequence[str | Path]:
+        weed, base = Path(sys.executable).parent / "weed", self._base
+        command = [str(weed), "server", f"-dir={base}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3"]
+        command += [f"-{name}.port={port}" for name, port in self._ports.items()]
+        command += [f"-s3.config={base / 's3.json'}", "-master.volumeSizeLimitMB=1024", "-volume.max=0"]
+        return [*command, "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
+
+    def _options(self) -> dict[str, Any]:
+        return super()._options() | {"cwd": self._base}
+
+    def answers(self) -> bool:
+        return _answers(f"http://127.0.0.1:{self._ports['s3']}/")
+
+
+class OaServer(Server):
+    """Our own server over the data of a founded city; `url` is its origin."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings_file = settings.data_dir / "settings.toml"
+        self.url = settings.origin
+        save(settings, self._settings_file)
+
+    def _command(self) -> Sequence[str | Path]:
+        return [sys.executable, "-m", "oa_server", "serve"]
+
+    def _options(self) -> dict[str, Any]:
+        return {"env": os.environ | {"OA_SETTINGS": str(self._settings_file)}}
+
+    def answers(self) -> bool:
+        return _answers(f"{self.url}/api/about")
+
+    def kill(self) -> None:
+        """Kill the server alone: its signer has to notice by itself."""
+        self._process.kill()
+        self._process.wait()
+
+    def children(self) -> list[int]:
+        """The processes it has started: the signer, once it was needed."""
+        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii")
+        return [int(pid) for pid in found.split()]
+
+
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL cluster; yields the URL of its `postgres` database. As root it runs as the user postgres."""
-    programs = Path(os.environ["PG_BINDIR"]) if "PG_BINDIR" in os.environ else POSTGRES_DIRS[0]
-    base = folder / "pg"
-    base.mkdir(parents=True)
-    options: dict[str, object] = {}
-    if os.geteuid() == 0:
-        user = pwd.getpwnam("postgres")
-        for place in (base, *base.parents):
-            # The server must be able to walk to its own folder.
-            if place.stat().st_uid == 0 and place != Path("/"):
-                place.chmod(place.stat().st_mode | 0o011)
-        shutil.chown(base, user.pw_uid, user.pw_gid)
-        options = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    data = base / "data"
-    subprocess.run(
-        [programs / "initdb", "-D", data, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-U", "oa"],
-        check=True,
-        capture_output=True,
-        cwd=base,
-        **options,
-    )
-    port = free_port()
-    command = [programs / "postgres", "-D", data, "-p", str(port), "-c", "listen_addresses=127.0.0.1"]
-    for setting in (f"unix_socket_directories={base}", "fsync=off", "full_page_writes=off", "max_connections=200"):
-        command += ["-c", setting]
-    process = subprocess.Popen(command, cwd=base, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
-    try:
-        ready = [programs / "pg_isready", "-h", "127.0.0.1", "-p", str(port), "-U", "oa"]
-        _wait("PostgreSQL", lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0)
-        yield f"postgres://oa@127.0.0.1:{port}/postgres"
-    finally:
-        _stop(process, signal.SIGINT)
+    with Postgres(folder) as server:
+        yield server.url
 
 
 @contextmanager
 def redis(folder: Path) -> Iterator[str]:
-    """A Redis without persistence; yields its URL."""
-    port = free_port()
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        _wait("Redis", lambda: not _is_free(port))
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        _stop(process)
+    with Redis(folder) as server:
+        yield server.url
 
 
 @contextmanager
 def seaweedfs(folder: Path) -> Iterator[str]:
-    """A SeaweedFS with its S3 face; yields the URL of an object store in it."""
-    base = folder / "weed"
-    base.mkdir(parents=True)
-    identity = {"name": "oa", "credentials": [{"accessKey": "oa", "secretKey": "oa-secret"}], "actions": ["Admin"]}
-    (base / "s3.json").write_text(json.dumps({"identities": [identity]}))
-    ports = {name: free_port() + offset for offset, name in enumerate(("master", "volume", "filer", "s3"))}
-    weed = Path(sys.executable).parent / "weed"
-    command = [str(weed), "server", f"-dir={base}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3"]
-    command += [f"-master.port={ports['master']}", f"-volume.port={ports['volume']}", f"-filer.port={ports['filer']}"]
-    command += [f"-s3.port={ports['s3']}", f"-s3.config={base / 's3.json'}", "-master.volumeSizeLimitMB=1024"]
-    command += ["-volume.max=0", "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=base)
-    try:
-        _wait("SeaweedFS", lambda: _answers(f"http://127.0.0.1:{ports['s3']}/"))
-        yield f"s3://oa:oa-secret@127.0.0.1:{ports['s3']}/oa-objects?secure=0"
-    finally:
-        _stop(process, signal.SIGKILL)  # A polite stop takes it a quarter of a minute.
+    with SeaweedFS(folder) as server:
+        yield server.url
 
 
 def _answers(url: str) -> bool:
