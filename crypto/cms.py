@@ -13,12 +13,13 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from asn1crypto import algos, cms, core, tsp
+from asn1crypto import algos, cms, core
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from crypto import der
 from crypto.chain import ChainReport, verify_chain
 from crypto.errors import ContentRefused, Finding, SignatureRefused
 from crypto.keys import SigningKey
@@ -58,12 +59,12 @@ class SignatureReport:
 def prepare_cms(content: bytes, certificate: x509.Certificate, *, signing_time: datetime | None = None) -> PreparedCms:
     """The signed attributes for a detached signature over `content`."""
     attributes = signed_attributes("data", digest_for(certificate, content), certificate, signing_time=signing_time)
-    return PreparedCms(attributes.dump(), certificate)
+    return PreparedCms(attributes, certificate)
 
 
 def prepare_cms_over_digest(digest: bytes, certificate: x509.Certificate) -> PreparedCms:
     """The signed attributes over content that was hashed elsewhere (the byte ranges of a PDF), with `digest_for`'s hash."""
-    return PreparedCms(signed_attributes("data", digest, certificate, signing_time=None).dump(), certificate)
+    return PreparedCms(signed_attributes("data", digest, certificate, signing_time=None), certificate)
 
 
 def finish_cms(
@@ -71,9 +72,9 @@ def finish_cms(
 ) -> bytes:
     """The CMS in DER. Raises SignatureRefused when `signature` is not the certificate's over the attributes."""
     check_signature(prepared.certificate, signature, prepared.signed_attributes)
-    attributes = cms.CMSAttributes.load(prepared.signed_attributes)
-    info = signed_data("data", None, prepared.certificate, chain, attributes, signature, timestamp=timestamp)
-    return bytes(info.dump())
+    return signed_data(
+        "data", None, prepared.certificate, chain, prepared.signed_attributes, signature, timestamp=timestamp
+    )
 
 
 def sign_cms(
@@ -152,30 +153,46 @@ def _open(data: bytes) -> Opened:
         raise ValueError("not SignedData")
     body = info["content"]
     (signer_info,) = body["signer_infos"]
-    certificates = [x509.load_der_x509_certificate(c.chosen.dump()) for c in body["certificates"]]
+    certificates = [x509.load_der_x509_certificate(der.sequence(c.chosen.contents)) for c in body["certificates"]]
     serial = signer_info["sid"].chosen["serial_number"].native
     (signer,) = {c for c in certificates if c.serial_number == serial}
     attributes = _attribute_map(signer_info["signed_attrs"])
     unsigned = _attribute_map(signer_info["unsigned_attrs"])
     stamp = unsigned.get("signature_time_stamp_token")
     encapsulated = body["encap_content_info"]
-    return Opened(
+    opened = Opened(
         signer=signer,
         others=tuple(c for c in certificates if c != signer),
         attributes=attributes,
-        attributes_der=bytes(signer_info["signed_attrs"].untag().dump()),
+        attributes_der=der.element(der.SET, signer_info["signed_attrs"].contents),
         signature=bytes(signer_info["signature"].native),
-        content=bytes(encapsulated["content"].contents) if encapsulated["content"].native is not None else None,
+        content=None if isinstance(encapsulated["content"], core.Void) else encapsulated["content"].contents,
         content_type=encapsulated["content_type"].native,
-        timestamp=bytes(stamp.dump()) if stamp is not None else None,
+        timestamp=der.sequence(stamp.contents) if stamp is not None else None,
         signed_at=attributes["signing_time"].native if "signing_time" in attributes else None,
+    )
+    if data != _again(opened):
+        raise ValueError("not in its one encoding")
+    return opened
+
+
+def _again(opened: Opened) -> bytes:
+    """The container as we would put it together. What is not signed in it has one spelling, so any change is told."""
+    return signed_data(
+        opened.content_type,
+        opened.content,
+        opened.signer,
+        opened.others,
+        opened.attributes_der,
+        opened.signature,
+        timestamp=opened.timestamp,
     )
 
 
 def _attribute_map(attributes: Any) -> dict[str, Any]:
     """Attributes by name. A repeated or many-valued attribute would let two readers see two things."""
     found: dict[str, Any] = {}
-    for attribute in attributes if attributes.native is not None else ():
+    for attribute in () if isinstance(attributes, core.Void) else attributes:
         kind = attribute["type"].native
         (value,) = attribute["values"]
         if kind in found:
@@ -238,20 +255,16 @@ def _timestamp(
 
 
 def check_signed_attributes(
-    der: bytes, certificate: x509.Certificate, *, content: bytes | None = None, digest: bytes | None = None
+    attributes: bytes, certificate: x509.Certificate, *, content: bytes | None = None, digest: bytes | None = None
 ) -> None:
     """What the key agent checks before it signs: that these are signed attributes of ours, over what it shows.
 
     Raises SignatureRefused. Anything that is not exactly such a set is refused, so the key signs no foreign bytes.
     """
     try:
-        attributes = cms.CMSAttributes.load(der, strict=True)
-        found = _attribute_map(attributes)
-        again = cms.CMSAttributes(list(attributes)).dump(force=True)
+        found = _attribute_map(cms.CMSAttributes.load(attributes, strict=True))
     except (ValueError, TypeError, KeyError) as error:
         raise SignatureRefused("attributes.unreadable", "these are no signed attributes") from error
-    if again != der:
-        raise SignatureRefused("attributes.not_der", "the attributes are not in their one encoding")
     if not _REQUIRED <= set(found) <= _ALLOWED or found["content_type"].native != "data":
         raise SignatureRefused("attributes.foreign", "the attributes are not those of a document signature")
     expected = digest_for(certificate, content) if content is not None else digest
@@ -259,6 +272,9 @@ def check_signed_attributes(
         raise SignatureRefused("attributes.other_content", "the attributes are over other content than is shown")
     if not _names_certificate(found["signing_certificate_v2"], certificate):
         raise SignatureRefused("attributes.other_certificate", "the attributes name another certificate")
+    signing_time = found["signing_time"].native if "signing_time" in found else None
+    if attributes != signed_attributes("data", expected, certificate, signing_time=signing_time):
+        raise SignatureRefused("attributes.not_der", "the attributes are not in their one encoding")
 
 
 # --- building blocks, shared with timestamps and signed PDF -----------------------------------------------------------
@@ -287,79 +303,79 @@ def signature_algorithm(certificate: x509.Certificate) -> algos.SignedDigestAlgo
 
 def signed_attributes(
     content_type: str, digest: bytes, certificate: x509.Certificate, *, signing_time: datetime | None
-) -> cms.CMSAttributes:
-    """The attributes of CAdES-BES over content with this digest."""
-    name = {"algorithm": hash_of(certificate).name}
-    protection = cms.CMSAlgorithmProtection(
-        {"digest_algorithm": name, "signature_algorithm": signature_algorithm(certificate)}
+) -> bytes:
+    """The attributes of CAdES-BES over content with this digest: the DER of a SET."""
+    protection = der.sequence(
+        _digest_algorithm(certificate), der.retagged(der.CONTEXT | 1, signature_algorithm(certificate).dump())
     )
-    issuer = to_asn1(certificate)
-    identifier = tsp.ESSCertIDv2(
-        {
-            "hash_algorithm": {"algorithm": "sha256"},
-            "cert_hash": sha256(issuer.dump()).digest(),
-            "issuer_serial": {
-                "issuer": [asn1_x509.GeneralName("directory_name", issuer.issuer)],
-                "serial_number": issuer.serial_number,
-            },
-        }
-    )
-    values: list[tuple[str, Any]] = [
-        ("content_type", content_type),
-        ("message_digest", digest),
-        ("signing_certificate_v2", tsp.SigningCertificateV2({"certs": [identifier]})),
+    values = [
+        ("content_type", _oid(content_type)),
+        ("message_digest", der.element(der.OCTET_STRING, digest)),
+        ("signing_certificate_v2", der.sequence(der.sequence(_certificate_identifier(certificate)))),
         ("cms_algorithm_protection", protection),
     ]
     if signing_time is not None:
-        values.append(("signing_time", cms.Time({"utc_time": core.UTCTime(signing_time.replace(microsecond=0))})))
-    return cms.CMSAttributes([cms.CMSAttribute({"type": kind, "values": [value]}) for kind, value in values])
+        values.append(("signing_time", core.UTCTime(signing_time.replace(microsecond=0)).dump()))
+    return der.set_of(*(_attribute(kind, value) for kind, value in values))
+
+
+def _attribute(kind: str, value: bytes) -> bytes:
+    return der.sequence(cms.CMSAttributeType(kind).dump(), der.set_of(value))
+
+
+def _certificate_identifier(certificate: x509.Certificate) -> bytes:
+    """An ESSCertIDv2 (RFC 5035, section 4): SHA-256, the hash that is left out because it is the default."""
+    digest = sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
+    issuer = der.sequence(der.context(4, certificate.issuer.public_bytes()))
+    return der.sequence(
+        der.element(der.OCTET_STRING, digest), der.sequence(issuer, _integer(certificate.serial_number))
+    )
 
 
 def signed_data(
     content_type: str,
-    content: Any,
+    content: bytes | None,
     certificate: x509.Certificate,
     chain: Sequence[x509.Certificate],
-    attributes: cms.CMSAttributes,
+    attributes: bytes,
     signature: bytes,
     *,
     timestamp: bytes | None = None,
-) -> cms.ContentInfo:
-    """The SignedData structure around a signature."""
-    own = to_asn1(certificate)
-    signer = cms.SignerInfo(
-        {
-            "version": "v1",
-            "sid": cms.SignerIdentifier(
-                {
-                    "issuer_and_serial_number": cms.IssuerAndSerialNumber(
-                        {"issuer": own.issuer, "serial_number": own.serial_number}
-                    )
-                }
-            ),
-            "digest_algorithm": {"algorithm": hash_of(certificate).name},
-            "signed_attrs": attributes,
-            "signature_algorithm": signature_algorithm(certificate),
-            "signature": signature,
-        }
+) -> bytes:
+    """The ContentInfo of a SignedData (RFC 5652, section 5) around a signature over `attributes`, the DER of a SET."""
+    digest_algorithm = _digest_algorithm(certificate)
+    octets = [der.context(0, der.element(der.OCTET_STRING, content))] if content is not None else []
+    unsigned = [der.context(1, _attribute("signature_time_stamp_token", timestamp))] if timestamp is not None else []
+    signer = der.sequence(
+        _integer(1),
+        der.sequence(certificate.issuer.public_bytes(), _integer(certificate.serial_number)),
+        digest_algorithm,
+        der.retagged(der.CONTEXT, attributes),
+        signature_algorithm(certificate).dump(),
+        der.element(der.OCTET_STRING, signature),
+        *unsigned,
     )
-    if timestamp is not None:
-        token = cms.ContentInfo.load(timestamp)
-        stamp = cms.CMSAttribute({"type": "signature_time_stamp_token", "values": [token]})
-        signer["unsigned_attrs"] = cms.CMSAttributes([stamp])
-    encapsulated: dict[str, Any] = {"content_type": content_type}
-    if content is not None:
-        encapsulated["content"] = content
-    body = cms.SignedData(
-        {
-            "version": "v1" if content_type == "data" else "v3",
-            "digest_algorithms": [{"algorithm": hash_of(certificate).name}],
-            "encap_content_info": encapsulated,
-            "certificates": [own, *(to_asn1(c) for c in chain)],
-            "signer_infos": [signer],
-        }
+    certificates = der.set_of(*(c.public_bytes(serialization.Encoding.DER) for c in (certificate, *chain)))
+    body = der.sequence(
+        _integer(1 if content_type == "data" else 3),
+        der.set_of(digest_algorithm),
+        der.sequence(_oid(content_type), *octets),
+        der.retagged(der.CONTEXT, certificates),
+        der.set_of(signer),
     )
-    return cms.ContentInfo({"content_type": "signed_data", "content": body})
+    return der.sequence(_oid("signed_data"), der.context(0, body))
+
+
+def _digest_algorithm(certificate: x509.Certificate) -> bytes:
+    return bytes(algos.DigestAlgorithm({"algorithm": hash_of(certificate).name}).dump())
+
+
+def _oid(content_type: str) -> bytes:
+    return bytes(cms.ContentType(content_type).dump())
+
+
+def _integer(value: int) -> bytes:
+    return bytes(core.Integer(value).dump())
 
 
 def _names_certificate(value: Any, certificate: x509.Certificate) -> bool:

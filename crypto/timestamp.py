@@ -93,18 +93,11 @@ class TimestampAuthority:
         }
         if nonce is not None:
             content["nonce"] = nonce
-        info = tsp.TSTInfo(content)
+        info = bytes(tsp.TSTInfo(content).dump())
         certificate = self._key.certificate
-        attributes = signed_attributes("tst_info", digest_for(certificate, info.dump()), certificate, signing_time=None)
-        token = signed_data(
-            "tst_info",
-            core.ParsableOctetString(info.dump()),
-            certificate,
-            self._key.chain if with_certificate else (),
-            attributes,
-            self._key.sign(attributes.dump()),
-        )
-        return bytes(token.dump())
+        attributes = signed_attributes("tst_info", digest_for(certificate, info), certificate, signing_time=None)
+        chain = self._key.chain if with_certificate else ()
+        return signed_data("tst_info", info, certificate, chain, attributes, self._key.sign(attributes))
 
 
 def verify_timestamp(

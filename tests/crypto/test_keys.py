@@ -114,8 +114,9 @@ def test_any_flipped_bit_of_the_key(data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(content["key"]) - 3))
     letter = data.draw(st.sampled_from("ABCxyz019+/").filter(lambda letter: letter != content["key"][place]))
     content["key"] = content["key"][:place] + letter + content["key"][place + 1 :]
-    with refusal("key.wrong_pin"):
+    with pytest.raises(KeyRefused) as refused:
         open_private_key(json.dumps(content).encode(), PIN)
+    assert refused.value.code in {"key.wrong_pin", "key.unreadable"}
 
 
 SEALED = seal_key_file(INTL.generate_key(), PIN)
