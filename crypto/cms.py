@@ -13,6 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+import asn1crypto.tsp  # noqa: F401  with it the library knows the attributes of RFC 3161 and RFC 5035 by name
 from asn1crypto import algos, cms, core
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
