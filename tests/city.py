@@ -41,6 +41,7 @@ from oa_server.settings import Settings
 from oa_server.signing.actions import register_seal
 from oa_server.workflow.actions import publish_template
 from oa_server.workflow.rules import INCOMING, OUTGOING
+from tests.described import hold_to_description
 
 PIN = "123456"
 
@@ -196,7 +197,8 @@ class City:
     def browser(self, person: str) -> Browser:
         """A fresh browser at this person's desk."""
         transport = httpx.ASGITransport(self.app, client=("127.0.0.1", 40000))
-        http = httpx.AsyncClient(transport=transport, base_url=self.settings.origin)
+        hooks = {"response": [hold_to_description]}
+        http = httpx.AsyncClient(transport=transport, base_url=self.settings.origin, event_hooks=hooks)
         return Browser(http, self.settings.origin, self.keys(person))
 
     def keys(self, person: str) -> dict[str, SoftKey]:

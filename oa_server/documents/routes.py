@@ -13,7 +13,16 @@ import msgspec
 from starlette.responses import Response
 
 from oa_server.core import clock
-from oa_server.core.errors import NOT_FOUND, Invalid, NotFound, Reason
+from oa_server.core.errors import (
+    NOT_FOUND,
+    Conflict,
+    Gone,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    Reason,
+)
 from oa_server.core.ids import new_id
 from oa_server.documents import access, actions, answers, asking, docx, drafting, pages, receiving, rules
 from oa_server.documents.access import ListFilter
@@ -168,7 +177,13 @@ async def show_document(call: Call[None]) -> DocumentOut:
     return await answers.document_out(call.actor, document, call.language)
 
 
-@endpoint(summary="修改草稿", body=DraftPatch, returns=DocumentOut)
+@endpoint(
+    summary="修改草稿",
+    body=DraftPatch,
+    returns=DocumentOut,
+    needs=["If-Match"],
+    refuses=(Conflict, PreconditionFailed, PreconditionRequired),
+)
 async def change_draft(call: Call[DraftPatch]) -> DocumentOut:
     etag = call.request.headers.get("if-match")
     elements = call.body.elements if call.body.elements is not msgspec.UNSET else None
@@ -177,7 +192,7 @@ async def change_draft(call: Call[DraftPatch]) -> DocumentOut:
     return await answers.document_out(call.actor, document, call.language)
 
 
-@endpoint(summary="按当前内容生成版面预览", body=PreviewIn, returns=PDF)
+@endpoint(summary="按当前内容生成版面预览", body=PreviewIn, returns=PDF, refuses=[NotFound])
 async def preview(call: Call[PreviewIn]) -> Response:
     wanted = call.body
     assert call.actor.organ_id is not None
@@ -229,7 +244,7 @@ def _key(body: AskIn) -> KeyChoice:
         raise Invalid(INVALID, str(error)) from None
 
 
-@endpoint(summary="请求对一项操作签名", body=AskIn, returns=AskOut, status=201)
+@endpoint(summary="请求对一项操作签名", body=AskIn, returns=AskOut, status=201, refuses=[Conflict])
 async def ask_outgoing(call: Call[AskIn]) -> AskOut:
     body = call.body
     wanted = Act(body.verb, body.opinion, body.reason, body.parameters)
@@ -253,7 +268,7 @@ async def _assembled(call: Call[ActIn], subject_id: UUID, signature: SignatureIn
     )
 
 
-@endpoint(summary="对公文进行一项操作", body=ActIn, returns=DocumentOut)
+@endpoint(summary="对公文进行一项操作", body=ActIn, returns=DocumentOut, refuses=(Conflict, Gone))
 async def act_outgoing(call: Call[ActIn]) -> DocumentOut:
     await access.outgoing_document(call.actor, call.id())
     document = await actions.act(_office(call), call.actor, call.id(), await _act(call, call.id()))
@@ -330,7 +345,7 @@ async def read_incoming_pages(call: Call[None]) -> Response:
     return await _pdf(call, document.sha256, document.doc_no)
 
 
-@endpoint(summary="请求对收文的一项操作签名", body=AskIn, returns=AskOut, status=201)
+@endpoint(summary="请求对收文的一项操作签名", body=AskIn, returns=AskOut, status=201, refuses=[Conflict])
 async def ask_incoming(call: Call[AskIn]) -> AskOut:
     body = call.body
     wanted = Act(body.verb, body.opinion, body.reason, body.parameters)
@@ -338,7 +353,7 @@ async def ask_incoming(call: Call[AskIn]) -> AskOut:
     return AskOut(asked.request_id, asked.request, asked.expires_at)
 
 
-@endpoint(summary="对收文进行一项操作", body=ActIn, returns=IncomingOut)
+@endpoint(summary="对收文进行一项操作", body=ActIn, returns=IncomingOut, refuses=(Conflict, Gone))
 async def act_incoming(call: Call[ActIn]) -> IncomingOut:
     await access.incoming_document(call.actor, call.id())
     document = await receiving.act(call.actor, call.id(), await _act(call, call.id()))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
 
-from oa_server.core.errors import NOT_FOUND, Invalid, NotFound
+from oa_server.core.errors import NOT_FOUND, Conflict, Invalid, NotFound
 from oa_server.core.ports import SubjectGate, ports
 from oa_server.files import access, rules
 from oa_server.files.actions import FileKeeper
@@ -16,6 +16,7 @@ from oa_server.files.models import FileState, StoredFile
 from oa_server.files.schemas import FileIn, FileOut, file_out
 from oa_server.web.endpoint import INVALID, Binary, Call, endpoint, resource
 
+STREAM = Binary("application/octet-stream", in_ranges=True)
 OFFSET_STREAM = Binary("application/offset+octet-stream")
 
 
@@ -43,7 +44,7 @@ async def _changeable(call: Call[Any]) -> StoredFile:
     return file
 
 
-@endpoint(summary="开始上传附件", body=FileIn, returns=FileOut, status=201, once=True)
+@endpoint(summary="开始上传附件", body=FileIn, returns=FileOut, status=201, once=True, refuses=[NotFound])
 async def start_upload(call: Call[FileIn]) -> FileOut:
     wanted = call.body
     await _gate(wanted.subject_type).check_attachable(call.actor, wanted.subject_id)
@@ -58,22 +59,22 @@ async def show_file(call: Call[None]) -> FileOut:
     return file_out(await _readable(call))
 
 
-@endpoint(summary="上传下一分片", body=OFFSET_STREAM, returns=FileOut)
+@endpoint(summary="上传下一分片", body=OFFSET_STREAM, returns=FileOut, needs=["Upload-Offset"], refuses=[Conflict])
 async def write_part(call: Call[None]) -> FileOut:
     file = await _changeable(call)
     offset = call.request.headers.get("upload-offset", "")
-    if not (offset.isascii() and offset.isdigit()):
+    if not (offset.isascii() and offset.isdigit() and len(offset) <= rules.COUNT_DIGITS):
         raise Invalid(INVALID, "Upload-Offset")
     data = await call.raw(file.part_size)
     return file_out(await _keeper(call).write_part(call.actor, file, int(offset), data))
 
 
-@endpoint(summary="删除附件")
+@endpoint(summary="删除附件", refuses=[Conflict])
 async def remove_file(call: Call[None]) -> None:
     await _keeper(call).remove(call.actor, await _changeable(call))
 
 
-@endpoint(summary="下载附件", returns=Binary("application/octet-stream"))
+@endpoint(summary="下载附件", returns=STREAM, refuses=(Invalid, Conflict))
 async def read_content(call: Call[None]) -> Response:
     file = await _readable(call)
     if file.state != FileState.READY:

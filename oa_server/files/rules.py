@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PART_SIZE = 8 << 20
 NAME_LIMIT = 200
+COUNT_DIGITS = 18  # More than any file has bytes; Python refuses to read numbers of thousands of digits.
 
 BAD_NAME = Reason("files.bad_name", "文件名含有不允许的字符", "The file's name holds characters that are not allowed.")
 EMPTY = Reason("files.empty", "不能上传空文件", "An empty file cannot be uploaded.")
@@ -67,10 +68,14 @@ def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
     if not header or not header.startswith("bytes=") or "," in header:
         return None
     first, _, last = header.removeprefix("bytes=").partition("-")
-    if not (first or last) or not all(part.isascii() and part.isdigit() for part in (first, last) if part):
+    if not (first or last) or not all(_is_count(part) for part in (first, last) if part):
         return None
     start = int(first) if first else max(0, size - int(last))
     end = min(int(last), size - 1) if first and last else size - 1
     if start >= size or end < start:
         raise Invalid(BAD_RANGE, size=size)
     return start, end
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= COUNT_DIGITS

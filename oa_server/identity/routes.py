@@ -11,7 +11,7 @@ import msgspec
 from starlette.responses import Response
 
 from oa_server.core import clock
-from oa_server.core.errors import Invalid
+from oa_server.core.errors import Denied, Invalid, NotSignedIn
 from oa_server.identity import access, actions, rules
 from oa_server.identity.schemas import (
     AnswerIn,
@@ -68,7 +68,7 @@ def _json(result: msgspec.Struct, status: int = 200) -> Response:
     return Response(msgspec.json.encode(result), status, media_type="application/json")
 
 
-@endpoint(summary="取得登录挑战", returns=ChallengeOut, access=Access.OPEN)
+@endpoint(summary="取得登录挑战", returns=ChallengeOut, access=Access.OPEN, refuses=[Denied])
 async def challenge(call: Call[None]) -> Response:
     guard.check_origin(call.request)
     browser = call.request.cookies.get(_browser_cookie(call)) or new_browser_secret()
@@ -80,7 +80,14 @@ async def challenge(call: Call[None]) -> Response:
     return response
 
 
-@endpoint(summary="用证书登录", body=AnswerIn, returns=SessionOut, status=201, access=Access.OPEN)
+@endpoint(
+    summary="用证书登录",
+    body=AnswerIn,
+    returns=SessionOut,
+    status=201,
+    access=Access.OPEN,
+    refuses=(NotSignedIn, Denied),
+)
 async def open_session(call: Call[AnswerIn]) -> Response:
     guard.check_origin(call.request)
     browser = call.request.cookies.get(_browser_cookie(call), "")

@@ -120,6 +120,7 @@ class Endpoint:
     status: int
     access: Access
     once: bool
+    needs: tuple[str, ...]
     refuses: tuple[type[OaError], ...]
 
     def refusals(self, path: str, method: str) -> set[type[OaError]]:
@@ -211,6 +212,7 @@ def endpoint(
     status: int = 200,
     access: Access = Access.SIGNED_IN,
     once: bool = False,
+    needs: Sequence[str] = (),
     refuses: Sequence[type[OaError]] = (),
 ) -> Callable[[Handler], Endpoint]:
     """Declare a handler: `returns` and `body` are msgspec types or `Binary`; None means empty.
@@ -218,12 +220,23 @@ def endpoint(
     `once` endpoints create something: they honour `Idempotency-Key`. They must do all they do in one short transaction,
     which the kept answer joins. Acts on a document need no key, because its state lets each happen once.
 
-    `refuses` are the refusals that the handler itself may raise, for the API description.
+    `needs` are request headers and `refuses` the refusals that the handler itself sees to, for the API description.
     """
 
     def wrap(handler: Handler) -> Endpoint:
         answer = status if returns is not None else 204
-        return Endpoint(handler, summary, returns, body, query, answer, access, once, tuple(refuses))
+        return Endpoint(
+            handler=handler,
+            summary=summary,
+            returns=returns,
+            body=body,
+            query=query,
+            status=answer,
+            access=access,
+            once=once,
+            needs=tuple(needs),
+            refuses=tuple(refuses),
+        )
 
     return wrap
 

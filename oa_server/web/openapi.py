@@ -122,11 +122,12 @@ def _query_parameters(item: Endpoint) -> list[dict[str, Any]]:
 def _write_parameters(method: str, item: Endpoint) -> list[dict[str, Any]]:
     if method in {"GET", "HEAD"}:
         return []
-    names = [
-        *(["Idempotency-Key"] if item.once else []),
-        *(["X-OA-CSRF"] if item.access is Access.SIGNED_IN else []),
+    required = [*item.needs, *(["X-OA-CSRF"] if item.access is Access.SIGNED_IN else [])]
+    optional = ["Idempotency-Key"] if item.once else []
+    return [
+        {"name": name, "in": "header", "required": name in required, "schema": {"type": "string"}}
+        for name in (*required, *optional)
     ]
-    return [{"name": n, "in": "header", "required": n == "X-OA-CSRF", "schema": {"type": "string"}} for n in names]
 
 
 def openapi_route(routes: Iterable[BaseRoute], *, version: str, secure: bool) -> Route:
