@@ -18,6 +18,7 @@ from oa_server.settings import Settings, save
 from oa_server.storage.secrets import SecretStore
 
 BUILT = "built.json"
+NOTICE = "演示数据　本系统仅供演示，请勿录入真实公文。"
 
 
 def run_demo(settings: Settings, *, serve: Callable[[Settings], None]) -> None:
@@ -73,9 +74,11 @@ def agent_config(settings: Settings) -> str:
     state = (settings.data_dir / "agent").absolute()
     secrets = SecretStore(settings.secrets_dir)
     server = tokens.TokenKey.from_pem(secrets.get("token-key.pem", tokens.TokenKey.generate_pem))
+    notice = NOTICE if settings.demo else ""
     return (
         f'origins = ["{settings.origin}"]\nport = {settings.agent_port}\n'
         f'key_folder = "{keys}"\nstate_folder = "{state}"\npin_entry = "page"\n'
+        f'notice = "{notice}"\n'
         f"pin_page_port = {settings.agent_port + 1}\n"
         f'[[servers]]\norigin = "{settings.origin}"\nkid = "{server.kid}"\n'
         f'public_key = "{base64.b64encode(server.public_der).decode()}"\n'

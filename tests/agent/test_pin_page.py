@@ -84,6 +84,13 @@ async def test_the_url_is_good_once(waiting: Any) -> None:
         assert (await at.browser.get(at.url)).status_code == 410
 
 
+async def test_the_notice(waiting: Any) -> None:
+    """What the configuration has to say, such as that the data are for demonstration, stands on every page."""
+    async with waiting(notice="演示数据 <仅供试用>") as at:
+        pages = [await at.browser.get(at.url), await at.browser.get(at.origin + "/")]
+    assert all("<aside>演示数据 &lt;仅供试用&gt;</aside>" in page.text for page in pages)
+
+
 async def test_guessed_urls(waiting: Any) -> None:
     """Any other url is not found."""
     async with waiting() as at:

@@ -103,14 +103,22 @@ async def test_entering_a_pin(manned: Any) -> None:
 
 @pytest.mark.usefixtures("display")
 def test_what_is_shown(manned: Any) -> None:
-    """The window shows who asks, what is signed and what was wrong, and hides the PIN."""
+    """The window shows the notice, who asks, what is signed and what was wrong, and hides the PIN."""
     program = manned("root.after(50, root.destroy)")
-    shown = json.dumps({**asdict(PROMPT), "facts": PROMPT.lines()})
+    shown = json.dumps({**asdict(PROMPT), "facts": PROMPT.lines(), "notice": "演示数据"})
     done = subprocess.run(
         [sys.executable, "-I", program], input=shown, capture_output=True, text=True, timeout=30, check=True
     )
     texts, masks = json.loads(done.stderr)
-    for words in (ORIGIN, HOLDER, "审核同意", "意见：同意\n        第二行", "剩余尝试次数：4", "PIN 不正确"):
+    for words in (
+        "演示数据",
+        ORIGIN,
+        HOLDER,
+        "审核同意",
+        "意见：同意\n        第二行",
+        "剩余尝试次数：4",
+        "PIN 不正确",
+    ):
         assert words in "\n".join(texts)
     assert masks == ["●"]
 

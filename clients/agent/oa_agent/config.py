@@ -7,6 +7,7 @@ state_folder = "~/.oa-agent" # counts of wrong PINs, first-use pins of servers, 
 key_folder = "~/.oa-agent/keys"  # software key files (*.oakey), for trials
 pin_entry = "auto"           # auto: a window where there is a display, else the page; or window, page, console
 pin_seconds = 120            # how long a PIN entry stays open
+notice = ""                  # stands above every PIN prompt, for example 演示数据
 token_seconds = 30           # how long a token may take
 poll_seconds = 1.0           # how often a watched key is looked for
 
@@ -70,6 +71,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     key_folder: str = "~/.oa-agent/keys"
     pin_entry: PinEntryKind = PinEntryKind.AUTO
     pin_seconds: Seconds = 120
+    notice: str = ""
     token_seconds: Seconds = 30
     poll_seconds: Seconds = 1.0
     modules: tuple[Module, ...] = ()

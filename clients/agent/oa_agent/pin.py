@@ -71,12 +71,15 @@ class ConsolePin:
 
     name = "console"
 
+    def __init__(self, notice: str = "") -> None:
+        self._notice = notice
+
     @asynccontextmanager
     async def dialogue(self, push: Push) -> AsyncIterator[Dialogue]:
         yield self
 
     async def ask(self, prompt: Prompt) -> str:
-        for line in console_lines(prompt):
+        for line in filter(None, [self._notice, *console_lines(prompt)]):
             click.echo(line, err=True)
         try:
             return await asyncio.to_thread(
@@ -91,15 +94,16 @@ class WindowPin:
 
     name = "window"
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, notice: str = "") -> None:
         self._seconds = seconds
+        self._notice = notice
 
     @asynccontextmanager
     async def dialogue(self, push: Push) -> AsyncIterator[Dialogue]:
         yield self
 
     async def ask(self, prompt: Prompt) -> str:
-        shown = {**asdict(prompt), "facts": prompt.lines()}
+        shown = {**asdict(prompt), "facts": prompt.lines(), "notice": self._notice}
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-I", str(_WINDOW), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )

@@ -31,12 +31,18 @@ BODY_LIMIT = 1024
 READ_SECONDS = 10
 
 _STYLE = (
-    "body{font:16px/1.6 system-ui,'Noto Sans CJK SC','Microsoft YaHei',sans-serif;max-width:34rem;margin:1.5rem auto;"
-    "padding:0 1rem;color:#1b1b1b;background:#fff}h1{font-size:1.25rem;margin:0 0 .5rem}h2{font-size:1rem;margin:0}"
-    "ul{padding-left:1.25rem}li{white-space:pre-wrap;overflow-wrap:anywhere}label{display:block;margin:.75rem 0}"
-    "section{border:1px solid #767676;border-radius:4px;padding:.5rem 1rem;margin:.75rem 0}"
-    "input{font:inherit;width:100%;box-sizing:border-box;padding:.4rem}"
-    "button{font:inherit;padding:.4rem 1.5rem;margin-right:.5rem}[role=alert]{color:#b00020;font-weight:600}"
+    "*{box-sizing:border-box}body{font:16px/1.6 system-ui,'PingFang SC','Microsoft YaHei','Noto Sans CJK SC',sans-serif;"
+    "margin:0;color:#1c2530;background:#eef1f5}main{max-width:36rem;margin:0 auto;padding:1rem}"
+    "h1{font-size:1.25rem;margin:0 0 .5rem}h2{font-size:1rem;margin:0}"
+    "aside{padding:.2rem 1rem;color:#6b4300;background:#fff3d6;border-bottom:1px solid #e7cd8f;font-size:.875rem}"
+    "ul{list-style:none;margin:.25rem 0;padding:0}li{white-space:pre-wrap;overflow-wrap:anywhere}"
+    "section{background:#fff;border:1px solid #d5dbe3;border-radius:6px;padding:.5rem 1rem;margin:.75rem 0}"
+    "label{display:block;margin:.75rem 0}input{font:inherit;width:100%;padding:.4rem .6rem;border:1px solid #767676;"
+    "border-radius:4px;background:#fff}:focus-visible{outline:2.5px solid #d97a00;outline-offset:1px}"
+    "button{font:inherit;min-height:44px;padding:.3rem 1.5rem;margin-right:.5rem;color:#1f4e8c;background:#fff;"
+    "border:1px solid #8fadd3;border-radius:4px}button[value=enter]{color:#fff;background:#1f4e8c;border-color:#1f4e8c}"
+    "[role=alert]{padding:.4rem .75rem;color:#a31621;background:#fdeced;border:1px solid #f0bcc0;border-radius:6px}"
+    "[role=status]{font-size:1.125rem}"
 )
 _CLOSE = "window.close()"
 _REQUEST_LINE = re.compile(r"(GET|POST) (/[!-~]{0,200}) HTTP/1\.1")
@@ -80,14 +86,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A page, or the way to one."""
+    """What a page says, or the way to one."""
 
     status: HTTPStatus
-    page: str = ""
+    words: str = ""
     location: str | None = None
 
-    def encode(self) -> bytes:
-        body = self.page.encode()
+    def encode(self, notice: str) -> bytes:
+        body = _document(self.words, notice).encode()
         headers = _HEADERS | {"Content-Type": "text/html; charset=utf-8", "Content-Length": str(len(body))}
         if self.location is not None:
             headers["Location"] = self.location
@@ -128,9 +134,10 @@ class PinPage:
 
     name = "page"
 
-    def __init__(self, port: int, seconds: float) -> None:
+    def __init__(self, port: int, seconds: float, notice: str = "") -> None:
         self.port = port
         self._seconds = seconds
+        self._notice = notice
         self._sheet: _Sheet | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -155,12 +162,12 @@ class PinPage:
     @asynccontextmanager
     async def dialogue(self, push: Push) -> AsyncIterator[Dialogue]:
         talk = _PageDialogue(self, push)
-        end = Reply(HTTPStatus.OK, _notice("操作已取消"))
+        end = Reply(HTTPStatus.OK, _last_word("操作已取消"))
         try:
             yield talk
-            end = Reply(HTTPStatus.OK, _notice("已完成，本窗口可以关闭", close=True))
+            end = Reply(HTTPStatus.OK, _last_word("已完成，本窗口可以关闭", close=True))
         except Refused as refusal:
-            end = Reply(HTTPStatus.OK, _notice(refusal.reason.zh))
+            end = Reply(HTTPStatus.OK, _last_word(refusal.reason.zh))
             raise
         finally:
             self._sheet = None
@@ -188,10 +195,10 @@ class PinPage:
             check_peer(writer.get_extra_info("peername"), writer.get_extra_info("sockname"))
             async with asyncio.timeout(READ_SECONDS):
                 request = await _read(reader)
-            writer.write((await self._reply(request)).encode())
+            writer.write((await self._reply(request)).encode(self._notice))
             await writer.drain()
         except _NoRequest:
-            writer.write(_refusal(HTTPStatus.BAD_REQUEST).encode())
+            writer.write(_refusal(HTTPStatus.BAD_REQUEST).encode(self._notice))
         except (Refused, OSError, EOFError, TimeoutError) as error:
             # Another user's process, or a browser that opened a connection and thought better of it.
             _log.info("a connection to the PIN page was dropped: %s", type(error).__name__)
@@ -240,7 +247,7 @@ class PinPage:
             return _refusal(HTTPStatus.GONE)
         if members.get("act") == "cancel":
             sheet.answer.set_exception(Refused(PIN_CANCELLED))
-            return Reply(HTTPStatus.OK, _notice(PIN_CANCELLED.zh, close=True))
+            return Reply(HTTPStatus.OK, _last_word(PIN_CANCELLED.zh, close=True))
         pin = members.get("pin", "")
         if not 0 < len(pin) <= PIN_LIMIT:
             raise _NoRequest
@@ -305,10 +312,11 @@ def _form_members(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in members.items()}
 
 
-def _document(inner: str) -> str:
+def _document(words: str, notice: str) -> str:
+    banner = f"<aside>{escape(notice)}</aside>" if notice else ""
     return (
         "<!doctype html><html lang=zh-CN><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>证书 PIN</title><style>{_STYLE}</style><main>{inner}</main></html>"
+        f"<title>证书 PIN 码</title><style>{_STYLE}</style>{banner}<main>{words}</main></html>"
     )
 
 
@@ -317,10 +325,10 @@ def _form(sheet: _Sheet) -> str:
     sections = "".join(f"<section><h2>{escape(item.title)}</h2>{_list(item.lines)}</section>" for item in prompt.items)
     problem = f"<p role=alert>{escape(prompt.problem)}</p>" if prompt.problem else ""
     repeated = _field("再次输入", "repeated") if prompt.new else ""
-    return _document(
+    return (
         f"<h1>{escape(prompt.heading)}</h1>{_list(prompt.lines())}{sections}{problem}"
         f"<form method=post action='{sheet.path}'><input type=hidden name=secret value='{sheet.form_secret}'>"
-        f"{_field('PIN', 'pin autofocus')}{repeated}<button name=act value=enter>确定</button>"
+        f"{_field('PIN 码', 'pin autofocus')}{repeated}<button name=act value=enter>确定</button>"
         "<button name=act value=cancel formnovalidate>取消</button></form>"
     )
 
@@ -334,10 +342,10 @@ def _list(lines: Iterable[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"
 
 
-def _notice(text: str, *, close: bool = False) -> str:
+def _last_word(text: str, *, close: bool = False) -> str:
     """A last word; the popup closes itself where the browser lets it."""
-    return _document(f"<p role=status>{escape(text)}</p>" + (f"<script>{_CLOSE}</script>" if close else ""))
+    return f"<p role=status>{escape(text)}</p>" + (f"<script>{_CLOSE}</script>" if close else "")
 
 
 def _refusal(status: HTTPStatus) -> Reply:
-    return Reply(status, _notice("此页面不可用或已失效，请回到原页面重试"))
+    return Reply(status, _last_word("此页面不可用或已失效，请回到原页面重试"))

@@ -35,7 +35,7 @@ class PinWindow:
         self.fields[0].focus_set()
 
     def _show(self, frame: ttk.Frame, prompt: dict[str, Any]) -> None:
-        lines = [prompt["heading"], *prompt["facts"]]
+        lines = [*filter(None, [prompt["notice"]]), prompt["heading"], *prompt["facts"]]
         for item in prompt["items"]:
             lines += ["", item["title"], *(f"    {line}".replace("\n", "\n        ") for line in item["lines"])]
         ttk.Label(frame, text="\n".join(lines), wraplength=WRAP, justify="left").grid(sticky="w")

@@ -100,11 +100,11 @@ async def pin_entry(config: Config) -> AsyncIterator[PinEntry]:
     """The way to ask for the PIN that the configuration, or what this machine offers, decides."""
     kind = config.pin_entry
     if kind is PinEntryKind.CONSOLE:
-        yield ConsolePin()
+        yield ConsolePin(config.notice)
     elif kind is PinEntryKind.WINDOW or (kind is PinEntryKind.AUTO and has_display()):
-        yield WindowPin(config.pin_seconds)
+        yield WindowPin(config.pin_seconds, config.notice)
     else:
-        page = PinPage(config.pin_page_port, config.pin_seconds)
+        page = PinPage(config.pin_page_port, config.pin_seconds, config.notice)
         async with page.running():
             yield page
 
