@@ -58,6 +58,12 @@ async def organs(query: str = "") -> list[dict[str, Any]]:
     )
 
 
+async def superiors() -> dict[str, str]:
+    """Every organ's code with that of its superior, empty when it has none."""
+    rows = await Organ.all().values("code", "superior__code")
+    return {row["code"]: row["superior__code"] or "" for row in rows}
+
+
 async def organs_by_id(ids: Collection[UUID]) -> dict[UUID, Organ]:
     """The organs with these ids; unknown ids are missing from the answer."""
     return {row.id: row for row in await Organ.filter(id__in=list(ids))} if ids else {}

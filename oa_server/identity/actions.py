@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from oa_server.audit.verbs import Verb
-from oa_server.core.actor import Actor
+from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import Invalid, Reason
 from oa_server.core.ids import new_id
 from oa_server.identity import access, rules
@@ -26,15 +26,21 @@ SHEET_REFUSED = Reason(
 )
 PROBLEMS_SHOWN = 200
 
+Row = TypeVar("Row", bound=Model)
+
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did: rows that are new or changed, by table."""
+    """What an import did: how many organs, units and people are new or changed, and every row that is."""
 
     organs: int = 0
     units: int = 0
-    officials: int = 0
+    people: set[UUID] = field(default_factory=set)
     rows: list[Model] = field(default_factory=list)
+
+    @property
+    def officials(self) -> int:
+        return len(self.people)
 
 
 async def import_directory(actor: Actor, name: str, data: bytes) -> Imported:
@@ -43,8 +49,7 @@ async def import_directory(actor: Actor, name: str, data: bytes) -> Imported:
     Raises Denied, and Invalid with every problem of the sheet.
     """
     next(a for a in rules.abilities(actor) if a.verb == "import_directory").check()
-    known = {row["code"]: row["id"] for row in await access.organs()}
-    directory, report = await asyncio.to_thread(read_directory, name, data, known)
+    directory, report = await asyncio.to_thread(read_directory, name, data, await access.superiors())
     if report.problems:
         raise Invalid(SHEET_REFUSED, problems=[problem.as_facts() for problem in report.problems[:PROBLEMS_SHOWN]])
     async with unit_of_work(actor) as work:
@@ -72,6 +77,9 @@ class _Importer:
         self._organs: dict[str, Organ] = {}
         self._units: dict[tuple[UUID, str], Unit] = {}
         self._officials: dict[str, Official] = {}
+        self._posts: dict[tuple[UUID, UUID], Post] = {}
+        self._roles: dict[UUID, set[tuple[UUID, Role]]] = {}
+        self._position = 0
 
     async def run(self, directory: Directory) -> Imported:
         self._organs = {organ.code: organ for organ in await Organ.all()}
@@ -79,76 +87,98 @@ class _Importer:
             await self._organ(organ_row)
         self._units = {(unit.organ_id, unit.name): unit for unit in await Unit.all()}
         self._officials = {official.code: official for official in await Official.all()}
-        posts = {(post.official_id, post.unit_id): post for post in await Post.all()}
-        held = {(r.official_id, r.organ_id, r.role): r for r in await Responsibility.all()}
-        for number, row in enumerate(directory.officials):
-            await self._official(row, number, posts, held)
+        self._posts = {(post.official_id, post.unit_id): post for post in await Post.all()}
+        # Who gets a second post goes on acting in the first, so new posts come after all that are there.
+        self._position = max((post.position + 1 for post in self._posts.values()), default=0)
+        for held in await Responsibility.all():
+            self._roles.setdefault(held.official_id, set()).add((held.organ_id, Role(held.role)))
+        for row in directory.officials:
+            await self._official(row)
         return self._done
 
     async def _organ(self, row: OrganRow) -> None:
-        superior = self._organs[row.superior].id if row.superior else None
-        values: dict[str, Any] = {
-            "full_name": row.full_name,
-            "short_name": row.short_name,
-            "level": row.level,
-            "superior_id": superior,
-            "issuing_word": row.issuing_word,
-            "issuer_mark": row.issuer_mark,
-        }
+        values = _stated(
+            full_name=row.full_name,
+            short_name=row.short_name,
+            level=row.level,
+            issuing_word=row.issuing_word,
+            issuer_mark=row.issuer_mark,
+        )
+        if row.superior is not None:
+            values["superior_id"] = self._organs[row.superior].id if row.superior else None
         organ = self._organs.get(row.code)
+        may_issue_anew = bool(row.issuing_word) and (organ is None or not organ.issuing_word)
         if organ is None:
-            organ = await Organ.create(id=new_id(), code=row.code, **values)
-            await self._work.announce(OrganRegistered(organ.id, organ.issuing_word))
-        elif any(getattr(organ, name) != value for name, value in values.items()):
-            await organ.update_from_dict(values).save(update_fields=list(values))
-        else:
+            organ = self._organs[row.code] = await self._create(Organ, code=row.code, **values)
+        elif not await self._update(organ, **values):
             return
-        self._organs[row.code] = organ
+        if may_issue_anew:
+            await self._work.announce(OrganRegistered(organ.id, organ.issuing_word))
         self._done.organs += 1
-        self._done.rows.append(organ)
 
-    async def _official(
-        self,
-        row: OfficialRow,
-        number: int,
-        posts: dict[tuple[UUID, UUID], Post],
-        held: dict[tuple[UUID, UUID, str], Responsibility],
-    ) -> None:
-        rules.check_roles(frozenset(row.roles))
+    async def _official(self, row: OfficialRow) -> None:
         organ = self._organs[row.organ]
         unit = await self._unit(organ.id, row.unit)
         official = self._officials.get(row.code)
         if official is None:
-            official = await Official.create(id=new_id(), code=row.code, name=row.name)
-            self._officials[row.code] = official
-            self._done.officials += 1
-            self._done.rows.append(official)
-        if (official.id, unit.id) not in posts:
-            post = await Post.create(
-                id=new_id(),
-                official_id=official.id,
-                unit_id=unit.id,
-                organ_id=organ.id,
-                title=row.title,
-                is_principal=row.principal,
-                position=number,
+            official = self._officials[row.code] = await self._create(Official, code=row.code, name=row.name)
+            is_changed = True
+        else:
+            is_changed = await self._update(official, name=row.name)
+        is_changed |= await self._post(official, unit, row)
+        is_changed |= await self._grant(official, unit, row)
+        if is_changed:
+            self._done.people.add(official.id)
+
+    async def _post(self, official: Official, unit: Unit, row: OfficialRow) -> bool:
+        values = _stated(title=row.title, is_principal=row.principal)
+        if post := self._posts.get((official.id, unit.id)):
+            return await self._update(post, **values)
+        self._posts[official.id, unit.id] = await self._create(
+            Post, official_id=official.id, unit_id=unit.id, organ_id=unit.organ_id, position=self._position, **values
+        )
+        self._position += 1
+        return True
+
+    async def _grant(self, official: Official, unit: Unit, row: OfficialRow) -> bool:
+        """Give the roles of a row that the official does not hold yet. Raises Denied when they may not be held together."""
+        held = self._roles.setdefault(official.id, set())
+        wanted = {(unit.organ_id, role) for role in row.roles} - held
+        if wanted:
+            rules.check_grant(self._work.actor, {role for _organ, role in wanted})
+            rules.check_roles({role for _organ, role in held | wanted}, sheet=row.sheet, row=row.row, code=row.code)
+        for organ_id, role in sorted(wanted):
+            await self._create(
+                Responsibility, official_id=official.id, organ_id=organ_id, unit_id=unit.id, role=role.value
             )
-            self._done.rows.append(post)
-        for role in row.roles:
-            if (official.id, organ.id, role.value) not in held:
-                granted = await Responsibility.create(
-                    id=new_id(), official_id=official.id, organ_id=organ.id, unit_id=unit.id, role=role.value
-                )
-                self._done.rows.append(granted)
+        held |= wanted
+        return bool(wanted)
 
     async def _unit(self, organ_id: UUID, name: str) -> Unit:
         unit = self._units.get((organ_id, name))
         if unit is None:
-            unit = await Unit.create(id=new_id(), organ_id=organ_id, name=name, position=len(self._units))
+            unit = await self._create(Unit, organ_id=organ_id, name=name, position=len(self._units))
             self._units[organ_id, name] = unit
             self._done.units += 1
-            self._done.rows.append(unit)
         return unit
+
+    async def _create(self, kind: type[Row], **values: Any) -> Row:
+        row = await kind.create(id=new_id(), **values)
+        self._done.rows.append(row)
+        return row
+
+    async def _update(self, row: Model, **values: Any) -> bool:
+        """Bring a row up to date; False when it already was."""
+        if all(getattr(row, name) == value for name, value in values.items()):
+            return False
+        await row.update_from_dict(values).save(update_fields=list(values))
+        self._done.rows.append(row)
+        return True
+
+
+def _stated(**values: Any) -> dict[str, Any]:
+    """The values that a row states."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _superiors_first(rows: list[OrganRow]) -> list[OrganRow]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oa_server.core.actor import ADMIN_ROLES, Actor, Role
 from oa_server.core.errors import Ability, Denied, NotSignedIn, Reason
@@ -61,6 +62,11 @@ ONE_ADMIN_ROLE = Reason(
     "系统、安全、审计三类管理员必须由不同的人担任，且不得兼任业务职责",
     "The three administrators are three different people without business roles.",
 )
+ADMINS_AT_THE_CONSOLE = Reason(
+    "identity.admins_at_the_console",
+    "管理员职责只能在服务器上用命令行授予",
+    "Administrators are appointed on the server's command line only.",
+)
 
 END_REASONS = {
     reason.code: reason for reason in (SESSION_ENDED, SESSION_IDLE, SESSION_EXPIRED, SESSION_REVOKED, KEY_REMOVED)
@@ -95,10 +101,16 @@ def check_session(session: LiveSession | None, at: datetime, idle: timedelta) ->
     return session
 
 
-def check_roles(roles: frozenset[Role]) -> None:
+def check_roles(roles: AbstractSet[Role], **facts: Any) -> None:
     """Separation of the three administrators (GB/T 22239-2019, 8.1.5): one admin role, and nothing besides."""
     if roles & ADMIN_ROLES and len(roles) > 1:
-        raise Denied(ONE_ADMIN_ROLE, roles=sorted(roles))
+        raise Denied(ONE_ADMIN_ROLE, roles=sorted(roles), **facts)
+
+
+def check_grant(actor: Actor, roles: AbstractSet[Role]) -> None:
+    """No administrator makes another: who made both could do alone what takes two."""
+    if roles & ADMIN_ROLES and not actor.is_system:
+        raise Denied(ADMINS_AT_THE_CONSOLE, roles=sorted(roles & ADMIN_ROLES))
 
 
 def abilities(actor: Actor) -> list[Ability]:

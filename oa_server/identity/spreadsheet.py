@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from xml.parsers.expat import ExpatError, ParserCreate
 
@@ -107,19 +108,23 @@ ROLES = {
 
 @dataclass(frozen=True, slots=True)
 class OrganRow:
+    """An organ as a row states it; None where the sheet has no such column, which says nothing of it."""
+
     sheet: str
     row: int
     code: str
     full_name: str
     short_name: str
     level: str
-    superior: str
-    issuing_word: str
-    issuer_mark: str
+    superior: str | None
+    issuing_word: str | None
+    issuer_mark: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class OfficialRow:
+    """An official in a post as a row states it; `principal` is None where the sheet has no such column."""
+
     sheet: str
     row: int
     organ: str
@@ -127,7 +132,7 @@ class OfficialRow:
     code: str
     name: str
     title: str
-    principal: bool
+    principal: bool | None
     roles: tuple[Role, ...]
 
 
@@ -164,8 +169,10 @@ Cells = Sequence[str | None]
 Seen = dict[tuple[str, str], tuple[str, int]]
 
 
-def read_directory(name: str, data: bytes, known_organs: Iterable[str] = ()) -> tuple[Directory, Report]:
-    """Read a file called `name`. `known_organs` are codes already in the directory.
+def read_directory(
+    name: str, data: bytes, known_organs: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Directory, Report]:
+    """Read a file called `name`. `known_organs` are the codes already in the directory, with those of their superiors.
 
     Raises Invalid when the bytes are no sheet at all, TooLarge beyond the limits; every other fault is in the report.
     """
@@ -175,7 +182,7 @@ def read_directory(name: str, data: bytes, known_organs: Iterable[str] = ()) -> 
     seen: Seen = {}
     for title, rows in _sheets(name, data):
         _read_sheet(title, rows, directory, report, seen)
-    _check_organs(directory, report, frozenset(known_organs))
+    _check_organs(directory, report, known_organs)
     return directory, report
 
 
@@ -279,7 +286,7 @@ def _read_sheet(title: str, rows: Iterator[Cells], directory: Directory, report:
         report.add(title, 1, "", "wrong_header", "、".join(absent))
         return
     reader = _Reader(title, kind, {key: names[key][0] for key in names}, columns, report, seen)
-    take: Callable[[int, dict[str, str]], None] = {
+    take: Callable[[int, dict[str, Any]], None] = {
         "organs": lambda number, cells: _take_organ(directory, reader, number, cells),
         "officials": lambda number, cells: _take_official(directory, reader, number, cells),
     }[kind]
@@ -303,9 +310,11 @@ class _Reader:
     report: Report
     seen: Seen
 
-    def cells(self, number: int, row: Cells) -> dict[str, str]:
+    def cells(self, number: int, row: Cells) -> dict[str, Any]:
+        """The cells of a row by name; None for a column that the sheet does not have."""
         return {
-            key: self._cell(number, key, row[at] if 0 <= at < len(row) else None) for key, at in self.columns.items()
+            key: None if at < 0 else self._cell(number, key, row[at] if at < len(row) else None)
+            for key, at in self.columns.items()
         }
 
     def _cell(self, number: int, key: str, raw: str | None) -> str:
@@ -341,7 +350,7 @@ def _is_invisible(char: str) -> bool:
     return category in _INVISIBLE or (category == "Zs" and char != " ")
 
 
-def _take_organ(directory: Directory, reader: _Reader, number: int, cells: dict[str, str]) -> None:
+def _take_organ(directory: Directory, reader: _Reader, number: int, cells: dict[str, Any]) -> None:
     reader.unique(number, "code", cells["code"])
     if cells["level"] and cells["level"] not in LEVELS:
         reader.add(number, "level", "unknown_level", cells["level"])
@@ -349,33 +358,36 @@ def _take_organ(directory: Directory, reader: _Reader, number: int, cells: dict[
     directory.organs.append(OrganRow(sheet=reader.sheet, row=number, **cells))
 
 
-def _take_official(directory: Directory, reader: _Reader, number: int, cells: dict[str, str]) -> None:
+def _take_official(directory: Directory, reader: _Reader, number: int, cells: dict[str, Any]) -> None:
     reader.unique(number, "code", cells["code"])
-    words = [word for word in cells.pop("roles").replace("；", ";").replace("、", ";").split(";") if word.strip()]
+    words = [
+        word for word in (cells.pop("roles") or "").replace("；", ";").replace("、", ";").split(";") if word.strip()
+    ]
     roles = []
     for word in words:
         if (role := ROLES.get(word.strip())) is None:
             reader.add(number, "roles", "unknown_role", word.strip())
         else:
             roles.append(role)
-    principal = cells.pop("principal") in {"是", "1", "true", "True", "√"}
+    stated = cells.pop("principal")
+    principal = None if stated is None else stated in {"是", "1", "true", "True", "√"}
     directory.officials.append(
         OfficialRow(sheet=reader.sheet, row=number, principal=principal, roles=tuple(roles), **cells)
     )
 
 
-def _check_organs(directory: Directory, report: Report, known: frozenset[str]) -> None:
+def _check_organs(directory: Directory, report: Report, known: Mapping[str, str]) -> None:
     """Superiors and posts name organs that exist, and nobody is their own superior."""
-    superiors = {organ.code: organ.superior for organ in directory.organs if organ.code}
-    codes = known | set(superiors)
+    stated = {o.code: o.superior for o in directory.organs if o.code and o.superior is not None}
+    superiors = {**{o.code: "" for o in directory.organs if o.code}, **known, **stated}
     circling = _in_circles(superiors)
     for organ in directory.organs:
-        if organ.superior and organ.superior not in codes:
+        if organ.superior and organ.superior not in superiors:
             report.add(organ.sheet, organ.row, "上级机关代码", "unknown_organ", organ.superior)
         elif organ.code in circling:
             report.add(organ.sheet, organ.row, "上级机关代码", "cycle")
     for official in directory.officials:
-        if official.organ and official.organ not in codes:
+        if official.organ and official.organ not in superiors:
             report.add(official.sheet, official.row, "机关代码", "unknown_organ", official.organ)
 
 
