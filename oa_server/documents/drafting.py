@@ -21,8 +21,6 @@ from oa_server.identity import access as identity
 from oa_server.storage.unit_of_work import unit_of_work
 from oa_server.workflow import actions as workflow
 
-UNTITLED = "（无标题）"
-
 ETAG_NEEDED = Reason(
     "documents.etag_needed",
     "请求未说明修改的是哪一稿（If-Match），未作任何修改",
@@ -53,9 +51,7 @@ async def draft(office: Office, actor: Actor, elements: Elements, body: Body) ->
             **columns(elements),
         )
         recipients, _before = await _set_recipients(document.id, elements)
-        subject = workflow.Subject(
-            access.OUTGOING, document.id, organ.id, document.title or UNTITLED, actor.name, document.urgency
-        )
+        subject = workflow.Subject(access.OUTGOING, document.id, organ.id, document.title, actor.name, document.urgency)
         facts = {"drafter": str(actor.official_id), "unit": str(actor.unit_id)}
         await workflow.start(work, "outgoing", subject, facts)
         work.audit(
@@ -90,7 +86,7 @@ async def revise(
         await move(document, OutgoingState.DRAFTING, OutgoingState.DRAFTING, updated_at=work.now, **change)
         fresh, gone = await _set_recipients(document.id, elements) if elements is not None else ([], [])
         if elements is not None:
-            await workflow.rename(work, document.id, title=elements.title or UNTITLED, urgency=elements.urgency)
+            await workflow.rename(work, document.id, title=elements.title, urgency=elements.urgency)
         work.audit(
             Verb.REVISED,
             access.OUTGOING,

@@ -5,7 +5,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref } from 'vue'
 
-import { currentWords } from '@/words'
+import { currentWords, term } from '@/words'
 
 export type Usage = 'sign-in' | 'signing' | 'seal'
 
@@ -47,7 +47,7 @@ export class AgentError extends Error {
 
 type Parameters = Record<string, unknown>
 
-const PIN_WINDOW = 'popup,width=520,height=480'
+const PIN_WINDOW = 'popup,width=560,height=680'
 const SUBPROTOCOL = 'oa-agent.1'
 const OWN_PAGE = /^http:\/\/127\.0\.0\.1:\d+\//
 
@@ -91,7 +91,13 @@ export const useAgent = defineStore('agent', () => {
     const waiter = waiting.get(answer.id ?? '')
     waiting.delete(answer.id ?? '')
     if (answer.ok) waiter?.resolve(answer.result as never)
-    else waiter?.reject(new AgentError(answer.error?.code ?? '', answer.error?.title ?? currentWords().state.failed))
+    else waiter?.reject(refusalOf(answer))
+  }
+
+  function refusalOf({ error }: Answer): AgentError {
+    const { agent, state: said } = currentWords()
+    const code = error?.code ?? ''
+    return new AgentError(code, term(agent.problems, code, error?.title ?? said.failed))
   }
 
   /** Open the agent's own page for the PIN. Its address is good once: its button shows only if this was blocked. */

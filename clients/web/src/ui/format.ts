@@ -1,14 +1,17 @@
 /** Moments, days and sizes as officials read them. */
+import { currentWords } from '@/words'
+
 const two = (n: number) => String(n).padStart(2, '0')
 
-/** `2026-03-05 14:30` in the reader's own time zone; empty for none. */
+/** `2026年3月5日 14:30` in the reader's own time zone; empty for none. */
 export function dateTime(moment: string | null | undefined): string {
   return moment ? `${date(moment)} ${time(new Date(moment))}` : ''
 }
 
+/** The day of a moment, or a day that came without an hour: that one is the same in every time zone. */
 export function date(moment: string): string {
-  const at = new Date(moment)
-  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`
+  const at = new Date(moment.length > 'YYYY-MM-DD'.length ? moment : `${moment}T00:00`)
+  return currentWords().app.date(at.getFullYear(), at.getMonth() + 1, at.getDate())
 }
 
 export function time(at: Date): string {

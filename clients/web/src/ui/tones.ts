@@ -26,3 +26,8 @@ const TONES: Record<string, Tone> = {
 export function toneOf(code: string): Tone {
   return TONES[code] ?? 'plain'
 }
+
+/** For the sender of a document all that counts is whether it was signed for; what the receiver does then is theirs. */
+export function receiptTone(state: string): Tone {
+  return state === 'arrived' || state === 'refused' ? toneOf(state) : 'green'
+}

@@ -21,6 +21,12 @@ export function currentWords(): Words {
   return catalogues[usePrefs().language]
 }
 
+/** The word for a step of the standard routes; a step that an office has named itself keeps its name. */
+export function stepWord(words: Words, title: string): string {
+  const code = Object.keys(zh.codes.steps).find((one) => zh.codes.steps[one] === title)
+  return code ? term(words.codes.steps, code, title) : title
+}
+
 /** The word for a code of the vocabulary; a code that this client does not know keeps the server's title. */
 export function term(table: Record<string, string>, code: string, title = ''): string {
   return table[code] ?? (title || code)

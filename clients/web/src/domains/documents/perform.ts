@@ -7,13 +7,20 @@ import { Problem } from '@/api/problem'
 import type { Act, SignatureRequest, SignedAct } from '@/api/types'
 import { certificateFor } from '@/domains/signing/certificates'
 import { titleOf } from '@/ui/load'
-import { currentWords } from '@/words'
+import { currentWords, term } from '@/words'
 
 import { formOf, type Collection } from './acts'
+
+/** What the regulation finds wanting in a draft, and where it says so. */
+export interface Finding {
+  text: string
+  source: string
+}
 
 export interface Performing {
   busy: Ref<boolean>
   problem: Ref<string>
+  findings: Ref<Finding[]>
   /** The document after the act, or null when it was not done; `problem` then says why. */
   perform: <T>(id: string, act: Act) => Promise<T | null>
 }
@@ -21,6 +28,7 @@ export interface Performing {
 export function usePerform(collection: Collection): Performing {
   const busy = ref(false)
   const problem = ref('')
+  const findings = ref<Finding[]>([])
 
   async function signed(id: string, act: Act): Promise<SignedAct> {
     const usage = formOf(collection, act.verb).signs
@@ -35,22 +43,29 @@ export function usePerform(collection: Collection): Performing {
     if (busy.value) return null
     busy.value = true
     problem.value = ''
+    findings.value = []
     try {
       return await api.post<T>(`/api/${collection}/${id}/acts`, await signed(id, act))
     } catch (error) {
-      problem.value = explain(error)
+      findings.value = findingsOf(error)
+      problem.value = findings.value.length ? currentWords().acts.findings : titleOf(error)
       return null
     } finally {
       busy.value = false
     }
   }
 
-  return { busy, problem, perform }
+  return { busy, problem, findings, perform }
 }
 
-/** The title of a problem, with the article of the regulation that it cites. */
-function explain(error: unknown): string {
-  const all = error instanceof Problem ? (error.facts.all as { article?: string }[] | undefined) : undefined
-  const first = all?.[0]
-  return titleOf(error) + (first?.article ? currentWords().acts.article(first.article) : '')
+function findingsOf(error: unknown): Finding[] {
+  const all = error instanceof Problem ? (error.facts.all as { code: string; article: string }[] | undefined) : []
+  const { findings } = currentWords().codes
+  return (all ?? []).map(({ code, article }) => ({ text: term(findings, code), source: citation(article) }))
+}
+
+/** `9(6)` as the language cites it. */
+function citation(article: string): string {
+  const [number = '', item = ''] = article.split(/[()]/)
+  return currentWords().acts.article(number, item)
 }
