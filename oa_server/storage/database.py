@@ -67,7 +67,7 @@ def _connection(url: str, statement_seconds: float, pragmas: dict[str, Any]) -> 
             "user": unquote(parts.username or ""),
             "password": unquote(parts.password or ""),
             "database": parts.path.lstrip("/"),
-            "minsize": 1,
+            "minsize": 0,
             "maxsize": POOL_SIZE,
             "command_timeout": statement_seconds,
             "timeout": CONNECT_SECONDS,

@@ -27,7 +27,7 @@ from oa_server.core.errors import Unavailable
 from oa_server.storage import writes
 from oa_server.storage.refusals import DATABASE_AWAY, OUTCOME_UNKNOWN, telling
 
-ACQUIRE_SECONDS = 4
+ACQUIRE_SECONDS = 3
 
 _UNANSWERED = (TimeoutError, asyncio.CancelledError)
 _GONE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -65,7 +65,7 @@ class _Held(ConnectionWrapper[Any]):
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         await super().__aexit__(kind, error, trace)
         if isinstance(error, _UNANSWERED):
-            self.connection.terminate()
+            _cut(self.connection)
         _tell(error)
 
 
@@ -79,9 +79,14 @@ def _tell(error: BaseException | None) -> None:
 async def _give_back(pool: Any, connection: Any, error: BaseException | None) -> None:
     """Return a connection to the pool. The pool resets it, and cuts by itself one that cannot be reset."""
     if isinstance(error, _UNANSWERED):
-        connection.terminate()
+        _cut(connection)
     with suppress(*_GONE):
         await pool.release(connection)
+
+
+def _cut(connection: Any) -> None:
+    with suppress(asyncpg.InterfaceError):  # It has been cut already.
+        connection.terminate()
 
 
 class _Context(TransactionContextPooled):
@@ -128,7 +133,7 @@ class _Context(TransactionContextPooled):
         try:
             await self.client.rollback()
         except Exception:  # noqa: BLE001  whatever it says: the server rolls back what is cut
-            self.client._connection.terminate()
+            _cut(self.client._connection)
 
     async def _give_back(self, error: BaseException | None) -> None:
         await _give_back(self.client._parent._pool, self.client._connection, error)
