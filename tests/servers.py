@@ -16,7 +16,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError, URLError
@@ -61,9 +61,10 @@ def _stop(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM
 
 
 class Server(ABC):
-    """A server as a process group of its own: it runs inside the `with` block, and after it nothing of it does."""
+    """A server as a process with its children: it runs inside the `with` block, and after it nothing of it does."""
 
     url: str
+    log = Path(os.devnull)
     polite = signal.SIGTERM
     _process: subprocess.Popen[bytes]
 
@@ -81,14 +82,15 @@ class Server(ABC):
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self._process = subprocess.Popen(self._command(), start_new_session=True, **self._options())
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(self._command(), stdout=log, stderr=log, **self._options())
         _wait(type(self).__name__, self.answers)
 
     @abstractmethod
     def _command(self) -> Sequence[str | Path]: ...
 
     def _options(self) -> dict[str, Any]:
-        return {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return {}
 
     @abstractmethod
     def answers(self) -> bool:
@@ -100,8 +102,10 @@ class Server(ABC):
 
     def kill(self) -> None:
         """Take it away without a word, children too."""
+        family = [self.pid, *children_of(self.pid)]
         self._signal_all(signal.SIGKILL)
         self._process.wait()
+        _wait("the end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
 
     def freeze(self) -> None:
         """Have it keep its connections and answer nothing."""
@@ -112,7 +116,18 @@ class Server(ABC):
 
     def _signal_all(self, what: signal.Signals) -> None:
         if self._process.poll() is None:
-            os.killpg(self._process.pid, what)
+            for pid in (self.pid, *children_of(self.pid)):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, what)
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes below one. Not its process group: PostgreSQL gives each backend a group of its own."""
+    found = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()):
+            found += [child, *children_of(child)]
+    return found
 
 
 class Postgres(Server):
@@ -124,6 +139,7 @@ class Postgres(Server):
         self._programs = Path(os.environ["PG_BINDIR"]) if "PG_BINDIR" in os.environ else POSTGRES_DIRS[0]
         self._base = folder / "pg"
         self._base.mkdir(parents=True)
+        self.log = self._base / "log"
         self._user: dict[str, Any] = _as_postgres(self._base) if os.geteuid() == 0 else {}
         self._port = free_port()
         self.url = f"postgres://oa@127.0.0.1:{self._port}/postgres"
@@ -139,7 +155,7 @@ class Postgres(Server):
         return command
 
     def _options(self) -> dict[str, Any]:
-        return super()._options() | {"cwd": self._base} | self._user
+        return {"cwd": self._base, **self._user}
 
     def answers(self) -> bool:
         ready = [self._programs / "pg_isready", "-h", "127.0.0.1", "-p", str(self._port), "-U", "oa"]
@@ -193,7 +209,7 @@ class SeaweedFS(Server):
         return [*command, "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"]
 
     def _options(self) -> dict[str, Any]:
-        return super()._options() | {"cwd": self._base}
+        return {"cwd": self._base}
 
     def answers(self) -> bool:
         return _answers(f"http://127.0.0.1:{self._ports['s3']}/")
@@ -204,6 +220,7 @@ class OaServer(Server):
 
     def __init__(self, settings: Settings) -> None:
         self._settings_file = settings.data_dir / "settings.toml"
+        self.log = settings.data_dir / "server.log"
         self.url = settings.origin
         save(settings, self._settings_file)
 
@@ -220,11 +237,6 @@ class OaServer(Server):
         """Kill the server alone: its signer has to notice by itself."""
         self._process.kill()
         self._process.wait()
-
-    def children(self) -> list[int]:
-        """The processes it has started: the signer, once it was needed."""
-        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii")
-        return [int(pid) for pid in found.split()]
 
 
 @contextmanager

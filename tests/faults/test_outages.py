@@ -1,0 +1,213 @@
+"""PostgreSQL, the object store, Redis and the signer gone for a while: every request is answered, nothing is lost, and it heals."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from oa_server.app import open_house
+from oa_server.files.rules import PART_SIZE
+from tests import servers
+from tests.city import BODY, Browser
+from tests.conftest import COLUMNS, Founded, Servers
+from tests.faults.house import DistantCity, at_free_port, code_of, distant, faults, until_answered
+
+pytestmark = pytest.mark.skipif("production" not in COLUMNS, reason="the embedded column has no servers to lose")
+
+CROWD = 40  # More than the connections of the database pool.
+
+
+@pytest.fixture
+async def city(founded_production: Founded, tmp_path: Path) -> AsyncIterator[DistantCity]:
+    settings = await asyncio.to_thread(founded_production.copy, tmp_path / "var")
+    async with distant(at_free_port(settings)) as found:
+        yield found
+        # Whatever was away, no request found the server unprepared.
+        assert "Traceback" not in found.server.log.read_text("utf-8")
+
+
+@asynccontextmanager
+async def gone(server: servers.Server, how: str) -> AsyncIterator[None]:
+    """A server killed or frozen inside the block, and back on the same port with the same data after it."""
+    (server.kill if how == "killed" else server.freeze)()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(server.start if how == "killed" else server.thaw)
+
+
+async def draft(city: DistantCity, browser: Browser, title: str, key: str) -> httpx.Response:
+    body = {"elements": city.elements(title=title), "body": BODY}
+    return await browser.send("POST", "/api/documents", json=body, headers={"Idempotency-Key": key})
+
+
+async def begin_upload(browser: Browser, document: str, size: int) -> dict[str, Any]:
+    body = {"name": "附件.bin", "size": size, "subject_type": "outgoing", "subject_id": document}
+    return dict((await browser.send("POST", "/api/files", json=body)).json())
+
+
+async def put(browser: Browser, file: str, offset: int, data: bytes) -> httpx.Response:
+    headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+    return await browser.send("PATCH", f"/api/files/{file}", content=data, headers=headers)
+
+
+async def titles(browser: Browser) -> list[str]:
+    return [item["title"] for item in (await browser.get("/api/documents")).json()["items"]]
+
+
+@asynccontextmanager
+async def live(browser: Browser) -> AsyncIterator[ClientConnection]:
+    """The browser's live updates, from now on."""
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.http.cookies.items())
+    address = browser.origin.replace("http", "ws", 1) + "/api/live"
+    async with connect(address, origin=browser.origin, additional_headers={"Cookie": cookies}) as socket:  # type: ignore[arg-type]
+        await socket.send('{"after": null}')
+        yield socket
+
+
+async def heard(socket: ClientConnection, kind: str) -> dict[str, Any]:
+    """The next event of a kind."""
+    while (event := json.loads(await socket.recv())).get("kind") != kind:
+        pass
+    return dict(event)
+
+
+async def sent(city: DistantCity) -> str:
+    """A document on its way to the finance bureau, by everybody who must have had it in hand."""
+    wang, li, zhao, chen, sun, qian = [await city.signed_in(p) for p in ("wang", "li", "zhao", "chen", "sun", "qian")]
+    path = await city.submitted(wang)
+    for person, verb in ((li, "approve"), (zhao, "approve"), (chen, "sign")):
+        (await person.sign(path, verb, opinion="同意")).raise_for_status()
+    (await sun.act(path, "number")).raise_for_status()
+    (await qian.sign(path, "seal", usage="seal")).raise_for_status()
+    (await sun.sign(path, "dispatch")).raise_for_status()
+    return path
+
+
+Request = Callable[[], Awaitable[httpx.Response]]
+
+
+def requests_of_all_kinds(city: DistantCity, browser: Browser, document: str, key: str) -> list[Request]:
+    """Reading, writing, signing in and signing, as many at once as would empty the pool of connections."""
+    path = f"/api/documents/{document}"
+    kinds: list[Request] = [
+        lambda: browser.get("/api/tasks"),
+        lambda: browser.get(path),
+        lambda: browser.get("/api/organs"),
+        lambda: draft(city, browser, "断电时起草", key),
+        lambda: browser.send("PATCH", path, json={"body": BODY}, headers={"If-Match": '"1"'}),
+        lambda: browser.act(path, "submit"),
+        lambda: browser.ask(path, "approve", opinion="同意"),
+        lambda: browser.http.post("/api/session/challenge"),
+    ]
+    return kinds * (CROWD // len(kinds))
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+async def test_database_gone(how: str, city: DistantCity, production_servers: Servers) -> None:
+    """While PostgreSQL is dead or hangs, everything is answered 503 by name; afterwards work goes on, nothing twice."""
+    wang, key = await city.signed_in("wang"), uuid4().hex
+    document = (await draft(city, wang, "断电之前", uuid4().hex)).json()["id"]
+    async with gone(production_servers.postgres, how):
+        asked = requests_of_all_kinds(city, wang, document, key)
+        for _round in range(2):
+            answers = await asyncio.gather(*(request() for request in asked))
+            assert {code_of(answer) for answer in answers} == {(503, "storage.database_away")}
+    await until_answered(wang, "/api/tasks")
+    assert (await draft(city, wang, "断电时起草", key)).status_code == 201
+    assert sorted(await titles(wang)) == sorted(["断电之前", "断电时起草"])
+    answers = await asyncio.gather(*(wang.get(f"/api/documents/{document}") for _ in range(CROWD)))
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_database_frozen_in_the_middle(city: DistantCity, production_servers: Servers) -> None:
+    """Acts that are under way when PostgreSQL hangs are answered too, and each then happened once or not at all."""
+    wang = await city.signed_in("wang")
+    keys = {f"第{number}件": uuid4().hex for number in range(12)}
+    under_way = [asyncio.create_task(draft(city, wang, title, key)) for title, key in keys.items()]
+    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    async with gone(production_servers.postgres, "frozen"):
+        answers = await asyncio.gather(*under_way)
+    told = {code_of(answer)[1] for answer in answers if answer.status_code != 201}
+    assert told <= {"storage.database_away", "storage.outcome_unknown"}
+    await until_answered(wang, "/api/tasks")
+    kept = [title for title, answer in zip(keys, answers, strict=True) if answer.status_code == 201]
+    assert set(kept) <= set(await titles(wang))
+    again = await asyncio.gather(*(draft(city, wang, title, key) for title, key in keys.items()))
+    assert {answer.status_code for answer in again} == {201}
+    assert sorted(await titles(wang)) == sorted(keys)
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+async def test_store_gone(how: str, city: DistantCity, production_servers: Servers) -> None:
+    """Without the object store text work goes on and uploads say why they wait; then they go on where they were."""
+    wang, li = await city.signed_in("wang"), await city.signed_in("li")
+    path, data = await city.submitted(wang), os.urandom(2 * PART_SIZE)
+    document, complete = [
+        (await draft(city, wang, title, uuid4().hex)).json()["id"] for title in ("有附件", city.elements()["title"])
+    ]
+    file = await begin_upload(wang, document, len(data))
+    assert (await put(wang, file["id"], 0, data[:PART_SIZE])).status_code == 200
+    async with gone(production_servers.seaweedfs, how):
+        needy = [put(wang, file["id"], PART_SIZE, data[PART_SIZE:]) for _ in range(4)]
+        needy += [wang.act(f"/api/documents/{complete}", "submit"), wang.get(f"{path}/pages.pdf")]
+        for answer in await asyncio.gather(*needy):
+            assert code_of(answer) == (503, "storage.store_away")
+        assert (await li.sign(path, "approve", opinion="同意")).status_code == 200
+        assert (await wang.get(f"/api/files/{file['id']}")).json()["offset"] == PART_SIZE
+    while (done := await put(wang, file["id"], PART_SIZE, data[PART_SIZE:])).status_code == 503:
+        assert done.json()["code"] == "storage.store_away"
+    assert done.json()["state"] == "ready", done.text
+    assert (await wang.get(f"/api/files/{file['id']}/content")).content == data
+    assert (await wang.act(f"/api/documents/{complete}", "submit")).status_code == 200
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+async def test_redis_gone(how: str, city: DistantCity, production_servers: Servers) -> None:
+    """Without Redis nothing is refused and nothing is lost: a document sent meanwhile arrives in the open page all the same."""
+    zhou = await city.signed_in("zhou")
+    async with live(zhou) as socket:
+        async with gone(production_servers.redis, how):
+            path = await sent(city)
+            assert (await heard(socket, "incoming.arrived"))["payload"]["title"] == city.elements()["title"]
+        waiting = (await zhou.get("/api/incoming")).json()["items"]
+        (await zhou.sign(f"/api/incoming/{waiting[0]['id']}", "sign_for")).raise_for_status()
+        assert (await heard(socket, "incoming.changed"))["payload"]["state"] == "signed_for"
+    board = (await (await city.signed_in("sun")).get(f"{path}/consignments")).json()
+    assert board["counts"] == {"total": 2, "signed_for": 1, "arrived": 1}
+
+
+async def test_live_updates_survive_the_database(city: DistantCity, production_servers: Servers) -> None:
+    """A page that stays open through an outage of PostgreSQL hears of what happens after it."""
+    zhou = await city.signed_in("zhou")
+    async with live(zhou) as socket:
+        async with gone(production_servers.postgres, "killed"):
+            assert code_of(await zhou.get("/api/incoming")) == (503, "storage.database_away")
+        await until_answered(zhou, "/api/incoming")
+        await sent(city)
+        await heard(socket, "incoming.arrived")
+
+
+async def test_signer_killed(city: DistantCity) -> None:
+    """A signer that was killed is started again by whoever needs it next, and everything still verifies."""
+    wang, li = await city.signed_in("wang"), await city.signed_in("li")
+    path = await city.submitted(wang)
+    (await li.sign(path, "approve", opinion="同意")).raise_for_status()
+    (signer,) = servers.children_of(city.server.pid)
+    os.kill(signer, signal.SIGKILL)
+    zhao = await city.signed_in("zhao")
+    assert (await zhao.sign(path, "approve", opinion="同意")).status_code == 200
+    assert servers.children_of(city.server.pid) != [signer]
+    async with open_house(city.settings) as house:
+        assert await faults(house) == []
