@@ -13,8 +13,9 @@ import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
@@ -25,6 +26,9 @@ from oa_server.storage.migrate import upgrade
 from oa_server.storage.objects import S3Store, open_store
 from tests import servers
 from tests.city import City, found_city
+
+if TYPE_CHECKING:
+    from tests.journey import Begin, Stages
 
 FONTS = Path(__file__).parent.parent / "var" / "fonts"
 COLUMNS = os.environ.get("OA_TEST_COLUMNS", "embedded,production").split(",")
@@ -53,6 +57,7 @@ class Founded:
     cluster: str = ""
     bus: str = ""
     objects: str = ""
+    database: str = "founded"
 
     def copy(self, folder: Path) -> Settings:
         """The settings of a copy in `folder`."""
@@ -60,9 +65,13 @@ class Founded:
         if not self.cluster:
             return embedded(folder)
         name = f"oa_{uuid.uuid4().hex[:12]}"
-        asyncio.run(_create_database(self.cluster, name, template="founded"))
-        database = self.cluster.replace("/postgres", f"/{name}").replace("postgres://", "postgres://", 1)
+        asyncio.run(_create_database(self.cluster, name, template=self.database))
+        database = self.cluster.replace("/postgres", f"/{name}")
         return embedded(folder, database_url=database, bus_url=self.bus, object_store_url=self.objects)
+
+    def at(self, settings: Settings) -> Founded:
+        """The city as the tests have brought it on in a copy, to be copied in its turn."""
+        return replace(self, folder=settings.data_dir, database=settings.database.rpartition("/")[2])
 
 
 async def _create_database(cluster: str, name: str, *, template: str = "template1") -> None:
@@ -136,3 +145,17 @@ def settings(founded: Founded, tmp_path: Path) -> Settings:
 async def city(settings: Settings) -> AsyncIterator[City]:
     async with running(settings) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Stages:
+    """The city at every stage of a document's way that some test has asked for."""
+    from tests.journey import Stages
+
+    return Stages(tmp_path_factory.mktemp("stages"))
+
+
+@pytest.fixture
+def begin(stages: Stages, founded: Founded, tmp_path: Path) -> Begin:
+    """`async with begin("sealed") as story:` a city of the test's own, with a document at this stage."""
+    return lambda stage: stages.at(founded, stage, tmp_path / "var")
