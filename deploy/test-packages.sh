@@ -13,6 +13,7 @@ need pdfsig poppler-utils
 need certutil libnss3-tools
 need openssl openssl
 need Xvfb xvfb
+need wrk wrk
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ]; then
   echo "The tests need these packages: apt-get install$missing" >&2

@@ -1,0 +1,64 @@
+"""The bare programs that figures are set beside: no sign-in, no access rules, no audit, only the same answer.
+
+OA_PEER_DATABASE=… OA_PEER_OFFICIAL=… uvicorn tests.bench.peers:tasks
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+import aiosqlite
+import asyncpg
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+LIST = (
+    "SELECT t.id, t.step, t.step_title, t.opened_at, t.due_at, t.done_at, r.subject_type, r.subject_id, r.title,"
+    " r.doc_no, r.from_name AS organ_name, r.urgency FROM task t JOIN route r ON r.id = t.route_id"
+    " WHERE t.official_id = {} AND t.state = 'open' ORDER BY t.opened_at DESC, t.id DESC LIMIT 20"
+)
+
+
+async def _from_postgres(request: Request) -> Response:
+    rows = await request.app.state.database.fetch(LIST.format("$1"), UUID(os.environ["OA_PEER_OFFICIAL"]))
+    return _answer([dict(row) for row in rows])
+
+
+async def _from_sqlite(request: Request) -> Response:
+    cursor = await request.app.state.database.execute(LIST.format("?"), [os.environ["OA_PEER_OFFICIAL"]])
+    names = [column[0] for column in cursor.description]
+    return _answer([dict(zip(names, row, strict=True)) for row in await cursor.fetchall()])
+
+
+def _answer(rows: list[dict[str, Any]]) -> Response:
+    return Response(orjson.dumps({"items": rows, "next": None}), media_type="application/json")
+
+
+def _is_sqlite() -> bool:
+    return os.environ["OA_PEER_DATABASE"].startswith("sqlite:")
+
+
+@asynccontextmanager
+async def _open(app: Starlette) -> AsyncIterator[None]:
+    url = os.environ["OA_PEER_DATABASE"]
+    if _is_sqlite():
+        async with aiosqlite.connect(unquote(urlsplit(url).path)) as app.state.database:
+            yield
+    else:
+        async with asyncpg.create_pool(url) as app.state.database:
+            yield
+
+
+async def _list(request: Request) -> Response:
+    return await (_from_sqlite(request) if _is_sqlite() else _from_postgres(request))
+
+
+tasks = Starlette(routes=[Route("/tasks", _list)], lifespan=_open)
