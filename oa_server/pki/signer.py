@@ -26,7 +26,7 @@ from crypto.authority import Authority, Order, create_root, name
 from crypto.cms import sign_cms
 from crypto.errors import CryptoError
 from crypto.keys import SoftKey, open_key_file, seal_key_file
-from crypto.profiles import SPECS, Profile
+from crypto.profiles import SPECS, UNREADABLE, Profile
 from crypto.revocation import Revocation, build_crl
 from crypto.suite import INTL
 from crypto.timestamp import TimestampAuthority
@@ -84,6 +84,9 @@ class SignHead(msgspec.Struct, tag="head"):
     content: bytes
     at: datetime
 
+
+# What a child that has died, or hangs, makes its parent meet.
+_AWAY = (OSError, EOFError, asyncio.IncompleteReadError, TimeoutError)
 
 Request = Certify | BuildCrl | StampDigest | SignHead
 
@@ -205,7 +208,7 @@ def main() -> None:
                 answer = Answer(desk.serve(decoder.decode(message)))
             except CryptoError as error:
                 answer = Answer(code=error.code, message=error.message)
-            except (ValueError, TypeError) as error:
+            except UNREADABLE as error:
                 answer = Answer(code="pki.bad_request", message=str(error))
             data = msgspec.msgpack.encode(answer)
             sink.write(_LENGTH.pack(len(data)) + data)
@@ -234,18 +237,28 @@ class Signer:
     async def ask(self, request: Request) -> bytes:
         """The answer's bytes. Raises Unavailable when the child cannot be reached, CryptoError when it refuses."""
         async with self._turn:
-            for is_last in (False, True):
-                try:
-                    async with asyncio.timeout(ANSWER_SECONDS):
-                        answer = await self._ask(request)
-                    break
-                except (OSError, EOFError, asyncio.IncompleteReadError, TimeoutError) as error:
-                    await self._stop()
-                    if is_last:
-                        raise Unavailable(SIGNER_AWAY) from error
+            try:
+                answer = await self._try(request)
+            except _AWAY:
+                answer = await self._try_again(request)
         if answer.code:
             raise CryptoError(answer.code, answer.message)
         return answer.result
+
+    async def _try_again(self, request: Request) -> Answer:
+        try:
+            return await self._try(request)
+        except _AWAY as error:
+            raise Unavailable(SIGNER_AWAY) from error
+
+    async def _try(self, request: Request) -> Answer:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._ask(request)
+        except BaseException:
+            # Also when the caller has gone away: the answer that nobody waited for would be read as the next one's.
+            await self._stop()
+            raise
 
     async def _ask(self, request: Request) -> Answer:
         child = await self._running()

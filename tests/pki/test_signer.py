@@ -1,0 +1,192 @@
+"""The signer: a child process that is alone with the authority's keys, and whose answers are never mixed up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from crypto.authority import name
+from crypto.errors import CryptoError, KeyRefused
+from crypto.keys import make_csr, read_certificates
+from oa_server.core.errors import Unavailable
+from oa_server.pki import signer as signer_module
+from oa_server.pki.signer import (
+    ISSUING,
+    ROOT,
+    BuildCrl,
+    Certify,
+    Desk,
+    RevocationItem,
+    Signer,
+    SignHead,
+    StampDigest,
+    create_authority,
+)
+
+PASSPHRASE = "correct horse battery"
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("authority") / "keys"
+    create_authority(folder, PASSPHRASE, organ="江城市", at=NOW)
+    return folder
+
+
+@pytest.fixture
+async def signer(authority: Path) -> AsyncIterator[Signer]:
+    found = Signer(authority, PASSPHRASE)
+    yield found
+    await found.close()
+
+
+def certify(**changes: Any) -> Certify:
+    order: dict[str, Any] = {
+        "profile": "signing", "csr": make_csr(ec.generate_private_key(ec.SECP256R1()), name(common="x")),
+        "common": "王建国", "organ": "江城市", "unit": "", "number": "1",
+        "not_before": NOW, "not_after": NOW + timedelta(days=30),
+    }  # fmt: skip
+    return Certify(**(order | changes))
+
+
+def crl(which: str = ISSUING, *entries: RevocationItem) -> BuildCrl:
+    return BuildCrl(which, list(entries), 1, NOW, NOW + timedelta(days=7))
+
+
+async def stamped(signer: Signer, text: bytes) -> bool:
+    """Whether the signer's answer is a timestamp over this very text."""
+    digest = sha256(text).digest()
+    token = await signer.ask(StampDigest(digest, NOW))
+    return digest in token
+
+
+@contextmanager
+def frozen(signer: Signer) -> Iterator[None]:
+    """The child does nothing for a while, as on a machine that is out of breath."""
+    child = signer._child
+    assert child is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        if child.returncode is None:
+            os.kill(child.pid, signal.SIGCONT)
+
+
+async def test_keys_are_its_owners_alone(authority: Path) -> None:
+    """The key files are readable by their owner only, and an authority is never made over another."""
+    assert {path.stat().st_mode & 0o777 for path in authority.iterdir()} == {0o600}
+    assert authority.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(FileExistsError):
+        create_authority(authority, PASSPHRASE, organ="江城市", at=NOW)
+
+
+async def test_a_child_that_dies_is_started_anew(signer: Signer) -> None:
+    """A killed child costs nobody an answer."""
+    assert await stamped(signer, b"one")
+    assert signer._child is not None
+    os.kill(signer._child.pid, signal.SIGKILL)
+    assert await stamped(signer, b"two")
+
+
+async def test_an_answer_that_nobody_waits_for(signer: Signer) -> None:
+    """Whoever goes away while the child works leaves no answer behind for the next to take."""
+    assert await stamped(signer, b"before")
+    with frozen(signer):
+        waiting = asyncio.create_task(signer.ask(StampDigest(sha256(b"gone").digest(), NOW)))
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert await stamped(signer, b"after")
+
+
+async def test_a_child_that_hangs(signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that does not answer is ended and asked anew."""
+    assert await stamped(signer, b"before")
+    monkeypatch.setattr(signer_module, "ANSWER_SECONDS", 5.0)
+    with frozen(signer):
+        assert await stamped(signer, b"after")
+
+
+async def test_a_child_that_cannot_open_its_keys(authority: Path) -> None:
+    """Without the right passphrase the signer is away, and says so."""
+    signer = Signer(authority, "wrong")
+    with pytest.raises(Unavailable) as refused:
+        await signer.ask(StampDigest(bytes(32), NOW))
+    assert refused.value.code == "pki.signer_away"
+    with pytest.raises(KeyRefused):
+        Desk(authority, "wrong")
+    await signer.close()
+
+
+async def test_many_at_once(signer: Signer) -> None:
+    """Everybody who asks at the same moment gets the answer to their own question."""
+    assert all(await asyncio.gather(*(stamped(signer, f"{n}".encode()) for n in range(20))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"csr": b"garbage"}, "pki.bad_request"),
+        ({"profile": "emperor"}, "pki.bad_request"),
+        ({"profile": "issuing"}, "pki.no_authorities"),
+        ({"profile": "root"}, "pki.no_authorities"),
+        ({"not_after": NOW + timedelta(days=365 * 4)}, "certificate.lint"),
+        ({"not_after": NOW - timedelta(days=1)}, "certificate.order"),
+        ({"common": "名" * 65}, "pki.bad_request"),
+        ({"common": "王\n建国"}, "certificate.lint"),
+    ],
+)
+async def test_what_it_never_certifies(signer: Signer, changes: dict[str, Any], code: str) -> None:
+    """Not even the server can have it sign what breaks a profile; it tells why and goes on."""
+    with pytest.raises(CryptoError) as refused:
+        await signer.ask(certify(**changes))
+    assert refused.value.code == code
+    assert x509.load_der_x509_certificate(await signer.ask(certify())).subject
+
+
+def unsupported_csr() -> bytes:
+    """A request over a key of a curve that the library does not know."""
+    data = make_csr(ec.generate_private_key(ec.SECP256R1()), name(common="x"))
+    return data.replace(bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a811ccf5501822d"))
+
+
+def test_the_desk(authority: Path) -> None:
+    """Each question has its answer: a certificate, the list of either authority, a timestamp, a signed head."""
+    desk = Desk(authority, PASSPHRASE)
+    issuing, root = read_certificates((authority / f"{ISSUING}.key").read_bytes())
+    assert x509.load_der_x509_certificate(desk.serve(certify())).issuer == issuing.subject
+    entry = RevocationItem("ab12", NOW, "superseded")
+    found = x509.load_der_x509_crl(desk.serve(crl(ISSUING, entry)))
+    assert [(e.serial_number, found.is_signature_valid(issuing.public_key())) for e in found] == [(0xAB12, True)]
+    assert x509.load_der_x509_crl(desk.serve(crl(ROOT))).is_signature_valid(root.public_key())
+    token = desk.serve(StampDigest(sha256(b"x").digest(), NOW))
+    assert sha256(b"x").digest() in token
+    assert desk.serve(SignHead(b"head", NOW))
+
+
+@pytest.mark.parametrize(
+    "request_", [certify(csr=unsupported_csr()), crl(ISSUING, RevocationItem("xyz", NOW, "superseded"))]
+)
+async def test_what_it_cannot_read(signer: Signer, request_: Any) -> None:
+    """A question that holds what nobody can read is refused, and does not end the child."""
+    assert await stamped(signer, b"before")
+    pid = signer._child.pid  # type: ignore[union-attr]
+    with pytest.raises(CryptoError) as refused:
+        await signer.ask(request_)
+    assert refused.value.code == "pki.bad_request"
+    assert await stamped(signer, b"after")
+    assert signer._child.pid == pid  # type: ignore[union-attr]
