@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from cryptography import x509
 
 from oa_server.core.errors import NotFound
 from oa_server.pki import rules
 from oa_server.pki.models import Certificate, CertificateState, Crl, KeyDevice, TrustAnchor
+from oa_server.storage.database import select
 from oa_server.storage.unit_of_work import lock_row
 
 
@@ -28,17 +30,21 @@ class Trust:
         return {"roots": self.roots, "intermediates": self.intermediates, "crls": self.crls}
 
 
+# The list in force of each authority. The older ones are kept as evidence, and never read on the way of a request.
+_LISTS_IN_FORCE = """
+SELECT c.issuer, c.der, c.next_update FROM crl c
+WHERE c.number = (SELECT MAX(n.number) FROM crl n WHERE n.issuer = c.issuer)
+"""
+
+
 async def trust() -> Trust:
     """Trust as it stands now. Two small queries; the lists are parsed lazily by their library."""
     anchors = await TrustAnchor.all()
-    crls: dict[str, Crl] = {}
-    for crl in await Crl.all().order_by("number"):
-        crls[crl.issuer] = crl
     certificates = [(anchor.is_root, x509.load_der_x509_certificate(bytes(anchor.der))) for anchor in anchors]
     return Trust(
         roots=tuple(c for is_root, c in certificates if is_root),
         intermediates=tuple(c for is_root, c in certificates if not is_root),
-        crls=tuple(x509.load_der_x509_crl(bytes(crl.der)) for crl in crls.values()),
+        crls=tuple([x509.load_der_x509_crl(bytes(row["der"])) for row in await select(_LISTS_IN_FORCE)]),
     )
 
 
@@ -92,11 +98,12 @@ async def newest_crl(issuer: str) -> Crl | None:
 
 
 async def crls_due(before: datetime) -> bool:
-    """Whether some list must be renewed before `before`, or there is none yet."""
-    newest: dict[str, datetime] = {}
-    for crl in await Crl.all().order_by("number").values("issuer", "next_update"):
-        newest[crl["issuer"]] = crl["next_update"]
-    return not newest or min(newest.values()) < before
+    """Whether a list must be renewed before `before`, there is none yet, or one that was revoked is on none."""
+    lists = await select(_LISTS_IN_FORCE)
+    if not lists or any(msgspec.convert(row["next_update"], datetime, strict=False) < before for row in lists):
+        return True
+    listed = sum(len(x509.load_der_x509_crl(bytes(row["der"]))) for row in lists)
+    return listed < await Certificate.filter(state=CertificateState.REVOKED).count()
 
 
 async def anchor(fingerprint: str) -> TrustAnchor:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from crypto.profiles import UNREADABLE, Profile
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import Actor
-from oa_server.core.errors import Conflict, Denied, Invalid
+from oa_server.core.errors import Conflict, Denied, Invalid, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.core.ports import Holder, ShownCertificate
 from oa_server.identity import access as identity
@@ -49,7 +50,9 @@ from oa_server.pki.signer import (
     StampDigest,
     create_authority,
 )
-from oa_server.storage.unit_of_work import transition, unit_of_work
+from oa_server.storage.unit_of_work import conflict_on, transition, unit_of_work
+
+LIST_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +143,12 @@ class CertificateRegister:
     async def request(
         self, actor: Actor, profile: Profile, csr: bytes, subject: Subject, device: KeyDevice | None = None
     ) -> CertificateRequest:
-        """Ask for a certificate over a key; the request's own signature shows that its holder has the key."""
+        """Ask for a certificate over a key; the request's own signature shows that its holder has the key.
+
+        Raises Denied, and Invalid for a profile that is not for this subject.
+        """
         rules.check(actor, "request")
+        rules.check_subject(profile, official_id=subject.official_id, organ_id=subject.organ_id)
         async with unit_of_work(actor) as work:
             row = await CertificateRequest.create(
                 id=new_id(),
@@ -213,9 +220,13 @@ class CertificateRegister:
         return Certify(request.profile, bytes(request.csr), not_before=not_before, not_after=not_after, **names)
 
     async def revoke(self, actor: Actor, serial: str, reason: str) -> None:
-        """Revoke a certificate at once: sessions end, pending signatures fail, and a new list goes out."""
+        """Revoke a certificate at once: sessions end, pending signatures fail, and a new list goes out.
+
+        Raises NotFound, Denied, Conflict, and Invalid for an unknown reason.
+        """
         certificate = await access.certificate(serial)
         rules.check(actor, "revoke", certificate)
+        rules.check_revocation(reason)
         async with unit_of_work(actor) as work:
             await transition(
                 Certificate,
@@ -234,32 +245,44 @@ class CertificateRegister:
                 serial=serial,
                 reason=reason,
             )
-        await self.renew_lists(actor)
+        # The certificate is revoked by now. If no list can be made this moment, the next round makes the one that is missing.
+        with suppress(Unavailable):
+            await self.renew_lists(actor)
 
     async def renew_lists(self, actor: Actor) -> None:
         """Issue the next list of each of our authorities."""
-        now = clock.now()
         issuing, root = read_certificates((self.signer.directory / f"{ISSUING}.key").read_bytes())
-        entries = [
-            RevocationItem(row.serial, row.revoked_at, row.revocation_reason or "unspecified")
-            for row in await access.revoked()
-        ]
-        await self._renew(actor, ISSUING, issuing, entries, now)
-        await self._renew(actor, ROOT, root, [], now)
+        await self._renew(actor, ISSUING, issuing)
+        await self._renew(actor, ROOT, root)
 
-    async def _renew(
-        self, actor: Actor, which: str, issuer: x509.Certificate, entries: list[RevocationItem], now: datetime
-    ) -> None:
-        fingerprint = _fingerprint(issuer)
-        newest = await access.newest_crl(fingerprint)
+    async def _renew(self, actor: Actor, which: str, issuer: x509.Certificate) -> None:
+        """The next list of one authority. Of two who make it at once, one is second and begins anew."""
+        for _attempt in range(LIST_ATTEMPTS):
+            with suppress(Conflict):
+                return await self._next_list(actor, which, _fingerprint(issuer))
+        raise Unavailable(rules.LISTS_BUSY)
+
+    async def _next_list(self, actor: Actor, which: str, issuer: str) -> None:
+        # First the number, then what is revoked: so a list never holds less than the one before it.
+        newest = await access.newest_crl(issuer)
         number = newest.number + 1 if newest else 1
+        entries = await self._entries() if which == ISSUING else []
+        now = clock.now()
         next_update = now + rules.CRL_LIFE
         der = await self.signer.ask(BuildCrl(which, entries, number, now, next_update))
         async with unit_of_work(actor) as work:
-            row = await Crl.create(
-                id=new_id(), issuer=fingerprint, number=number, der=der, this_update=now, next_update=next_update
-            )
+            async with conflict_on(rules.LISTS_BUSY):
+                row = await Crl.create(
+                    id=new_id(), issuer=issuer, number=number, der=der, this_update=now, next_update=next_update
+                )
             work.audit(Verb.CRL_ISSUED, "crl", row.id, rows=[row], number=number, entries=len(entries))
+
+    @staticmethod
+    async def _entries() -> list[RevocationItem]:
+        return [
+            RevocationItem(row.serial, row.revoked_at, row.revocation_reason or "unspecified")
+            for row in await access.revoked()
+        ]
 
 
 def _load(der: bytes) -> x509.Certificate:

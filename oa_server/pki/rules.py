@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from crypto.errors import Finding
-from crypto.profiles import Profile
+from crypto.profiles import SPECS, Profile
 from oa_server.core.actor import Actor, Role
-from oa_server.core.errors import Ability, Denied, Reason
+from oa_server.core.errors import Ability, Denied, Invalid, Reason
 
 if TYPE_CHECKING:
     from oa_server.pki.models import Certificate
 
 CRL_LIFE = timedelta(days=7)
 CRL_RENEWAL = timedelta(days=1)
+
+# Whom each kind of certificate is for. Those of services are made with the authority, and nobody asks for another.
+PEOPLES = frozenset({Profile.SIGN_IN, Profile.SIGNING})
+ORGANS = frozenset({Profile.SEAL})
+
+# What the lists can say (RFC 5280, 5.3.1); what could be taken back (certificateHold) is not among it.
+REVOCATION_REASONS = frozenset(
+    {"unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation", "privilegeWithdrawn"}
+)
 
 UNREADABLE = Reason("pki.unreadable", "证书无法读取", "The certificate cannot be read.")
 UNKNOWN = Reason(
@@ -34,8 +43,16 @@ SAME_PERSON = Reason(
 )
 ALREADY_REVOKED = Reason("pki.already_revoked", "证书已吊销", "The certificate is already revoked.")
 REQUEST_REFUSED = Reason("pki.request_refused", "证书申请不符合要求", "The certificate request is not acceptable.")
-HEAD_KEY = Reason(
-    "pki.no_authority", "证书机构尚未建立，请先运行 oa pki init", "There is no authority yet; run oa pki init."
+WRONG_SUBJECT = Reason(
+    "pki.wrong_subject",
+    "个人证书只发给人员，印章证书只发给机关",
+    "People get certificates to sign in and to sign; organs get seals.",
+)
+UNKNOWN_REVOCATION = Reason(
+    "pki.unknown_revocation_reason", "请选择规定的吊销原因", "Choose one of the reasons for revoking."
+)
+LISTS_BUSY = Reason(
+    "pki.lists_busy", "吊销列表正在更新，请稍后重试", "The revocation lists are being renewed; try again."
 )
 
 # Refusals of the chain check, in the words of whoever holds the key.
@@ -81,6 +98,20 @@ def check_not_revoked(certificate: Certificate) -> None:
         raise Denied(CHAIN_REASONS["chain.revoked"])
 
 
+def check_subject(profile: Profile, *, official_id: UUID | None, organ_id: UUID | None) -> None:
+    """A certificate is one official's or one organ's, and of a kind that is for them."""
+    for_person = profile in PEOPLES and official_id is not None and organ_id is None
+    for_organ = profile in ORGANS and organ_id is not None and official_id is None
+    if not (for_person or for_organ):
+        raise Invalid(WRONG_SUBJECT, profile=profile)
+
+
+def check_revocation(reason: str) -> None:
+    """A reason that no list can hold would stop every list after it."""
+    if reason not in REVOCATION_REASONS:
+        raise Invalid(UNKNOWN_REVOCATION, reason=reason)
+
+
 def check_approval(requested_by: UUID | None, actor: Actor) -> None:
     """Two people: one asks, another approves."""
     if requested_by is not None and requested_by == actor.official_id:
@@ -101,6 +132,4 @@ def check(actor: Actor, verb: str, certificate: Certificate | None = None) -> No
 
 def lasting(profile: Profile) -> timedelta:
     """How long a new certificate lasts: its profile's limit."""
-    from crypto.profiles import SPECS
-
     return SPECS[profile].life
