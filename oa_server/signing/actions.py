@@ -27,6 +27,7 @@ from oa_server.core import clock
 from oa_server.core.actor import Actor
 from oa_server.core.errors import Invalid
 from oa_server.core.ids import new_id
+from oa_server.core.ports import Holder
 from oa_server.identity import tokens
 from oa_server.pki import access as pki
 from oa_server.pki.actions import CertificateRegister
@@ -106,9 +107,7 @@ class SigningDesk:
     ) -> Asked:
         """Prepare the organ's seal on the frozen pages, its image at `box` (points) of `page`."""
         holder = await self._register.examine(key.certificate, key.chain, "seal")
-        seal = await access.seal_of(organ_id)
-        rules.check_seal(holder, seal, organ_id)
-        assert seal is not None
+        seal = rules.check_seal(holder, await access.seal_of(organ_id))
         trust = await pki.trust()
         left, bottom, right, top = box
         prepared = await asyncio.to_thread(
@@ -142,6 +141,8 @@ class SigningDesk:
         digest: bytes = b"",
     ) -> Asked:
         async with unit_of_work(actor) as work:
+            # A request holds all that was to be signed, a whole PDF for a seal: it goes when nobody can use it any more.
+            await SignatureRequest.filter(expires_at__lt=work.now - rules.REQUEST_KEPT).delete()
             row = await SignatureRequest.create(
                 id=new_id(),
                 official_id=actor.official_id,
@@ -189,12 +190,10 @@ class SigningDesk:
         Raises NotFound, Conflict or Gone for the request, Denied when the certificate has gone bad meanwhile, and
         Invalid when the signature does not fit.
         """
-        request = await access.request(request_id)
-        rules.check_request(request, actor, verb, subject_id, clock.now())
-        assert request is not None
+        found = await access.request(request_id)
+        request = rules.check_request(found, actor, verb, subject_id, clock.now())
         certificate = x509.load_der_x509_certificate(bytes(request.certificate))
-        usage = "seal" if request.state else "signing"
-        holder = await self._register.examine(bytes(request.certificate), (), usage)
+        holder = await self._examine_again(request, actor)
         attributes = bytes(request.signed_attributes)
         chain = await self._chain()
         try:
@@ -215,14 +214,28 @@ class SigningDesk:
             raise Invalid(rules.WRONG_SIGNATURE) from error
         return Assembled(request, holder.serial, container, clock.now())
 
+    async def _examine_again(self, request: SignatureRequest, actor: Actor) -> Holder:
+        """The holder of the certificate that was good when the request was made, if it still may sign this."""
+        holder = await self._register.examine(bytes(request.certificate), (), "seal" if request.state else "signing")
+        if request.state:
+            rules.check_seal(holder, await access.seal_of(holder.organ_id) if holder.organ_id else None)
+        else:
+            rules.check_own(holder, actor)
+        return holder
+
     async def _chain(self) -> tuple[x509.Certificate, ...]:
         trust = await pki.trust()
         return (*trust.intermediates, *trust.roots)
 
 
 async def keep(work: Work, assembled: Assembled) -> Signature:
-    """Spend the request and store the signature, inside the unit of work of the act it was made for."""
+    """Spend the request and store the signature, inside the unit of work of the act it was made for.
+
+    Raises Conflict when the request was used meanwhile, and Denied when the certificate was revoked meanwhile: until the
+    act is done it is held, so that the revocation comes after it or the act does not come at all.
+    """
     request = assembled.request
+    await pki.held(assembled.serial)
     await transition(
         SignatureRequest, request.id, reason=rules.REQUEST_USED, expect={"used_at": None}, change={"used_at": work.now}
     )
@@ -254,8 +267,14 @@ async def keep(work: Work, assembled: Assembled) -> Signature:
 async def register_seal(
     actor: Actor, organ_id: UUID, *, name: str, image: bytes, diameter_mm: int, certificate_serial: str
 ) -> Seal:
-    """Enter an organ's seal: its image and the certificate whose key makes it."""
+    """Enter an organ's seal, its image and the certificate whose key makes it; the seal it had before is withdrawn.
+
+    Raises Denied for whoever may not, and for a certificate that is no good seal certificate of the organ.
+    """
+    rules.check(actor, "register_seal")
     async with unit_of_work(actor) as work:
+        rules.check_seal_certificate(await pki.held(certificate_serial), organ_id)
+        withdrawn = await Seal.filter(organ_id=organ_id, state=SealState.IN_USE)
         await Seal.filter(organ_id=organ_id, state=SealState.IN_USE).update(state=SealState.WITHDRAWN)
         seal = await Seal.create(
             id=new_id(),
@@ -266,5 +285,6 @@ async def register_seal(
             certificate_serial=certificate_serial,
             state=SealState.IN_USE,
         )
-        work.audit(Verb.SEAL_REGISTERED, "seal", seal.id, rows=[seal], organ=organ_id, serial=certificate_serial)
+        rows = [seal, *withdrawn]
+        work.audit(Verb.SEAL_REGISTERED, "seal", seal.id, rows=rows, organ=organ_id, serial=certificate_serial)
     return seal
