@@ -137,6 +137,16 @@ class Browser:
         headers = {"X-OA-CSRF": self.csrf, **options.pop("headers", {})}
         return await self.http.request(method, path, headers=headers, **options)
 
+    async def begin_upload(self, document: str, *, name: str = "附件.bin", size: int = 10) -> httpx.Response:
+        """Announce an attachment of a draft."""
+        body = {"name": name, "size": size, "subject_type": "outgoing", "subject_id": document}
+        return await self.send("POST", "/api/files", json=body)
+
+    async def put_part(self, file: str, offset: int, data: bytes) -> httpx.Response:
+        """Send the next part of an attachment."""
+        headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+        return await self.send("PATCH", f"/api/files/{file}", content=data, headers=headers)
+
     async def act(self, path: str, verb: str, **fields: Any) -> httpx.Response:
         """A verb that needs no signature."""
         return await self.send("POST", f"{path}/acts", json={"verb": verb, **fields})
@@ -225,9 +235,14 @@ class City:
         await self.app.state.house.register.revoke(await actor_named("sec"), serial, "keyCompromise")
         return serial
 
+    async def draft(self, drafter: Browser, *, key: str = "", **elements: Any) -> httpx.Response:
+        """Draft a notice; with a key it may be sent again."""
+        body = {"elements": self.elements(**elements), "body": BODY}
+        return await drafter.send("POST", "/api/documents", json=body, headers={"Idempotency-Key": key} if key else {})
+
     async def submitted(self, drafter: Browser) -> str:
         """The path of a notice that was drafted and sent to be reviewed."""
-        drafted = await drafter.send("POST", "/api/documents", json={"elements": self.elements(), "body": BODY})
+        drafted = await self.draft(drafter)
         drafted.raise_for_status()
         path = f"/api/documents/{drafted.json()['id']}"
         (await drafter.act(path, "submit")).raise_for_status()

@@ -22,7 +22,7 @@ from oa_server.core.ids import new_id
 from oa_server.core.ports import ports
 from oa_server.identity import access, actions, rules, tokens
 from oa_server.identity.models import Challenge, Session
-from oa_server.storage.unit_of_work import housekeeping, unit_of_work
+from oa_server.storage.unit_of_work import housekeeping, marking, unit_of_work
 
 SESSION_TOKEN = "oa-session"  # noqa: S105  the type of a token, not one
 
@@ -167,7 +167,7 @@ class SignIn:
 
     @staticmethod
     async def _touch(session_id: UUID) -> None:
-        async with housekeeping() as work:
+        async with marking() as work:
             await Session.filter(id=session_id, ended_at=None).update(seen_at=work.now)
 
 

@@ -90,13 +90,8 @@ class _Transaction(SqliteTransactionWrapper):
             raise
 
     async def commit(self) -> None:
-        try:
-            with telling():
-                await super().commit()
-        except Exception:
-            # A commit that finds no room leaves the transaction open, and the next one could not begin.
-            await self.rollback()
-            raise
+        with telling():  # A commit that finds no room has rolled the transaction back.
+            await super().commit()
 
     async def rollback(self) -> None:
         with telling():

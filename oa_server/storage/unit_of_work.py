@@ -28,6 +28,7 @@ from oa_server.core.errors import STALE, Conflict, OaError, Reason, Unavailable
 from oa_server.core.ports import AuditEntry, ports
 from oa_server.storage import outbox, protection, writes
 from oa_server.storage.fields import Model
+from oa_server.storage.refusals import DISK_FULL
 
 log = structlog.get_logger("oa.work")
 
@@ -158,6 +159,18 @@ async def housekeeping() -> AsyncIterator[Work]:
     """A transaction over derived rows that are nobody's act: last-seen marks, leaves of the log, leases of jobs."""
     async with _transaction(SYSTEM, audited=False) as work:
         yield work
+
+
+@asynccontextmanager
+async def marking() -> AsyncIterator[Work]:
+    """As `housekeeping`, for a mark that somebody leaves by reading: on a full disk it is not left, and they read on."""
+    try:
+        async with housekeeping() as work:
+            yield work
+    except Unavailable as error:
+        if error.reason is not DISK_FULL:
+            raise
+        log.warning("mark.not_left")
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import structlog
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +18,7 @@ from oa_server.core.errors import INTERNAL, OaError, Reason
 log = structlog.get_logger("oa.web")
 
 PROBLEM_TYPE = "application/problem+json"
+CLIENT_GONE = 499
 
 
 class Problem(msgspec.Struct, omit_defaults=False):
@@ -81,6 +83,8 @@ class ProblemMiddleware:
             if status:
                 raise  # The answer has begun; only closing the connection tells the client that it is incomplete.
             await self._refuse(scope, receive, note, error)
+        except ClientDisconnect:
+            status = CLIENT_GONE  # An upload that was cut off: there is nobody left to answer.
         except Exception:
             log.exception("request.failed", path=scope["path"], method=scope["method"])
             if status:

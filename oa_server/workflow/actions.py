@@ -13,7 +13,7 @@ from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import Conflict, Invalid
 from oa_server.core.ids import new_id
 from oa_server.identity import access as identity
-from oa_server.storage.unit_of_work import Work, housekeeping, lock_row, unit_of_work
+from oa_server.storage.unit_of_work import Work, lock_row, marking, unit_of_work
 from oa_server.workflow import access, engine, rules
 from oa_server.workflow.models import Route, RouteState, RouteTemplate, Task, TaskState
 
@@ -139,7 +139,7 @@ async def mark_read(actor: Actor, subject_id: UUID) -> None:
         route__subject_id=subject_id, official_id=actor.official_id, state=TaskState.OPEN, read_at=None
     ).first()
     if task is not None:
-        async with housekeeping() as work:
+        async with marking() as work:
             await Task.filter(id=task.id, read_at=None).update(read_at=work.now)
 
 

@@ -47,21 +47,6 @@ async def gone(server: servers.Server, how: str) -> AsyncIterator[None]:
         await asyncio.to_thread(server.start if how == "killed" else server.thaw)
 
 
-async def draft(city: DistantCity, browser: Browser, title: str, key: str) -> httpx.Response:
-    body = {"elements": city.elements(title=title), "body": BODY}
-    return await browser.send("POST", "/api/documents", json=body, headers={"Idempotency-Key": key})
-
-
-async def begin_upload(browser: Browser, document: str, size: int) -> dict[str, Any]:
-    body = {"name": "附件.bin", "size": size, "subject_type": "outgoing", "subject_id": document}
-    return dict((await browser.send("POST", "/api/files", json=body)).json())
-
-
-async def put(browser: Browser, file: str, offset: int, data: bytes) -> httpx.Response:
-    headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-    return await browser.send("PATCH", f"/api/files/{file}", content=data, headers=headers)
-
-
 async def titles(browser: Browser) -> list[str]:
     return [item["title"] for item in (await browser.get("/api/documents")).json()["items"]]
 
@@ -105,7 +90,7 @@ def requests_of_all_kinds(city: DistantCity, browser: Browser, document: str, ke
         lambda: browser.get("/api/tasks"),
         lambda: browser.get(path),
         lambda: browser.get("/api/organs"),
-        lambda: draft(city, browser, "断电时起草", key),
+        lambda: city.draft(browser, title="断电时起草", key=key),
         lambda: browser.send("PATCH", path, json={"body": BODY}, headers={"If-Match": '"1"'}),
         lambda: browser.act(path, "submit"),
         lambda: browser.ask(path, "approve", opinion="同意"),
@@ -118,14 +103,14 @@ def requests_of_all_kinds(city: DistantCity, browser: Browser, document: str, ke
 async def test_database_gone(how: str, city: DistantCity, production_servers: Servers) -> None:
     """While PostgreSQL is dead or hangs, everything is answered 503 by name; afterwards work goes on, nothing twice."""
     wang, key = await city.signed_in("wang"), uuid4().hex
-    document = (await draft(city, wang, "断电之前", uuid4().hex)).json()["id"]
+    document = (await city.draft(wang, title="断电之前")).json()["id"]
     async with gone(production_servers.postgres, how):
         asked = requests_of_all_kinds(city, wang, document, key)
         for _round in range(2):
             answers = await asyncio.gather(*(request() for request in asked))
             assert {code_of(answer) for answer in answers} == {(503, "storage.database_away")}
     await until_answered(wang, "/api/tasks")
-    assert (await draft(city, wang, "断电时起草", key)).status_code == 201
+    assert (await city.draft(wang, title="断电时起草", key=key)).status_code == 201
     assert sorted(await titles(wang)) == sorted(["断电之前", "断电时起草"])
     answers = await asyncio.gather(*(wang.get(f"/api/documents/{document}") for _ in range(CROWD)))
     assert {answer.status_code for answer in answers} == {200}
@@ -135,7 +120,7 @@ async def test_database_frozen_in_the_middle(city: DistantCity, production_serve
     """Acts that are under way when PostgreSQL hangs are answered too, and each then happened once or not at all."""
     wang = await city.signed_in("wang")
     keys = {f"第{number}件": uuid4().hex for number in range(12)}
-    under_way = [asyncio.create_task(draft(city, wang, title, key)) for title, key in keys.items()]
+    under_way = [asyncio.create_task(city.draft(wang, title=title, key=key)) for title, key in keys.items()]
     await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
     async with gone(production_servers.postgres, "frozen"):
         answers = await asyncio.gather(*under_way)
@@ -144,7 +129,7 @@ async def test_database_frozen_in_the_middle(city: DistantCity, production_serve
     await until_answered(wang, "/api/tasks")
     kept = [title for title, answer in zip(keys, answers, strict=True) if answer.status_code == 201]
     assert set(kept) <= set(await titles(wang))
-    again = await asyncio.gather(*(draft(city, wang, title, key) for title, key in keys.items()))
+    again = await asyncio.gather(*(city.draft(wang, title=title, key=key) for title, key in keys.items()))
     assert {answer.status_code for answer in again} == {201}
     assert sorted(await titles(wang)) == sorted(keys)
 
@@ -155,18 +140,18 @@ async def test_store_gone(how: str, city: DistantCity, production_servers: Serve
     wang, li = await city.signed_in("wang"), await city.signed_in("li")
     path, data = await city.submitted(wang), os.urandom(2 * PART_SIZE)
     document, complete = [
-        (await draft(city, wang, title, uuid4().hex)).json()["id"] for title in ("有附件", city.elements()["title"])
+        (await city.draft(wang, title=title)).json()["id"] for title in ("有附件", city.elements()["title"])
     ]
-    file = await begin_upload(wang, document, len(data))
-    assert (await put(wang, file["id"], 0, data[:PART_SIZE])).status_code == 200
+    file = (await wang.begin_upload(document, size=len(data))).json()
+    assert (await wang.put_part(file["id"], 0, data[:PART_SIZE])).status_code == 200
     async with gone(production_servers.seaweedfs, how):
-        needy = [put(wang, file["id"], PART_SIZE, data[PART_SIZE:]) for _ in range(4)]
+        needy = [wang.put_part(file["id"], PART_SIZE, data[PART_SIZE:]) for _ in range(4)]
         needy += [wang.act(f"/api/documents/{complete}", "submit"), wang.get(f"{path}/pages.pdf")]
         for answer in await asyncio.gather(*needy):
             assert code_of(answer) == (503, "storage.store_away")
         assert (await li.sign(path, "approve", opinion="同意")).status_code == 200
         assert (await wang.get(f"/api/files/{file['id']}")).json()["offset"] == PART_SIZE
-    while (done := await put(wang, file["id"], PART_SIZE, data[PART_SIZE:])).status_code == 503:
+    while (done := await wang.put_part(file["id"], PART_SIZE, data[PART_SIZE:])).status_code == 503:
         assert done.json()["code"] == "storage.store_away"
     assert done.json()["state"] == "ready", done.text
     assert (await wang.get(f"/api/files/{file['id']}/content")).content == data

@@ -11,28 +11,17 @@ import pytest
 
 from oa_server.files.access import part_keys
 from oa_server.files.rules import PART_SIZE
-from tests.city import BODY, Browser, City
+from tests.city import Browser, City
 
 
 async def drafted(city: City, browser: Browser) -> str:
-    draft = {"elements": city.elements(), "body": BODY}
-    return str((await browser.send("POST", "/api/documents", json=draft)).json()["id"])
-
-
-async def start(browser: Browser, document: str, *, name: str = "附件.bin", size: int = 10) -> httpx.Response:
-    body = {"name": name, "size": size, "subject_type": "outgoing", "subject_id": document}
-    return await browser.send("POST", "/api/files", json=body)
-
-
-async def put(browser: Browser, file: str, offset: int, data: bytes) -> httpx.Response:
-    headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-    return await browser.send("PATCH", f"/api/files/{file}", content=data, headers=headers)
+    return str((await city.draft(browser)).json()["id"])
 
 
 async def uploaded(browser: Browser, document: str, data: bytes, name: str = "附件.bin") -> dict[str, Any]:
-    file = (await start(browser, document, name=name, size=len(data))).json()
+    file = (await browser.begin_upload(document, name=name, size=len(data))).json()
     for offset in range(0, len(data), PART_SIZE):
-        answer = await put(browser, file["id"], offset, data[offset : offset + PART_SIZE])
+        answer = await browser.put_part(file["id"], offset, data[offset : offset + PART_SIZE])
         assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
@@ -65,24 +54,24 @@ async def test_cut_off_and_continued(city: City) -> None:
     """An upload that was cut off goes on from where the server says, also when the running digest is gone."""
     wang = await city.signed_in("wang")
     data = os.urandom(2 * PART_SIZE + 99)
-    file = (await start(wang, await drafted(city, wang), size=len(data))).json()
-    await put(wang, file["id"], 0, data[:PART_SIZE])
+    file = (await wang.begin_upload(await drafted(city, wang), size=len(data))).json()
+    await wang.put_part(file["id"], 0, data[:PART_SIZE])
     city.app.state.files._hashers.clear()
     told = (await wang.get(f"/api/files/{file['id']}")).json()
     assert told["offset"] == PART_SIZE
-    assert code_of(await put(wang, file["id"], 0, data[:PART_SIZE])) == (409, "files.wrong_offset")
-    await put(wang, file["id"], PART_SIZE, data[PART_SIZE : 2 * PART_SIZE])
-    done = await put(wang, file["id"], 2 * PART_SIZE, data[2 * PART_SIZE :])
+    assert code_of(await wang.put_part(file["id"], 0, data[:PART_SIZE])) == (409, "files.wrong_offset")
+    await wang.put_part(file["id"], PART_SIZE, data[PART_SIZE : 2 * PART_SIZE])
+    done = await wang.put_part(file["id"], 2 * PART_SIZE, data[2 * PART_SIZE :])
     assert done.json()["sha256"] == sha256(data).hexdigest()
 
 
 async def test_parts_of_the_wrong_size(city: City) -> None:
     """A part that is cut or too long is refused, and nothing of it counts."""
     wang = await city.signed_in("wang")
-    file = (await start(wang, await drafted(city, wang), size=100)).json()
-    assert code_of(await put(wang, file["id"], 0, b"x" * 50)) == (422, "files.bad_part")
-    assert code_of(await put(wang, file["id"], 0, b"x" * 101)) == (422, "files.bad_part")
-    assert code_of(await put(wang, file["id"], 0, b"x" * (PART_SIZE + 1))) == (413, "web.too_large")
+    file = (await wang.begin_upload(await drafted(city, wang), size=100)).json()
+    assert code_of(await wang.put_part(file["id"], 0, b"x" * 50)) == (422, "files.bad_part")
+    assert code_of(await wang.put_part(file["id"], 0, b"x" * 101)) == (422, "files.bad_part")
+    assert code_of(await wang.put_part(file["id"], 0, b"x" * (PART_SIZE + 1))) == (413, "web.too_large")
     assert (await wang.get(f"/api/files/{file['id']}")).json()["offset"] == 0
 
 
@@ -90,22 +79,22 @@ async def test_parts_of_the_wrong_size(city: City) -> None:
 async def test_names(city: City, name: str) -> None:
     """Names that climb folders, hide or mislead are refused."""
     wang = await city.signed_in("wang")
-    assert code_of(await start(wang, await drafted(city, wang), name=name)) == (422, "files.bad_name")
+    assert code_of(await wang.begin_upload(await drafted(city, wang), name=name)) == (422, "files.bad_name")
 
 
 async def test_sizes(city: City) -> None:
     """Empty files and files above the limit are refused before a byte is sent."""
     wang = await city.signed_in("wang")
     document = await drafted(city, wang)
-    assert code_of(await start(wang, document, size=0)) == (422, "files.empty")
-    assert code_of(await start(wang, document, size=(1 << 30) + 1)) == (413, "files.too_big")
+    assert code_of(await wang.begin_upload(document, size=0)) == (422, "files.empty")
+    assert code_of(await wang.begin_upload(document, size=(1 << 30) + 1)) == (413, "files.too_big")
 
 
 async def test_submitting_waits_for_uploads(city: City) -> None:
     """A draft whose attachment is still on its way is not submitted; removed, it is."""
     wang = await city.signed_in("wang")
     document = await drafted(city, wang)
-    file = (await start(wang, document)).json()
+    file = (await wang.begin_upload(document)).json()
     refused = await wang.act(f"/api/documents/{document}", "submit")
     assert code_of(refused) == (409, "documents.files_uploading")
     assert (await wang.send("DELETE", f"/api/files/{file['id']}")).status_code == 204
@@ -121,9 +110,9 @@ async def test_eyes(city: City) -> None:
     path, file = f"/api/documents/{document}", await uploaded(wang, document, b"attachment")
     content = f"/api/files/{file['id']}/content"
     assert code_of(await zhou.get(content)) == (404, "core.not_found")
-    assert (await start(zhou, document)).status_code == 404
+    assert (await zhou.begin_upload(document)).status_code == 404
     await wang.act(path, "submit")
-    assert code_of(await start(wang, document)) == (403, "documents.not_drafting")
+    assert code_of(await wang.begin_upload(document)) == (403, "documents.not_drafting")
     for person, verb in ((li, "approve"), (zhao, "approve"), (chen, "sign")):
         await person.sign(path, verb, opinion="同意")
     await sun.act(path, "number")
