@@ -11,6 +11,7 @@ from datetime import timedelta
 from importlib.metadata import version as package_version
 from typing import Any
 
+import orjson
 import structlog
 from msgspec import Struct
 from starlette.applications import Starlette
@@ -135,7 +136,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
 
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application of one server process."""
-    configure_logging()
+    # The terminal of a demo is for its people; there only what goes wrong is told.
+    configure_logging(logging.WARNING if settings.demo else logging.INFO)
     house = build_house(settings)
     routes = _api_routes(settings)
     app = Starlette(
@@ -252,7 +254,13 @@ def configure_logging(level: int = logging.INFO) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(_encode_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.BytesLoggerFactory(),
+        cache_logger_on_first_use=True,
     )
+
+
+def _encode_line(event: Any, **_options: Any) -> bytes:
+    return orjson.dumps(event, default=str)

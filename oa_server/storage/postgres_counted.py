@@ -33,7 +33,22 @@ _UNANSWERED = (TimeoutError, asyncio.CancelledError)
 _GONE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
+class _Kept(asyncpg.Connection):  # type: ignore[misc]  # untyped in the library
+    """A connection that goes back to the pool as it is, without the statement that would reset its session.
+
+    That statement is a second round trip for each one that an official waits for, and there is nothing to reset: no
+    statement of ours changes its session, advisory locks end with their transaction, and listening has connections of
+    its own. A transaction that was left open is rolled back all the same.
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
 class CountedClient(AsyncpgDBClient):
+    async def create_pool(self, **options: Any) -> Any:
+        return await super().create_pool(**options | {"connection_class": _Kept})
+
     def acquire_connection(self) -> Any:
         return _Lent(self, self._pool_init_lock)
 

@@ -39,7 +39,8 @@ async def _from_sqlite(request: Request) -> Response:
 
 
 def _answer(rows: list[dict[str, Any]]) -> Response:
-    return Response(orjson.dumps({"items": rows, "next": None}), media_type="application/json")
+    # The driver has an own kind of UUID, hence `default`.
+    return Response(orjson.dumps({"items": rows, "next": None}, default=str), media_type="application/json")
 
 
 def _is_sqlite() -> bool:

@@ -39,6 +39,7 @@ async def over_http(settings: Settings, city: City, column: str) -> None:
     """The same list over HTTP, signed in, beside a bare endpoint with the same answer."""
     with serving(settings):
         browser = await at_desk(settings, city, "wang")
+        (await browser.get(f"/api/tasks?limit={SHOWN}")).raise_for_status()
         cookies = "; ".join(f"{name}={value}" for name, value in browser.http.cookies.items())
         ours = load(f"{settings.origin}/api/tasks?limit={SHOWN}", {"Cookie": cookies})
     bare = _bare(settings, city.people["wang"])
