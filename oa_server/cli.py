@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import click
 
 ROOT = Path(__file__).parent.parent
-DEMO_DIR = ROOT / "var" / "demo"
+DEMO_DIR = Path(os.environ.get("OA_DEMO_DIR") or ROOT / "var" / "demo")
 
 
 @click.group()
@@ -78,10 +77,10 @@ def migrate() -> None:
 
 @main.command()
 @click.option("--port", default=8080, help="网页服务的端口")
-@click.option("--agent-port", default=17173, help="密钥助手的端口")
-def demo(port: int, agent_port: int) -> None:
+@click.option("--agent-port", type=int, help="密钥代理的端口；不指定时自动选择")
+def demo(port: int, agent_port: int | None) -> None:
     """启动演示：首次运行时建立示范城市。"""
-    from oa_server.demo.run import run_demo
+    from oa_server.demo.run import free_agent_port, run_demo
 
     origin = f"http://127.0.0.1:{port}"
     settings = _settings(
@@ -89,7 +88,7 @@ def demo(port: int, agent_port: int) -> None:
         demo=True,
         port=port,
         origin=origin,
-        agent_port=agent_port,
+        agent_port=agent_port or free_agent_port(),
         font_dirs=[str(ROOT / "var" / "fonts")],
     )
     run_demo(settings, serve=_serve)
@@ -98,8 +97,9 @@ def demo(port: int, agent_port: int) -> None:
 @main.command("demo-reset")
 def demo_reset() -> None:
     """删除演示数据，下次启动时重新建立。"""
-    if DEMO_DIR.exists():
-        shutil.rmtree(DEMO_DIR)
+    from oa_server.demo.run import reset_demo
+
+    reset_demo(DEMO_DIR)
     click.echo("演示数据已删除。")
 
 

@@ -18,6 +18,8 @@ from oa_server.pki import access as pki
 from oa_server.pki.actions import CertificateRegister, Subject
 from oa_server.pki.models import DeviceKind
 
+PIN = "123456"  # of every key of the sample city
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:

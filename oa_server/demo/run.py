@@ -4,43 +4,109 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import fcntl
 import json
+import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
+from oa_server.demo.enrolment import PIN
 from oa_server.identity import tokens
 from oa_server.settings import Settings, save
 from oa_server.storage.secrets import SecretStore
 
+LOOPBACK = "127.0.0.1"
 BUILT = "built.json"
 NOTICE = "演示数据　本系统仅供演示，请勿录入真实公文。"
+AGENT_PORT = 17173
+COLUMNS = (10, 16, 14)
+READY_WITHIN = 60
+
+RUNNING = "演示正在运行（{0}）。请先在运行它的窗口按 Ctrl+C 停止，再重试。"
+PORT_TAKEN = "端口 {0} 已被其他程序占用。请先停止该程序，或者换一个端口：make demo PORT=8081"
+AGENT_ENDED = "密钥代理未能启动，请查看上面的提示。"
 
 
 def run_demo(settings: Settings, *, serve: Callable[[Settings], None]) -> None:
     """Everything `make demo` does after set-up; returns when the server is stopped."""
-    cast = asyncio.run(_ensure_built(settings))
-    # The settings lie beside the data, so that the other commands find them.
-    save(settings, settings.data_dir / "settings.toml")
-    # The server hands the signal that ended it on; taken as an exit, it ends the agent too.
-    signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(0))
-    agent = _start_agent(settings)
-    try:
-        _tell(settings, cast)
-        serve(settings)
-    finally:
-        agent.terminate()
-        agent.wait(5)
+    with claim(settings.data_dir, f"{settings.origin}，进程 {os.getpid()}"):
+        check_port(settings.port)
+        cast = asyncio.run(_ensure_built(settings))
+        # The settings lie beside the data, so that the other commands find them.
+        save(settings, settings.data_dir / "settings.toml")
+        # The server hands the signal that ended it on; taken as an exit, it ends the agent too.
+        signal.signal(signal.SIGTERM, _leave)
+        with _agent(settings) as agent:
+            threading.Thread(target=_tell_when_ready, args=(settings, cast, agent), daemon=True).start()
+            serve(settings)
+
+
+def _leave(*_signal: object) -> None:
+    sys.exit(0)
+
+
+def reset_demo(data_dir: Path) -> None:
+    """Delete the demo data. Raises click.ClickException while a demo runs on them."""
+    with claim(data_dir, f"make demo-reset，进程 {os.getpid()}"):
+        shutil.rmtree(data_dir, ignore_errors=True)
+
+
+@contextmanager
+def claim(data_dir: Path, who: str) -> Iterator[None]:
+    """Have the demo data for oneself for as long as the block lasts; the lock ends with the process, however it ends.
+
+    It lies beside the data, for they come and go. Raises click.ClickException that tells who has them.
+    """
+    lock = data_dir.with_name(f"{data_dir.name}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise click.ClickException(RUNNING.format(file.read())) from None
+        file.truncate(0)
+        file.write(who)
+        file.flush()
+        yield
+
+
+def check_port(port: int) -> None:
+    """Raises click.ClickException when something listens there already."""
+    if not _is_free(port):
+        raise click.ClickException(PORT_TAKEN.format(port))
+
+
+def free_agent_port() -> int:
+    """The first port for the agent that is free together with the next one, where its PIN page goes."""
+    return next(port for port in range(AGENT_PORT, 1 << 16, 2) if _is_free(port) and _is_free(port + 1))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
 
 
 async def _ensure_built(settings: Settings) -> list[dict[str, str]]:
     """The cast, after building the city when there is none yet. A build that broke off is begun anew."""
-    from dataclasses import asdict
-
     from oa_server.app import open_house
     from oa_server.demo.build import DemoCity
     from oa_server.storage.migrate import upgrade
@@ -50,10 +116,7 @@ async def _ensure_built(settings: Settings) -> list[dict[str, str]]:
         await upgrade(settings.database)
         cast: list[dict[str, str]] = json.loads(done.read_text("utf-8"))
         return cast
-    if settings.data_dir.exists():
-        import shutil
-
-        shutil.rmtree(settings.data_dir)
+    shutil.rmtree(settings.data_dir, ignore_errors=True)
     click.echo("首次启动：正在建立示范城市“江城市”，约需一分钟。")
     await upgrade(settings.database)
     async with open_house(settings) as house:
@@ -62,14 +125,21 @@ async def _ensure_built(settings: Settings) -> list[dict[str, str]]:
     return parts
 
 
-def _start_agent(settings: Settings) -> subprocess.Popen[bytes]:
-    """The key agent with the demo's software keys, allowed for this origin only."""
+@contextmanager
+def _agent(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
+    """The key agent with the demo's software keys, allowed for this origin only; it ends with the block."""
     config = settings.data_dir / "agent.toml"
     config.write_text(agent_config(settings), "utf-8")
-    return subprocess.Popen([sys.executable, "-m", "oa_agent", "--config", str(config), "serve"])
+    agent = subprocess.Popen([sys.executable, "-m", "oa_agent", "--config", str(config), "serve"])
+    try:
+        yield agent
+    finally:
+        agent.terminate()
+        agent.wait(5)
 
 
 def agent_config(settings: Settings) -> str:
+    """The agent's configuration for keys in files, with the PIN asked for on its page."""
     keys = (settings.data_dir / "keys").absolute()
     state = (settings.data_dir / "agent").absolute()
     secrets = SecretStore(settings.secrets_dir)
@@ -85,11 +155,29 @@ def agent_config(settings: Settings) -> str:
     )
 
 
-def _tell(settings: Settings, cast: list[dict[str, Any]]) -> None:
-    from oa_server.demo.build import PIN
+def _tell_when_ready(settings: Settings, cast: list[dict[str, Any]], agent: subprocess.Popen[bytes]) -> None:
+    """Print the address once it can be opened; an address that does not answer yet only confuses."""
+    until = time.monotonic() + READY_WITHIN
+    while time.monotonic() < until and (_is_free(settings.port) or _is_free(settings.agent_port)):
+        if agent.poll() is not None:
+            click.echo(AGENT_ENDED, err=True)
+            return
+        time.sleep(0.1)
+    for line in _words(settings, cast):
+        click.echo(line)
 
-    click.echo(f"\n演示已就绪：{settings.origin}    （演示数据，仅限本机访问）\n")
-    click.echo(f"证书 PIN 一律为 {PIN}。登录时在证书列表中选择：\n")
+
+def _words(settings: Settings, cast: list[dict[str, Any]]) -> Iterator[str]:
+    yield f"\n演示已就绪：{settings.origin}　（演示数据，仅限本机访问）\n"
+    yield f"证书 PIN 码一律为 {PIN}。登录时在证书列表中选择：\n"
     for part in cast:
-        click.echo(f"  {part['name']}\t{part['organ']}\t{part['post']}\t{part['does']}")
-    click.echo("\n按 Ctrl+C 停止；make demo-reset 清除演示数据重新开始。")
+        cells = (part["name"], part["organ"], part["post"])
+        aligned = (_padded(cell, width) for cell, width in zip(cells, COLUMNS, strict=True))
+        yield f"  {''.join(aligned)}{part['does']}"
+    yield "\n按 Ctrl+C 停止；再次运行 make demo 保留全部数据；make demo-reset 清除演示数据、重新开始。"
+
+
+def _padded(text: str, width: int) -> str:
+    """Text filled up to so many columns of a terminal, where a Chinese character takes two."""
+    taken = sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+    return text + " " * max(1, width - taken)
