@@ -40,6 +40,13 @@ PORT_TAKEN = "端口 {0} 已被其他程序占用。请先停止该程序，或�
 AGENT_ENDED = "密钥代理未能启动，请查看上面的提示。"
 
 
+class DemoRefused(click.ClickException):
+    """The demo cannot start, or its data cannot go; the words are for whoever typed the command."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, err=True, file=file)
+
+
 def run_demo(settings: Settings, *, serve: Callable[[Settings], None]) -> None:
     """Everything `make demo` does after set-up; returns when the server is stopped."""
     with claim(settings.data_dir, f"{settings.origin}，进程 {os.getpid()}"):
@@ -59,7 +66,7 @@ def _leave(*_signal: object) -> None:
 
 
 def reset_demo(data_dir: Path) -> None:
-    """Delete the demo data. Raises click.ClickException while a demo runs on them."""
+    """Delete the demo data. Raises DemoRefused while a demo runs on them."""
     with claim(data_dir, f"make demo-reset，进程 {os.getpid()}"):
         shutil.rmtree(data_dir, ignore_errors=True)
 
@@ -68,7 +75,7 @@ def reset_demo(data_dir: Path) -> None:
 def claim(data_dir: Path, who: str) -> Iterator[None]:
     """Have the demo data for oneself for as long as the block lasts; the lock ends with the process, however it ends.
 
-    It lies beside the data, for they come and go. Raises click.ClickException that tells who has them.
+    It lies beside the data, for they come and go. Raises DemoRefused that tells who has them.
     """
     lock = data_dir.with_name(f"{data_dir.name}.lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +84,7 @@ def claim(data_dir: Path, who: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise click.ClickException(RUNNING.format(file.read())) from None
+            raise DemoRefused(RUNNING.format(file.read())) from None
         file.truncate(0)
         file.write(who)
         file.flush()
@@ -85,9 +92,9 @@ def claim(data_dir: Path, who: str) -> Iterator[None]:
 
 
 def check_port(port: int) -> None:
-    """Raises click.ClickException when something listens there already."""
+    """Raises DemoRefused when something listens there already."""
     if not _is_free(port):
-        raise click.ClickException(PORT_TAKEN.format(port))
+        raise DemoRefused(PORT_TAKEN.format(port))
 
 
 def free_agent_port() -> int:
