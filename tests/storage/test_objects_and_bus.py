@@ -98,3 +98,21 @@ async def test_a_bus_that_is_away_is_asked_again(url: str, capsys: pytest.Captur
                 seen += capsys.readouterr().out
         assert not running.done()
         running.cancel()
+
+
+@pytest.mark.parametrize("kind", ["postgres", "redis"])
+def test_it_ends_when_told(founded_production: Founded, kind: str) -> None:
+    """Told to end at any moment, also while it passes a wake-up on, the bus ends."""
+    url = {"postgres": "postgres:", "redis": founded_production.bus}[kind]
+
+    async def begin_and_end(delay: float) -> None:
+        async with open_bus(url, founded_production.cluster) as bus:
+            running = asyncio.create_task(bus.run(lambda: None))
+            bus.notify()
+            await asyncio.sleep(delay)
+            running.cancel()
+            done, _ = await asyncio.wait([running], timeout=10)
+            assert done
+
+    for step in range(120):
+        asyncio.run(begin_and_end(step / 20_000))
