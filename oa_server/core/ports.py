@@ -36,8 +36,11 @@ class LivePush(Protocol):
 
 
 class SessionLookup(Protocol):
-    async def find(self, token: str, address: str | None) -> Actor:
-        """The actor behind a session token. Raises NotSignedIn with the reason."""
+    async def find(self, token: str, address: str | None, *, quietly: bool = False) -> Actor:
+        """The actor behind a session token. Raises NotSignedIn with the reason.
+
+        Being asked for keeps a session from going idle, unless it is done `quietly`.
+        """
 
 
 @dataclass(frozen=True, slots=True)

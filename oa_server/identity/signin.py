@@ -138,12 +138,15 @@ class SignIn:
             expires=session.expires_at,
         )
 
-    async def find(self, token: str, address: str | None) -> Actor:
-        """The actor behind a token, with the roles of this very moment. Raises NotSignedIn."""
+    async def find(self, token: str, address: str | None, *, quietly: bool = False) -> Actor:
+        """The actor behind a token, with the roles of this very moment. Raises NotSignedIn.
+
+        Unless it is done `quietly`, finding a session keeps it from going idle.
+        """
         now = clock.now()
         claims = tokens.verify(token, self._keyset, kind=SESSION_TOKEN, audience=self._policy.origin, at=now)
         session = rules.check_session(await access.live_session(UUID(claims["jti"])), now, self._policy.idle)
-        if now - session.seen_at > rules.SEEN_EVERY:
+        if not quietly and now - session.seen_at > rules.SEEN_EVERY:
             await self._touch(session.id)
         return Actor(
             name=session.name,

@@ -106,11 +106,15 @@ def session_token(connection: HTTPConnection) -> str:
     return token
 
 
-async def actor_of(connection: HTTPConnection) -> Actor:
-    """Who is asking. Raises NotSignedIn, or Denied when an unsafe request lacks its cross-site token."""
+async def actor_of(connection: HTTPConnection, *, quietly: bool = False) -> Actor:
+    """Who is asking, or who is there at all when asked `quietly`, which keeps no session from going idle.
+
+    Raises NotSignedIn, or Denied when an unsafe request lacks its cross-site token.
+    """
     assert ports.sessions is not None, "app.py plugs the session lookup in"
     token = session_token(connection)
-    actor = await ports.sessions.find(token, connection.client.host if connection.client else None)
+    address = connection.client.host if connection.client else None
+    actor = await ports.sessions.find(token, address, quietly=quietly)
     if connection.scope["type"] == "http" and connection.scope["method"] not in SAFE_METHODS:
         check_origin(connection)
         check_csrf(connection, token)

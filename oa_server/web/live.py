@@ -22,7 +22,10 @@ from oa_server.web.errors import language_of
 TICK_SECONDS = 2.0
 QUEUE_LIMIT = 256
 CATCH_UP_LIMIT = 500
+# How long a session that went idle, ran out or lost its official may still be told things; one that is ended is cut at once.
+CHECK_SECONDS = 15.0
 CLOSE_POLICY, CLOSE_TRY_AGAIN = 1008, 1013
+SESSION_ENDED = "session.ended"
 
 
 class Follow(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,12 +46,14 @@ class Connection:
         self.topics = frozenset(topics)
         self.queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_LIMIT)
         self.overrun = False
+        self.ended = False
         self._held: list[outbox.Event] | None = None
 
     def offer(self, event: outbox.Event) -> None:
         """An event that the hub has read: told in its turn, if this connection follows its topic."""
         if event.topic not in self.topics:
             return
+        self.ended |= event.kind == SESSION_ENDED
         if self._held is not None:
             self._held.append(event)
         else:
@@ -139,9 +144,8 @@ class LiveHub:
             self._connections.discard(connection)
 
     async def _converse(self, socket: WebSocket, connection: Connection) -> None:
-        tasks = [
-            asyncio.create_task(step) for step in (self._receive(socket, connection), self._send(socket, connection))
-        ]
+        steps = (self._receive(socket, connection), self._send(socket, connection), self._watch(socket, connection))
+        tasks = [asyncio.create_task(step) for step in steps]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -173,6 +177,24 @@ class LiveHub:
                     connection.queue.get_nowait()
                 message = RESET
             await socket.send_text(message.decode())
+            if connection.ended and connection.queue.empty():
+                await socket.close(CLOSE_POLICY)
+                return
+
+    @staticmethod
+    async def _watch(socket: WebSocket, connection: Connection) -> None:
+        """End with the session: whoever has left hears nothing more, and who has moved hears what is said elsewhere."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            try:
+                actor = await guard.actor_of(socket, quietly=True)
+            except NotSignedIn as error:
+                await socket.send_bytes(session_ended(error, language_of(socket.headers)))
+                await socket.close(CLOSE_POLICY)
+                return
+            if connection.topics != frozenset(topics_of(actor)):
+                await socket.close(CLOSE_TRY_AGAIN)
+                return
 
 
 RESET = b'{"reset":true}'
@@ -186,4 +208,4 @@ def encode(event: outbox.Event) -> bytes:
 def session_ended(error: OaError, language: str) -> bytes:
     """The message that sends a page back to the sign-in page with the reason."""
     payload = {"code": error.code, "title": error.reason.title(language)}
-    return msgspec.json.encode({"id": 0, "topic": "session", "kind": "session.ended", "payload": payload})
+    return msgspec.json.encode({"id": 0, "topic": "session", "kind": SESSION_ENDED, "payload": payload})

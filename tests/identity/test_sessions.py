@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -16,8 +17,10 @@ from oa_server.core.actor import SYSTEM
 from oa_server.identity import actions
 from oa_server.identity.models import Official, Post, Responsibility, Session
 from oa_server.settings import Settings
+from oa_server.storage.unit_of_work import unit_of_work
 from tests.city import City, told
 from tests.conftest import running
+from tests.sockets import Socket, live
 
 IDLE, LIMIT = timedelta(minutes=15), timedelta(hours=12)
 A_MOMENT = timedelta(seconds=5)
@@ -214,3 +217,102 @@ async def test_cookies_over_tls(secure_city: City) -> None:
     assert opened.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert _cookies(await wang.send("DELETE", "/api/session")) == {"__Host-oa-session": flags}
     assert told(await wang.get("/api/session")) == (401, "web.no_session")
+
+
+# --- the live connection ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def watchful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections look after their sessions several times a second."""
+    monkeypatch.setattr("oa_server.web.live.CHECK_SECONDS", 0.1)
+
+
+async def following(city: City, socket: Socket, person: str) -> None:
+    """Wait until the connection is being told things: it answers to an event of its own official."""
+    async with unit_of_work(SYSTEM) as work:
+        work.push(f"official:{city.people[person]}", "test.hello", {})
+    assert (await socket.hears())["kind"] == "test.hello"
+
+
+async def test_the_page_hears_of_a_revocation(city: City) -> None:
+    """When the certificate is revoked, the open page is told at once and why, and hears nothing after it."""
+    wang = await city.signed_in("wang")
+    async with live(city, wang) as socket:
+        await following(city, socket, "wang")
+        await city.revoke("wang")
+        said = await socket.hears()
+        assert (said["kind"], said["payload"]["code"]) == ("session.ended", "identity.session_revoked")
+        assert await socket.is_closed() == 1008
+
+
+async def test_other_pages_of_a_session(city: City) -> None:
+    """Signing out in one page ends the session's other pages, and nobody else's."""
+    wang, elsewhere = await city.signed_in("wang"), await city.signed_in("wang")
+    async with live(city, wang) as first, live(city, elsewhere) as other:
+        await following(city, first, "wang")
+        assert (await other.hears())["kind"] == "test.hello"
+        await wang.send("DELETE", "/api/session")
+        assert (await first.hears())["payload"]["code"] == "identity.session_ended"
+        assert await first.is_closed() == 1008
+        await following(city, other, "wang")
+
+
+@pytest.mark.usefixtures("watchful")
+@pytest.mark.parametrize(
+    ("why", "code"),
+    [
+        ("idle", "identity.session_idle"),
+        ("limit", "identity.session_expired"),
+        ("official", "identity.no_longer_an_official"),
+    ],
+)
+async def test_the_page_hears_of_an_end_that_nobody_announced(city: City, why: str, code: str) -> None:
+    """A session that goes idle, runs out or loses its official ends its open page too, with the reason."""
+    wang = await city.signed_in("wang")
+    async with live(city, wang) as socket:
+        await following(city, socket, "wang")
+        if why == "idle":
+            await Session.all().update(seen_at=clock.now() - IDLE)
+        elif why == "limit":
+            await Session.all().update(expires_at=clock.now())
+        else:
+            await Official.filter(code="wang").update(active=False)
+        said = await socket.hears()
+        assert (said["kind"], said["payload"]["code"]) == ("session.ended", code)
+        assert await socket.is_closed() == 1008
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_an_open_page_is_nobodys_presence(city: City) -> None:
+    """A page that only listens does not keep its session from going idle."""
+    wang = await city.signed_in("wang")
+    await Session.all().update(seen_at=clock.now() - timedelta(minutes=1))
+    async with live(city, wang) as socket:
+        await following(city, socket, "wang")
+        await Session.all().update(seen_at=clock.now() - timedelta(minutes=1))
+        before = (await Session.all().first()).seen_at
+        await asyncio.sleep(0.5)
+        assert (await Session.all().first()).seen_at == before
+
+
+@pytest.mark.usefixtures("watchful")
+async def test_who_moves_hears_the_new_organ(city: City) -> None:
+    """Whose first post is in another organ now is told to connect anew, and no longer hears the old organ."""
+    wang = await city.signed_in("wang")
+    async with live(city, wang) as socket:
+        await following(city, socket, "wang")
+        await Post.filter(official_id=city.people["wang"]).update(organ_id=city.organs["JC002"])
+        assert await socket.is_closed() == 1013
+
+
+@pytest.mark.parametrize("how", ["origin", "cookie"])
+async def test_a_connection_of_nobodys(city: City, how: str) -> None:
+    """A page of another site, or without a session, is told why it is not connected, and hears nothing."""
+    wang = await city.signed_in("wang")
+    headers = {"origin": "http://127.0.0.1:9090"} if how == "origin" else {"cookie": ""}
+    async with live(city, wang, **headers) as socket:
+        said = await socket.hears()
+        assert said["kind"] == "session.ended"
+        assert said["payload"]["code"] == ("web.wrong_origin" if how == "origin" else "web.no_session")
+        assert await socket.is_closed() == 1008
