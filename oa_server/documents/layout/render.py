@@ -17,6 +17,7 @@ from datetime import date, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any, Literal
 
 import typst
@@ -58,6 +59,7 @@ COLOPHON_CHARS = 25.5
 COLOPHON_PITCH, SHORT_COLOPHON = 25.9, 6
 LONG_COLOPHON_PITCHES = ((21.0, 28), (17.5, 35))
 
+_ONE_AT_A_TIME = Lock()
 _FILES = {"main.typ": Path(__file__).with_name("general.typ").read_bytes()}
 _PROBES = (
     "query(<probe>).map(p => { let l = p.location(); (p.value, l.page(), l.position().x.pt(), l.position().y.pt()) })"
@@ -193,7 +195,8 @@ class _Job:
 def _empty_directory() -> str:
     """The engine's root: nothing that lies on this disk can be named from a template. Made anew when somebody has
     tidied up the system's temporary files under a server that runs for months."""
-    path = Path(_directory_of_this_process().name)
+    with _ONE_AT_A_TIME:  # Of two directories made by two first documents, the one that is not kept would be removed.
+        path = Path(_directory_of_this_process().name)
     path.mkdir(mode=0o700, exist_ok=True)
     return str(path)
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
+from threading import Barrier
 
 import pikepdf
 import pytest
@@ -19,7 +20,13 @@ import pytest
 from oa_server.core.errors import Invalid
 from oa_server.documents.layout.fonts import NO_GLYPH, FontLibrary
 from oa_server.documents.layout.model import Attachment, DocumentLayout, Heading, Paragraph, Table, text_digest
-from oa_server.documents.layout.render import INCOMPLETE, EmbeddedFile, _empty_directory, render
+from oa_server.documents.layout.render import (
+    INCOMPLETE,
+    EmbeddedFile,
+    _directory_of_this_process,
+    _empty_directory,
+    render,
+)
 from tests.documents.layout.cast import FONTS, MADE_AT, TEXT
 from tests.documents.layout.conftest import Render
 from tests.documents.layout.measured import read_pages
@@ -202,3 +209,16 @@ def test_threads_do_not_disturb_each_other(notice: DocumentLayout, rendered: Ren
     alone = [rendered(layout).sha256 for layout in layouts]
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(lambda layout: rendered(layout).sha256, layouts * 2)) == alone * 2
+
+
+def test_first_documents_at_once() -> None:
+    """Documents that are the first of a process together find one and the same root."""
+    _directory_of_this_process.cache_clear()
+    together = Barrier(8)
+
+    def first(_number: int) -> str:
+        together.wait()
+        return _empty_directory()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(first, range(8)))) == 1
