@@ -96,16 +96,18 @@ class Server(ABC):
     def answers(self) -> bool:
         """Whether it serves now."""
 
-    def stop(self) -> None:
-        """Stop it as its manual says."""
-        _stop(self._process, self.polite)
+    def stop(self) -> int:
+        """Stop it as its manual says, if it runs. Returns its exit status."""
+        if self._process.poll() is None:
+            _stop(self._process, self.polite)
+        return self._process.wait()
 
     def kill(self) -> None:
         """Take it away without a word, children too."""
         family = [self.pid, *children_of(self.pid)]
         self._signal_all(signal.SIGKILL)
         self._process.wait()
-        _wait("the end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
+        _wait("the end", lambda: not any(map(runs, family)))
 
     def freeze(self) -> None:
         """Have it keep its connections and answer nothing."""
@@ -119,6 +121,14 @@ class Server(ABC):
             for pid in (self.pid, *children_of(self.pid)):
                 with suppress(ProcessLookupError):
                     os.kill(pid, what)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process lives; one that nobody has buried yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def children_of(pid: int) -> list[int]:

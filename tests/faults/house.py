@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 import msgspec
+from websockets.asyncio.client import ClientConnection, connect
 
 from oa_server.app import House, open_house
 from oa_server.settings import Settings
@@ -69,3 +71,20 @@ async def until_answered(browser: Browser, path: str) -> Any:
             answer = await browser.get(path)
             if answer.status_code == 200:
                 return answer.json()
+
+
+@asynccontextmanager
+async def live(browser: Browser) -> AsyncIterator[ClientConnection]:
+    """The browser's live updates, from now on."""
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.http.cookies.items())
+    address = browser.origin.replace("http", "ws", 1) + "/api/live"
+    async with connect(address, origin=browser.origin, additional_headers={"Cookie": cookies}) as socket:  # type: ignore[arg-type]
+        await socket.send('{"after": null}')
+        yield socket
+
+
+async def heard(socket: ClientConnection, kind: str) -> dict[str, Any]:
+    """The next event of a kind."""
+    while (event := json.loads(await socket.recv())).get("kind") != kind:
+        pass
+    return dict(event)

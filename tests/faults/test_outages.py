@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
 
 from oa_server.app import open_house
 from oa_server.files.rules import PART_SIZE
 from tests import servers
 from tests.city import BODY, Browser
 from tests.conftest import COLUMNS, Founded, Servers
-from tests.faults.house import DistantCity, at_free_port, code_of, distant, faults, until_answered
+from tests.faults.house import DistantCity, at_free_port, code_of, distant, faults, heard, live, until_answered
 
 pytestmark = pytest.mark.skipif("production" not in COLUMNS, reason="the embedded column has no servers to lose")
 
@@ -49,23 +46,6 @@ async def gone(server: servers.Server, how: str) -> AsyncIterator[None]:
 
 async def titles(browser: Browser) -> list[str]:
     return [item["title"] for item in (await browser.get("/api/documents")).json()["items"]]
-
-
-@asynccontextmanager
-async def live(browser: Browser) -> AsyncIterator[ClientConnection]:
-    """The browser's live updates, from now on."""
-    cookies = "; ".join(f"{name}={value}" for name, value in browser.http.cookies.items())
-    address = browser.origin.replace("http", "ws", 1) + "/api/live"
-    async with connect(address, origin=browser.origin, additional_headers={"Cookie": cookies}) as socket:  # type: ignore[arg-type]
-        await socket.send('{"after": null}')
-        yield socket
-
-
-async def heard(socket: ClientConnection, kind: str) -> dict[str, Any]:
-    """The next event of a kind."""
-    while (event := json.loads(await socket.recv())).get("kind") != kind:
-        pass
-    return dict(event)
 
 
 async def sent(city: DistantCity) -> str:
