@@ -37,15 +37,18 @@ _OFFICE_ROLES = (Role.CLERK, Role.OFFICE_REVIEWER, Role.SEAL_KEEPER)
 
 OUTGOING, INCOMING = "outgoing", "incoming"
 
+# What lists show of an outgoing document: not its body, which may be long.
+LISTED = ("id", "state", "kind", "title", "doc_no", "urgency", "drafter_id", "created_at", "updated_at")
+
 Row = TypeVar("Row")
 Document = TypeVar("Document", OutgoingDocument, IncomingDocument)
 
 
-def outgoing(actor: Actor) -> QuerySet[OutgoingDocument]:
-    """The outgoing documents that `actor` may see."""
+def outgoing(actor: Actor, only: UUID | None = None) -> QuerySet[OutgoingDocument]:
+    """The outgoing documents that `actor` may see; with `only`, quicker, for who asks for that one alone."""
     if actor.is_system:
         return OutgoingDocument.all()
-    seen = Q(drafter_id=actor.official_id) | Q(id__in=workflow.subjects_of(actor, OUTGOING))
+    seen = Q(drafter_id=actor.official_id) | Q(id__in=workflow.subjects_of(actor, OUTGOING, only))
     if any(actor.has(role) for role in _OFFICE_ROLES):
         seen |= Q(organ_id=actor.organ_id) & ~Q(state=OutgoingState.DRAFTING)
     return OutgoingDocument.filter(seen)
@@ -53,14 +56,14 @@ def outgoing(actor: Actor) -> QuerySet[OutgoingDocument]:
 
 async def outgoing_document(actor: Actor, document_id: UUID) -> OutgoingDocument:
     """One outgoing document. Raises NotFound when there is none that `actor` may see."""
-    return _found(await outgoing(actor).get_or_none(id=document_id))
+    return _found(await outgoing(actor, document_id).get_or_none(id=document_id))
 
 
-def incoming(actor: Actor) -> QuerySet[IncomingDocument]:
-    """The incoming documents that `actor` may see."""
+def incoming(actor: Actor, only: UUID | None = None) -> QuerySet[IncomingDocument]:
+    """The incoming documents that `actor` may see; `only` as above."""
     if actor.is_system:
         return IncomingDocument.all()
-    seen = Q(leader_id=actor.official_id) | Q(id__in=workflow.subjects_of(actor, INCOMING))
+    seen = Q(leader_id=actor.official_id) | Q(id__in=workflow.subjects_of(actor, INCOMING, only))
     if actor.has(Role.CLERK):
         seen |= Q(organ_id=actor.organ_id)
     return IncomingDocument.filter(seen)
@@ -68,7 +71,7 @@ def incoming(actor: Actor) -> QuerySet[IncomingDocument]:
 
 async def incoming_document(actor: Actor, document_id: UUID) -> IncomingDocument:
     """One incoming document. Raises NotFound when there is none that `actor` may see."""
-    return _found(await incoming(actor).get_or_none(id=document_id))
+    return _found(await incoming(actor, document_id).get_or_none(id=document_id))
 
 
 def _found(row: Row | None) -> Row:
@@ -101,7 +104,7 @@ class ListFilter:
 async def outgoing_list(actor: Actor, wanted: ListFilter) -> list[OutgoingDocument]:
     """A page of the outgoing documents that `actor` may see."""
     rows = outgoing(actor).filter(drafter_id=actor.official_id) if wanted.mine else outgoing(actor)
-    return await _narrowed(rows, wanted, searched=("title", "doc_no"), moment="created_at")
+    return await _narrowed(rows, wanted, searched=("title", "doc_no"), moment="created_at").only(*LISTED)
 
 
 async def incoming_list(actor: Actor, wanted: ListFilter) -> list[IncomingDocument]:

@@ -130,6 +130,9 @@ async def _submit(office: Office, actor: Actor, document: OutgoingDocument, _wan
 
 async def _check_draft(office: Office, document: OutgoingDocument) -> None:
     """Refuse what the regulation does not let go to review. Raises Invalid, Denied, Conflict."""
+    organ = await identity.organ(document.organ_id)
+    if not organ.issuing_word:
+        raise Denied(rules.NOT_AN_ISSUER)
     recipients = await access.recipients(document.id)
     leads = bool(document.signer_id) and Role.LEADER in await identity.roles_of(document.signer_id, document.organ_id)
     findings = rules.examine(
@@ -141,9 +144,6 @@ async def _check_draft(office: Office, document: OutgoingDocument) -> None:
     )
     rules.check_complete(findings)
     rules.check_ceiling(Classification(document.classification), office.ceiling)
-    organ = await identity.organ(document.organ_id)
-    if not organ.issuing_word:
-        raise Denied(rules.NOT_AN_ISSUER)
     attached = await files.files_of(access.OUTGOING, [document.id])
     if any(file.state == FileState.UPLOADING for file in attached):
         raise Conflict(rules.FILES_UPLOADING)

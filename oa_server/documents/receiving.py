@@ -212,8 +212,7 @@ async def _receipt(actor: Actor, document: IncomingDocument) -> Prepared:
 async def _refusal(actor: Actor, document: IncomingDocument, wanted: Act) -> Prepared:
     """A refusal is a receipt too, over what arrived as it arrived, with its coded reason."""
     code = refusal_code(wanted)
-    if not wanted.reason.strip():
-        raise Invalid(rules.REASON_NEEDED)
+    rules.check_refusal(wanted.reason)
     attachments = await access.attachments(await access.document_of(document))
     content = await _arrival(actor, document, attachments)
     content |= {"decision": "refused", "code": code.value, "text": wanted.reason}

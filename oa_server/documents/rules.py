@@ -114,6 +114,9 @@ UNKNOWN_VERB = Reason("documents.unknown_verb", "没有这项操作", "There is 
 NOTHING_TO_SIGN = Reason("documents.nothing_to_sign", "此操作不需要签名", "This act needs no signature.")
 SIGNATURE_NEEDED = Reason("documents.signature_needed", "此操作需要用证书签名", "This act must be signed with a key.")
 REASON_NEEDED = Reason("documents.reason_needed", "请填写理由", "Give a reason.")
+REASON_TOO_LONG = Reason(
+    "documents.reason_too_long", "拒收理由过长，请精简", "The reason for refusing is too long for the sender's board."
+)
 OPINION_NEEDED = Reason("documents.opinion_needed", "请填写意见", "Write an opinion.")
 NOT_RECEIVER = Reason(
     "documents.not_receiver", "只有收文机关的机要文书可以签收或拒收", "Only the receiving organ's clerk may."
@@ -131,6 +134,9 @@ CHOSEN_FOREIGN_UNIT = Reason(
 NO_CHOICE = Reason("documents.no_choice", "请选择下一环节的人员或部门", "Choose who comes next.")
 UNKNOWN_REFUSAL = Reason("documents.unknown_refusal", "请选择拒收原因", "Choose a reason for refusing.")
 NOT_IN_UNIT = Reason("documents.not_in_unit", "您没有所在部门，不能起草公文", "You have no unit; you cannot draft.")
+
+
+REFUSAL_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +313,14 @@ def check_attachments(signed: Sequence[Mapping[str, Any]], found: Sequence[Mappi
     """Who sends or signs for a document does so with the attachments that the leader signed."""
     if signed != found:
         raise Conflict(ATTACHMENTS_CHANGED, signed=signed, found=found)
+
+
+def check_refusal(reason: str) -> None:
+    """A refusal says why, and no more than the sender's board can show."""
+    if not reason.strip():
+        raise Invalid(REASON_NEEDED)
+    if len(reason) > REFUSAL_LIMIT:
+        raise Invalid(REASON_TOO_LONG, limit=REFUSAL_LIMIT)
 
 
 def format_number(word: str, year: int, seq: int) -> str:

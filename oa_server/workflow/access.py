@@ -62,13 +62,16 @@ async def count_open(actor: Actor) -> int:
     return await Task.filter(official_id=actor.official_id, state=TaskState.OPEN).count()
 
 
-def subjects_of(actor: Actor, subject_type: str) -> Subquery:
+def subjects_of(actor: Actor, subject_type: str, only: UUID | None = None) -> Subquery:
     """The subjects on which the actor has or had a task: what was put before them stays visible to them.
 
-    A subquery for `id__in`, so that a list stays one statement however many subjects an official has seen in their life.
+    A subquery for `id__in`, so that a list stays one statement however many subjects an official has seen in their life;
+    with `only`, the one subject that is asked for, so that opening it does not walk over all the others.
     """
-    tasks = Task.filter(official_id=actor.official_id).values("route_id")
-    return Subquery(Route.filter(id__in=Subquery(tasks), subject_type=subject_type).values("subject_id"))
+    tasks, routes = Task.filter(official_id=actor.official_id), Route.filter(subject_type=subject_type)
+    if only is not None:
+        tasks, routes = tasks.filter(route__subject_id=only), routes.filter(subject_id=only)
+    return Subquery(routes.filter(id__in=Subquery(tasks.values("route_id"))).values("subject_id"))
 
 
 async def route(subject_id: UUID) -> Route:
