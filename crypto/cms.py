@@ -17,12 +17,13 @@ import asn1crypto.tsp  # noqa: F401  with it the library knows the attributes of
 from asn1crypto import algos, cms, core
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto import der
 from crypto.chain import ChainReport, verify_chain
-from crypto.errors import ContentRefused, Finding, SignatureRefused
+from crypto.errors import ContentRefused, CryptoError, Finding, SignatureRefused
 from crypto.keys import SigningKey
 from crypto.profiles import Profile
 from crypto.suite import suite_for
@@ -32,6 +33,12 @@ SIZE_LIMIT = 1 << 20
 # What an honest opinion or receipt carries; the key agent signs nothing else.
 _REQUIRED = frozenset({"content_type", "message_digest", "signing_certificate_v2", "cms_algorithm_protection"})
 _ALLOWED = _REQUIRED | {"signing_time"}
+
+
+# What the libraries raise over bytes that are no container, or hold what is no certificate or no key that we know.
+UNREADABLE = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, x509.InvalidVersion, UnsupportedAlgorithm, CryptoError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +151,7 @@ def open_cms(data: bytes) -> Opened:
         raise ContentRefused("cms.too_large", f"more than {SIZE_LIMIT} bytes")
     try:
         return _open(data)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+    except UNREADABLE as error:
         raise ContentRefused("cms.unreadable", "not a CMS signature that we can read") from error
 
 
@@ -206,12 +213,12 @@ def integrity_findings(opened: Opened, content: bytes, content_type: str) -> lis
     """What is wrong with the signature itself, whoever made it."""
     found = []
     digest = opened.attributes.get("message_digest")
-    if digest is None or not hmac.compare_digest(digest.native, digest_for(opened.signer, content)):
+    if digest is None or not hmac.compare_digest(digest.contents, digest_for(opened.signer, content)):
         found.append(
             Finding("signature.content_changed", "签名之后内容已被改动", "The content has changed since it was signed.")
         )
     stated = opened.attributes.get("content_type")
-    if stated is None or stated.native != content_type or opened.content_type != content_type:
+    if stated is None or stated.dump() != _oid(content_type) or opened.content_type != content_type:
         found.append(
             Finding("signature.content_type", "签名的内容类型不符", "The signature is over another type of content.")
         )
@@ -381,8 +388,9 @@ def _integer(value: int) -> bytes:
 
 def _names_certificate(value: Any, certificate: x509.Certificate) -> bool:
     """Whether a signing-certificate-v2 attribute names this certificate by its SHA-256 (RFC 5035)."""
-    if value is None or len(value["certs"]) < 1:
-        return False
-    first = value["certs"][0]
     digest = sha256(certificate.public_bytes(serialization.Encoding.DER)).digest()
-    return bool(first["hash_algorithm"]["algorithm"].native == "sha256" and first["cert_hash"].native == digest)
+    try:
+        first = value["certs"][0]
+        return bool(first["hash_algorithm"]["algorithm"].native == "sha256" and first["cert_hash"].native == digest)
+    except UNREADABLE:  # The library reads an attribute only when it is asked for a part of it.
+        return False

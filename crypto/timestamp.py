@@ -12,7 +12,15 @@ from asn1crypto import algos, cms, core, tsp
 from cryptography import x509
 
 from crypto.chain import verify_chain
-from crypto.cms import digest_for, integrity_findings, open_cms, signed_attributes, signed_data, stray_findings
+from crypto.cms import (
+    UNREADABLE,
+    digest_for,
+    integrity_findings,
+    open_cms,
+    signed_attributes,
+    signed_data,
+    stray_findings,
+)
 from crypto.errors import ContentRefused, Finding
 from crypto.keys import SigningKey
 from crypto.profiles import Profile
@@ -116,10 +124,11 @@ def verify_timestamp(
         stamped_at: datetime = info["gen_time"].native
         imprint = info["message_imprint"]
         expected = _HASHES[imprint["hash_algorithm"]["algorithm"].native](data).digest()
-    except (ContentRefused, ValueError, TypeError, KeyError):
+        stated: bytes = imprint["hashed_message"].native
+    except UNREADABLE:
         return TimestampReport((Finding("timestamp.unreadable", "时间戳无法读取", "The timestamp cannot be read."),))
     findings = list(integrity_findings(opened, opened.content or b"", "tst_info"))
-    if imprint["hashed_message"].native != expected:
+    if stated != expected:
         findings.append(Finding("timestamp.other_data", "时间戳不是针对此内容的", "The timestamp is over other data."))
     if stamped_at > at:
         findings.append(Finding("timestamp.future", "时间戳的时间晚于当前时间", "The timestamp lies in the future."))

@@ -11,8 +11,19 @@ import pytest
 from asn1crypto import cms
 from cryptography.hazmat.primitives import serialization
 
-from crypto.cms import check_signed_attributes, finish_cms, prepare_cms, sign_cms, verify_cms
-from crypto.errors import SignatureRefused
+from crypto import der
+from crypto.cms import (
+    SIZE_LIMIT,
+    check_signed_attributes,
+    finish_cms,
+    open_cms,
+    prepare_cms,
+    sign_cms,
+    signed_data,
+    verify_cms,
+)
+from crypto.errors import ContentRefused, SignatureRefused
+from crypto.keys import SoftKey
 from crypto.profiles import Profile
 from crypto.revocation import Revocation
 from crypto.timestamp import TimestampAuthority
@@ -44,15 +55,57 @@ def test_changed_content(pki: Pki) -> None:
 
 
 def test_every_byte_counts(pki: Pki) -> None:
-    """No single flipped byte of a signature leaves it both whole and over the same content by the same signer."""
-    key = pki.key(Profile.SIGNING)
-    signature = sign_cms(CONTENT, key)
-    inside = cms.ContentInfo.load(signature)["content"]["signer_infos"][0]["signature"].contents
-    start = signature.index(inside)
-    for position in range(start, start + len(inside), 7):
+    """No single flipped bit of a timestamped signature leaves it good, wherever in its container the bit is."""
+    key, stamps = pki.key(Profile.SIGNING), TimestampAuthority(pki.key(Profile.TIMESTAMP))
+    prepared = prepare_cms(CONTENT, key.certificate)
+    raw = key.sign(prepared.signed_attributes)
+    stamp = stamps.stamp(sha256(raw).digest(), at=NOW, serial=1)
+    signature = finish_cms(prepared, raw, chain=key.chain, timestamp=stamp)
+    crls = pki.crls()
+    assert verify_cms(signature, CONTENT, **pki.trust, crls=crls, at=NOW).ok
+    for position in range(len(signature)):
         forged = bytearray(signature)
-        forged[position] ^= 0x40
-        assert not verify_cms(bytes(forged), CONTENT, **pki.trust, crls=pki.crls(), at=NOW).ok
+        forged[position] ^= 1 << position % 8
+        assert not verify_cms(bytes(forged), CONTENT, **pki.trust, crls=crls, at=NOW).ok, position
+
+
+def container(key: SoftKey, *attributes: bytes, content_type: str = "data") -> bytes:
+    """A container over these attributes, signed for real."""
+    signed = der.set_of(*attributes)
+    return signed_data(content_type, None, key.certificate, (), signed, key.sign(signed))
+
+
+def test_attributes_that_say_two_things(pki: Pki) -> None:
+    """A repeated attribute could show two readers two things: such a container is not read."""
+    key = pki.key(Profile.SIGNING)
+    own = [item.dump() for item in cms.CMSAttributes.load(prepare_cms(CONTENT, key.certificate).signed_attributes)]
+    assert open_cms(container(key, *own)).signer == key.certificate
+    with pytest.raises(ContentRefused, match=r"cms\.unreadable"):
+        open_cms(container(key, *own, own[0]))
+
+
+def test_what_the_attributes_must_say(pki: Pki) -> None:
+    """Signed for another type of content, or for no certificate by name, a signature is whole and yet not good."""
+    key = pki.key(Profile.SIGNING)
+    own = {
+        a["type"].native: a.dump()
+        for a in cms.CMSAttributes.load(prepare_cms(CONTENT, key.certificate).signed_attributes)
+    }
+    stamped = container(key, *own.values(), content_type="tst_info")
+    nameless = container(key, *(value for kind, value in own.items() if kind != "signing_certificate_v2"))
+    for forged, code in ((stamped, "signature.content_type"), (nameless, "signature.certificate_swapped")):
+        report = verify_cms(forged, CONTENT, **pki.trust, crls=pki.crls(), at=NOW)
+        assert codes(report) == [code]
+
+
+def test_a_stray_certificate(pki: Pki, foreign: Pki) -> None:
+    """A certificate that the chain does not need could be anybody's, for no signature covers it."""
+    key = pki.key(Profile.SIGNING)
+    prepared = prepare_cms(CONTENT, key.certificate)
+    signature = finish_cms(prepared, key.sign(prepared.signed_attributes), chain=(*key.chain, foreign.root.certificate))
+    assert codes(verify_cms(signature, CONTENT, **pki.trust, crls=pki.crls(), at=NOW)) == [
+        "signature.stray_certificate"
+    ]
 
 
 def test_wrong_half(pki: Pki) -> None:
@@ -91,11 +144,26 @@ def test_timestamp_outlives_expiry_and_revocation(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"", b"0", b"\x30\x80" * 40, b"\x00" * 100, b"{}", b"\x30\x82\xff\xff" + b"a" * 50]
+    "garbage",
+    [
+        b"",
+        b"0",
+        b"\x30\x80" * 40,
+        b"\x00" * 100,
+        b"{}",
+        b"\x30\x82\xff\xff" + b"a" * 50,
+        cms.ContentInfo({"content_type": "data", "content": b"{}"}).dump(),
+    ],
 )
 def test_garbage(pki: Pki, garbage: bytes) -> None:
     """Bytes that are no CMS give a report, not an exception."""
     assert codes(verify_cms(garbage, CONTENT, **pki.trust, crls=pki.crls(), at=NOW)) == ["cms.unreadable"]
+
+
+def test_too_large(pki: Pki) -> None:
+    """What is larger than any honest signature is not even looked at."""
+    report = verify_cms(bytes(SIZE_LIMIT + 1), CONTENT, **pki.trust, crls=pki.crls(), at=NOW)
+    assert codes(report) == ["cms.too_large"]
 
 
 def test_openssl_agrees(pki: Pki, tmp_path: Path) -> None:
@@ -130,19 +198,25 @@ def test_openssl_agrees(pki: Pki, tmp_path: Path) -> None:
 def test_agent_signs_only_what_it_shows(pki: Pki) -> None:
     """The key agent's check accepts our attributes over the shown content, and nothing else."""
     key, other = pki.key(Profile.SIGNING), pki.key(Profile.SIGNING)
-    der = prepare_cms(CONTENT, key.certificate, signing_time=NOW).signed_attributes
-    check_signed_attributes(der, key.certificate, content=CONTENT)
-    check_signed_attributes(der, key.certificate, digest=sha256(CONTENT).digest())
-    for wrong in (b"0" * 32, sha256(CONTENT).digest(), der[:-1], der + b"\0", b"oa-auth-v1\0" + b"x" * 64):
+    honest = prepare_cms(CONTENT, key.certificate, signing_time=NOW).signed_attributes
+    check_signed_attributes(honest, key.certificate, content=CONTENT)
+    check_signed_attributes(honest, key.certificate, digest=sha256(CONTENT).digest())
+    for wrong in (b"0" * 32, sha256(CONTENT).digest(), honest[:-1], honest + b"\0", b"oa-auth-v1\0" + b"x" * 64):
         with pytest.raises(SignatureRefused):
             check_signed_attributes(wrong, key.certificate, content=CONTENT)
     with pytest.raises(SignatureRefused, match="other_content"):
-        check_signed_attributes(der, key.certificate, content=b"{}")
+        check_signed_attributes(honest, key.certificate, content=b"{}")
     with pytest.raises(SignatureRefused, match="other_content"):
-        check_signed_attributes(der, key.certificate)
+        check_signed_attributes(honest, key.certificate)
     with pytest.raises(SignatureRefused, match="other_certificate"):
-        check_signed_attributes(der, other.certificate, content=CONTENT)
-    bare = cms.CMSAttributes.load(der)
+        check_signed_attributes(honest, other.certificate, content=CONTENT)
+    bare = cms.CMSAttributes.load(honest)
     fewer = cms.CMSAttributes([a for a in bare if a["type"].native != "signing_certificate_v2"]).dump()
     with pytest.raises(SignatureRefused, match="foreign"):
         check_signed_attributes(fewer, key.certificate, content=CONTENT)
+    unsorted = cms.CMSAttributes.load(honest)
+    reordered = der.element(der.SET, *reversed([item.dump() for item in unsorted]))
+    with pytest.raises(SignatureRefused, match="not_der"):
+        check_signed_attributes(reordered, key.certificate, content=CONTENT)
+    with pytest.raises(SignatureRefused, match="unreadable"):
+        check_signed_attributes(b"\x30\x00", key.certificate, content=CONTENT)
