@@ -158,12 +158,15 @@ def test_wrong_profile_revoked_foreign(
 
 
 def test_stays_an_archive_file(pages: bytes, sealed: bytes) -> None:
-    """Sealing keeps the PDF/A-3b mark, the output intent, and the embedded files."""
+    """Sealing keeps the PDF/A-3b mark, the output intent, the embedded fonts and the embedded files."""
     for data in (pages, sealed):
         with pikepdf.open(io.BytesIO(data)) as pdf:
             metadata = pdf.open_metadata()
             assert (metadata["pdfaid:part"], metadata["pdfaid:conformance"]) == ("3", "B")
             assert "/OutputIntents" in pdf.Root
+            fonts = [font for page in pdf.pages for font in page.Resources.Font.values()]
+            assert fonts
+            assert all("/FontFile3" in font.DescendantFonts[0].FontDescriptor for font in fonts)
         assert embedded_files(data)["opinion.p7s"] == b"\1\2\3"
     with pytest.raises(ContentRefused):
         embedded_files(b"junk")
