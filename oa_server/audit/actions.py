@@ -14,11 +14,15 @@ from oa_server.audit.models import AuditHead, AuditLeaf, AuditRecord
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import SYSTEM, Actor
+from oa_server.core.errors import Reason
 from oa_server.core.ids import new_id
 from oa_server.core.ports import AuditEntry, ports
-from oa_server.storage.unit_of_work import housekeeping, unit_of_work
+from oa_server.storage.database import alone
+from oa_server.storage.unit_of_work import conflict_on, housekeeping, unit_of_work
 
 SEQUENCE_BATCH = 1000
+_SEQUENCE_LOCK = 0x0A_0B0E
+HEAD_SIGNED = Reason("audit.head_signed_already", "树头已由另一进程签署", "Another process has signed this head.")
 
 
 class AuditLog:
@@ -72,10 +76,10 @@ def record_bytes(record: AuditRecord) -> bytes:
 async def sequence() -> int:
     """Give every record that has none its leaf, in order of arrival. Returns how many leaves were added.
 
-    Writers never wait for the log's order: only this one place decides it. Two sequencers that race collide on the
-    leaf's primary key, and the second one's transaction is rolled back.
+    Writers never wait for the log's order: only this one place decides it, and one process at a time is in it.
     """
     async with housekeeping():
+        await alone(_SEQUENCE_LOCK)
         records = await access.unsequenced(SEQUENCE_BATCH)
         first = await access.leaf_count()
         leaves = [
@@ -88,7 +92,7 @@ async def sequence() -> int:
 
 
 async def sign_head() -> AuditHead | None:
-    """Sign the log as it stands, unless it has not grown since the last head."""
+    """Sign the log as it stands, unless it has not grown since the last head. Raises Conflict when another was quicker."""
     assert ports.head_signer is not None, "app.py plugs the head signer in"
     last = await access.last_head()
     frontier = (
@@ -102,14 +106,15 @@ async def sign_head() -> AuditHead | None:
     root, at = frontier.root().hex(), clock.now()
     signature = await ports.head_signer.sign_head(head_bytes(frontier.size, root, at))
     async with unit_of_work(SYSTEM) as work:
-        head = await AuditHead.create(
-            id=new_id(),
-            size=frontier.size,
-            root=root,
-            frontier=[r.hex() for r in frontier.roots or ()],
-            at=at,
-            signature=signature,
-        )
+        async with conflict_on(HEAD_SIGNED):
+            head = await AuditHead.create(
+                id=new_id(),
+                size=frontier.size,
+                root=root,
+                frontier=[r.hex() for r in frontier.roots or ()],
+                at=at,
+                signature=signature,
+            )
         work.audit(Verb.HEAD_SIGNED, "audit_head", head.id, size=head.size, root=root)
     return head
 

@@ -111,6 +111,12 @@ def is_postgres() -> bool:
     return connection().capabilities.dialect == "postgres"
 
 
+async def alone(lock: int) -> None:
+    """Wait until no other transaction holds `lock`, and hold it until this one ends. On SQLite every writer is alone."""
+    if is_postgres():
+        await connection().execute_query("SELECT pg_advisory_xact_lock($1)", [lock])
+
+
 async def select(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Rows of a hand-written statement with `?` placeholders, on either database."""
     if is_postgres():

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from oa_server.storage import fields
-from oa_server.storage.database import connection, is_postgres
+from oa_server.storage.database import alone
 
 _ORDER_LOCK = 0x0A_0B0C  # Any number that no other advisory lock of ours uses.
 
@@ -42,8 +42,7 @@ class Push:
 
 async def write(pushes: Sequence[Push], at: datetime) -> None:
     """Insert the events of a unit of work, last thing before it commits."""
-    if is_postgres():
-        await connection().execute_query("SELECT pg_advisory_xact_lock($1)", [_ORDER_LOCK])
+    await alone(_ORDER_LOCK)
     await Event.bulk_create([Event(topic=p.topic, kind=p.kind, payload=p.payload, at=at) for p in pushes])
 
 
