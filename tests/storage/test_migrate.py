@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from oa_server.app import open_house
+from oa_server.files.access import part_keys
+from oa_server.files.rules import PART_SIZE
+from oa_server.identity.models import Official
 from oa_server.storage import migrate
 from tests.city import PEOPLE
-from tests.conftest import Founded, _create_database
+from tests.conftest import Founded, _create_database, running
 
 COMMAND = "import asyncio, sys; from oa_server.storage.migrate import upgrade; asyncio.run(upgrade(sys.argv[1]))"
 
@@ -83,3 +90,53 @@ def test_four_at_once(column: str, tmp_path: Path, request: pytest.FixtureReques
         url = founded.cluster.replace("/postgres", "/four")
     started = [subprocess.Popen([sys.executable, "-c", COMMAND, url]) for _ in range(4)]
     assert [process.wait(60) for process in started] == [0, 0, 0, 0]
+
+
+async def test_parts_from_before_they_had_rows(founded_embedded: Founded, tmp_path: Path) -> None:
+    """An attachment that was stored before its parts were named one by one is read as before after the upgrade."""
+    settings, data = founded_embedded.copy(tmp_path / "var"), os.urandom(PART_SIZE + 10)
+    async with running(settings) as city:
+        wang = await city.signed_in("wang")
+        document = (await city.draft(wang)).json()["id"]
+        file = (await wang.begin_upload(document, size=len(data))).json()["id"]
+        for offset in (0, PART_SIZE):
+            (await wang.put_part(file, offset, data[offset : offset + PART_SIZE])).raise_for_status()
+        keys = await part_keys(file, 0, 1)
+    for number, key in keys.items():
+        stored = tmp_path / "var" / "objects" / key
+        stored.rename(stored.with_name(f"{number:06d}"))
+    with closing(sqlite3.connect(tmp_path / "var" / "oa.sqlite3")) as connection, connection:
+        connection.execute("DROP TABLE file_part")
+        connection.execute("DELETE FROM tortoise_migrations WHERE name = '0002_file_part'")
+    await migrate.upgrade(settings.database)
+    async with running(settings) as city:
+        wang = await city.signed_in("wang")
+        assert (await wang.get(f"/api/files/{file}/content")).content == data
+
+
+async def test_a_running_server_is_not_upgraded_under(founded_embedded: Founded, tmp_path: Path) -> None:
+    """While a server has the database open the upgrade says so and changes nothing."""
+    settings = founded_embedded.copy(tmp_path / "var")
+    async with open_house(settings):
+        with pytest.raises(migrate.MigrationFailed, match="locked"):
+            await migrate.upgrade(settings.database)
+        assert await Official.filter(code="wang").exists()
+
+
+def test_an_upgrade_that_was_killed_left_nothing(founded_embedded: Founded, tmp_path: Path) -> None:
+    """Killed at any moment, an upgrade leaves the database as it was or as it should be, and the next one finds its way."""
+    settings = founded_embedded.copy(tmp_path / "var")
+    file = tmp_path / "var" / "oa.sqlite3"
+    before = counts(file)
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", COMMAND, settings.database], check=True)
+    whole = time.monotonic() - started
+    for share in (0.6, 0.8, 0.95):
+        upgrading = subprocess.Popen([sys.executable, "-c", COMMAND, settings.database])
+        time.sleep(share * whole)
+        upgrading.kill()
+        upgrading.wait()
+        assert counts(file) == before
+    subprocess.run([sys.executable, "-c", COMMAND, settings.database], check=True)
+    assert counts(file) == before
+    assert not list(file.parent.glob("*.upgrading*"))
