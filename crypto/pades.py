@@ -11,6 +11,7 @@ import asyncio
 import io
 import re
 import struct
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -50,6 +51,7 @@ from crypto.keys import SigningKey
 from crypto.profiles import Profile, profile_of
 
 SIZE_LIMIT = 64 << 20
+EMBEDDED_LIMIT = 16 << 20  # of all embedded files together, unpacked; a signed opinion is a few KiB
 SIGNATURE_LIMIT = 100
 BYTES_RESERVED = 32768
 _HEADER = struct.Struct(">QQ")
@@ -302,11 +304,30 @@ def _tail_findings(found: Sequence[PdfSignature]) -> list[Finding]:
 
 
 def embedded_files(data: bytes) -> dict[str, bytes]:
-    """Files embedded in a PDF by name. Raises ContentRefused."""
+    """Files embedded in a PDF by name. Raises ContentRefused, also when they would unpack to more than a document holds."""
     import pikepdf
 
+    found: dict[str, bytes] = {}
+    room = EMBEDDED_LIMIT
     try:
         with pikepdf.open(io.BytesIO(data)) as pdf:
-            return {name: bytes(spec.get_file().read_bytes()) for name, spec in pdf.attachments.items()}
-    except pikepdf.PdfError as error:
+            for name, spec in pdf.attachments.items():
+                found[name] = _unpacked(spec.get_file().obj, room)
+                room -= len(found[name])
+    except (pikepdf.PdfError, zlib.error) as error:
         raise ContentRefused("pdf.unreadable", "not a PDF that we can read") from error
+    return found
+
+
+def _unpacked(stream: Any, room: int) -> bytes:
+    """The bytes of a stream. The library would unpack a bomb whole, so no more than `room` bytes are unpacked here."""
+    packing = stream.get("/Filter")
+    if packing is None:
+        unpacked = bytes(stream.read_raw_bytes())
+    elif packing == "/FlateDecode" and "/DecodeParms" not in stream:
+        unpacked = zlib.decompressobj().decompress(stream.read_raw_bytes(), room + 1)
+    else:
+        raise ContentRefused("pdf.unreadable", "an embedded file is packed in a way that we do not know")
+    if len(unpacked) > room:
+        raise ContentRefused("pdf.too_large", f"embedded files of more than {EMBEDDED_LIMIT} bytes")
+    return unpacked

@@ -70,18 +70,8 @@ async def by_fingerprint(fingerprint: str) -> Certificate | None:
     return await Certificate.get_or_none(fingerprint=fingerprint)
 
 
-async def holder_names(serials: list[str]) -> dict[str, str]:
-    """The names certificates were issued to, by serial number."""
-    rows = await Certificate.filter(serial__in=serials).values("serial", "subject")
-    return {row["serial"]: row["subject"] for row in rows}
-
-
 async def revoked() -> list[Certificate]:
     return await Certificate.filter(state=CertificateState.REVOKED).order_by("revoked_at")
-
-
-async def of_official(official_id: UUID) -> list[Certificate]:
-    return await Certificate.filter(official_id=official_id).order_by("-not_before")
 
 
 async def seal_certificate(organ_id: UUID) -> Certificate | None:

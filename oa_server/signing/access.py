@@ -20,7 +20,3 @@ async def request(request_id: UUID) -> SignatureRequest | None:
 async def signatures(ids: Collection[UUID]) -> dict[UUID, Signature]:
     """Signatures by id."""
     return {row.id: row for row in await Signature.filter(id__in=list(ids))} if ids else {}
-
-
-async def signatures_on(subject_id: UUID) -> list[Signature]:
-    return await Signature.filter(subject_id=subject_id).order_by("id")

@@ -77,16 +77,18 @@ async def verify_file(data: bytes, language: str = "zh") -> Report:
     trust = await pki.trust()
     at = clock.now()
     judged = await asyncio.to_thread(verify_pdf, data, at=at, **trust.arguments())
-    opinions = await asyncio.to_thread(_opinions, data, trust, at, language)
+    opinions, unread = await asyncio.to_thread(_opinions, data, trust, at, language)
+    # What cannot be read at all is told once.
+    findings = [*judged.findings, *(unread if judged.signatures else ())]
     known = await ports.pages.find(judged.sha256) if ports.pages is not None else None
-    is_good = judged.ok and all(opinion.ok for opinion in opinions)
+    is_good = judged.ok and not findings and all(opinion.ok for opinion in opinions)
     return Report(
         verdict="valid" if is_good else "invalid",
         sha256=judged.sha256,
         known_document=KnownOut(known.doc_no, known.title, known.organ) if known else None,
         signatures=_signatures(judged, language),
         opinions=opinions,
-        findings=[_finding(f, language) for f in judged.findings],
+        findings=[_finding(f, language) for f in findings],
     )
 
 
@@ -108,11 +110,14 @@ def _signatures(judged: PdfReport, language: str) -> list[SignatureOut]:
     ]
 
 
-def _opinions(data: bytes, trust: Trust, at: datetime, language: str) -> list[SignedOpinionOut]:
+def _opinions(
+    data: bytes, trust: Trust, at: datetime, language: str
+) -> tuple[list[SignedOpinionOut], tuple[Finding, ...]]:
+    """The signed opinions inside a PDF; a finding when nobody can tell whether there are any."""
     try:
         embedded = embedded_files(data)
-    except ContentRefused:
-        return []
+    except ContentRefused as error:
+        return [], (Finding(error.code, "文件内嵌的意见无法读取", error.message),)
     found = []
     for name in sorted(n for n in embedded if n.startswith("opinion-") and n.endswith(".json")):
         content = embedded[name]
@@ -130,13 +135,13 @@ def _opinions(data: bytes, trust: Trust, at: datetime, language: str) -> list[Si
                 findings=[_finding(f, language) for f in report.findings],
             )
         )
-    return found
+    return found, ()
 
 
 def _said(content: bytes) -> dict[str, Any]:
     try:
         said = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) and isinstance(said.get("actor", {}), dict) else {}
 

@@ -252,12 +252,3 @@ async def test_what_anybody_may_fetch(city: City) -> None:
     for path in ("/api/pki/crl/", "/api/pki/anchors/"):
         for key in ("0" * 64, "'", "..%2F..%2Fetc"):
             assert (await browser.get(path + key)).status_code == 404
-
-
-async def test_what_else_is_known(city: City) -> None:
-    """The certificates of an official are listed, the newest first, and holders are known by serial number."""
-    fresh = await approve(city, await request(city))
-    own = await access.of_official(UUID(city.people["wang"]))
-    assert own[0].serial == serial_text(fresh)
-    assert {row.profile for row in own} == {"sign-in", "signing"}
-    assert "王建国" in (await access.holder_names([own[0].serial]))[own[0].serial]
