@@ -20,7 +20,7 @@ from oa_server.identity.actions import Imported, import_directory
 from oa_server.identity.models import Official, Organ, Post, Responsibility, Unit
 from oa_server.settings import Settings, save
 from oa_server.verification import all_faults
-from tests.city import OFFICIALS, ORGANS, PEOPLE, City
+from tests.city import OFFICIALS, ORGANS, PEOPLE, City, told
 
 ORGAN_HEADER, OFFICIAL_HEADER = (sheet.splitlines()[0] for sheet in (ORGANS, OFFICIALS))
 
@@ -191,6 +191,44 @@ async def test_no_administrator_makes_another(city: City) -> None:
     with pytest.raises(Denied) as refused:
         await import_directory(administrator, "表.csv", fine.replace("核稿", "安全管理员").encode())
     assert refused.value.code == "identity.admins_at_the_console"
+
+
+# --- as officials see it ----------------------------------------------------------------------------------------------
+
+
+async def test_looking_an_organ_up(city: City) -> None:
+    """Every signed-in official finds organs by part of their names or code, in the order of the official list."""
+    wang = await city.signed_in("wang")
+    for query, found in (
+        ("", ["JC001", "JC002", "JC003"]),
+        (" 财政 ", ["JC002"]),
+        ("市教育局", ["JC003"]),
+        ("C00", ["JC001", "JC002", "JC003"]),
+        ("%", []),
+        ("无此机关", []),
+    ):
+        rows = (await wang.get("/api/organs", params={"q": query})).json()["items"]
+        assert [row["code"] for row in rows] == found, query
+
+
+async def test_who_is_in_an_organ(city: City) -> None:
+    """An organ shows its units and people with their posts and roles; whoever has left is not among them."""
+    wang = await city.signed_in("wang")
+    await Official.filter(code="zhou").update(active=False)
+    shown = (await wang.get(f"/api/organs/{city.organs['JC002']}")).json()
+    people = {unit["name"]: [p["name"] for p in unit["officials"]] for unit in shown["units"]}
+    assert "周敏" not in people["办公室"]
+    (wu,) = [p for unit in shown["units"] for p in unit["officials"] if p["code"] == "wu"]
+    assert (wu["post"], wu["is_principal"], wu["roles"]) == ("局长", True, ["leader"])
+
+
+async def test_an_organ_that_is_not_there(city: City) -> None:
+    """An address that names no organ is not found, and nobody looks without signing in."""
+    wang = await city.signed_in("wang")
+    for key in (city.people["wang"], "JC001", "'"):
+        assert told(await wang.get(f"/api/organs/{key}")) == (404, "core.not_found")
+    for path in ("/api/organs", f"/api/organs/{city.organs['JC001']}"):
+        assert told(await city.browser("wang").get(path)) == (401, "web.no_session")
 
 
 # --- on the command line ----------------------------------------------------------------------------------------------
