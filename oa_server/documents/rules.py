@@ -35,9 +35,7 @@ NOT_YOUR_TASK = Reason("documents.not_your_task", "当前环节不由您办理",
 NOT_SIGNERS_TURN = Reason(
     "documents.not_signers_turn", "尚未送到签发环节，或您不是签发人", "It has not come to the signer."
 )
-WRONG_STATE = Reason(
-    "documents.wrong_state", "公文当前的状态不允许此操作，请刷新", "Its state does not allow this; reload."
-)
+WRONG_STATE = Reason("documents.wrong_state", "公文不在此环节，不能进行此操作", "The document is not at this step.")
 NOT_CLERK = Reason(
     "documents.not_clerk", "只有本机关的机要文书可以进行此操作", "Only a clerk of the organ may do this."
 )

@@ -32,6 +32,7 @@ export const zh = {
     listComma: '、',
     semicolon: '；',
     colon: '：',
+    aside: (text: string) => `（${text}）`,
     date: (year: number, month: number, day: number) => `${year}年${month}月${day}日`,
   },
   state: {
@@ -231,6 +232,7 @@ export const zh = {
     urgency: '紧急程度',
     classification: '密级',
     years: '保密期限（年）',
+    forYears: (years: number) => `${years}年`,
     publicity: '公开属性',
     signer: '签发人',
     signerHint: '选择签发领导',
@@ -422,7 +424,7 @@ export const zh = {
   confirm: {
     titles: { sign: '签发确认', seal: '用印确认', dispatch: '分发确认' } as Record<string, string>,
     leads: {
-      sign: '签发是最终的决定：签名后正文不能再作任何改动。请通读左侧版面后确认。',
+      sign: '签发是最终的决定：签名后正文不能再作任何改动。请通读版面后确认。',
       seal: '将在定版版面上加盖机关印章。用印后版面任何改动都会使印章失效。',
       dispatch: '分发后公文即送达下列机关，不能撤回。请逐项核对收文机关和文号。',
     } as Record<string, string>,
