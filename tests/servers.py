@@ -30,8 +30,11 @@ POSTGRES_DIRS = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True
 
 
 def free_port() -> int:
-    """A port nobody listens on. Below 20000, because the object store also takes port + 10000."""
-    for port in range(11000 + os.getpid() % 6000, 19900):
+    """A port nobody listens on. Below 20000, because the object store also takes port + 10000.
+
+    Processes that start together begin to look far from each other, or they would find the same one.
+    """
+    for port in range(11000 + os.getpid() * 97 % 8000, 19900):
         if _is_free(port) and _is_free(port + 10000):
             return port
     raise RuntimeError("no free port")
