@@ -2,7 +2,7 @@
 
 Owns: organs, units, officials, posts, responsibilities, sign-in challenges and sessions.
 Calls: audit (through the unit of work), and asks the certificate register through `core.ports.CertificateRegister`.
-Announces: `SessionEnded`.
+Announces: `OrganRegistered`.
 
 Vocabulary: 机关 = organ, 部门/处室 = unit, 岗位/职务 = post, 人员 = official, 职责 = responsibility, 会话 = session.
 """
