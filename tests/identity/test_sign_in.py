@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto.keys import SoftKey, serial_text
 from crypto.profiles import Profile
@@ -207,6 +208,15 @@ async def test_garbage_for_a_certificate(city: City, garbage: bytes) -> None:
     assert told(await city.browser("wang").try_sign_in(chain=[b64(garbage)])) == (403, "pki.unreadable")
     recorded = await AuditRecord.filter(verb=Verb.SIGN_IN_REFUSED).order_by("id").first()
     assert recorded.subject_id == "unreadable"
+
+
+async def test_a_key_of_another_kind(city: City) -> None:
+    """A certificate over a key that nobody here can use is told that its key is no good."""
+    der = minted(foreign_authority(), Profile.SIGN_IN).certificate.public_bytes(Encoding.DER)
+    p256, sm2 = bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a811ccf5501822d")
+    assert p256 in der
+    answer = await city.browser("wang").try_sign_in(certificate=b64(der.replace(p256, sm2)))
+    assert told(answer) == (403, "pki.weak_key")
 
 
 async def test_a_revoked_certificate(city: City) -> None:
