@@ -284,8 +284,8 @@ def check_complete(findings: Sequence[Finding]) -> None:
 
 
 def title_fits(title: str, kind: DocKind) -> bool:
-    """Whether a title ends with its kind, as article 9(6) has it (发文机关名称 + 事由 + 文种)."""
-    return title.strip().rstrip("）)").endswith(kind.title_zh.removesuffix("（令）")) or kind is DocKind.ORDER
+    """Whether a title ends with its kind, as article 9(6) has it (发文机关名称 + 事由 + 文种); an order has no such title."""
+    return kind is DocKind.ORDER or title.strip().endswith(kind.title_zh)
 
 
 def check_ceiling(classification: Classification, ceiling: Classification) -> None:
