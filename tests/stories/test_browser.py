@@ -1,18 +1,15 @@
-"""The main job by clicking: real Chromium, a real server process, the real key agent, keys in files and in a SoftHSM token."""
+"""The main job by clicking: from a draft in one organ to a closed file in another, in real Chromium, with keys."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import contextmanager
+import io
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import docx
 import pytest
 from cryptography import x509
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from crypto.authority import name
 from crypto.profiles import Profile
@@ -23,26 +20,39 @@ from oa_server.identity import access as identity
 from oa_server.pki import access as pki
 from oa_server.pki.actions import Subject
 from oa_server.pki.models import DeviceKind
-from oa_server.settings import Settings, save
-from tests import servers
+from oa_server.settings import Settings
 from tests.city import PIN
-from tests.conftest import Founded, embedded
+from tests.conftest import Founded
+from tests.desk import SOFTHSM, Desk, chromium, office, processes
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-SOFTHSM = "/usr/lib/softhsm/libsofthsm2.so"
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
 TITLE = "江城市人民政府办公室关于开展公文处理培训的通知"
+LIST = "参训人员名单.csv"
+UPLOAD_BYTES_A_SECOND = 4 << 20
 
 
 @pytest.fixture
 def settings(founded_embedded: Founded, tmp_path: Path) -> Settings:
-    """A city of this test's own, on a free port."""
-    found = founded_embedded.copy(tmp_path / "var")
-    port = servers.free_port()
-    return embedded(found.data_dir, port=port, origin=f"http://127.0.0.1:{port}", agent_port=port + 40)
+    """A city of this test's own."""
+    return office(founded_embedded, tmp_path / "var")
+
+
+@pytest.fixture
+def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where SoftHSM keeps its tokens: each is a folder, which is there as long as the token is plugged in."""
+    folder = tmp_path / "tokens"
+    folder.mkdir()
+    configuration = tmp_path / "softhsm2.conf"
+    configuration.write_text(f"directories.tokendir = {folder}\n")
+    monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
+    return folder
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as one:
+        yield one
 
 
 async def give_token(settings: Settings, code: str) -> None:
@@ -65,172 +75,218 @@ async def give_token(settings: Settings, code: str) -> None:
             await driver.write_certificate(device, PIN, certificate, (*trust.intermediates, *trust.roots))
 
 
-@contextmanager
-def processes(settings: Settings, tmp_path: Path) -> Iterator[None]:
-    """The server and the key agent, each a process of its own."""
-    from oa_server.demo.run import agent_config
-
-    save(settings, settings.data_dir / "settings.toml")
-    config = tmp_path / "agent.toml"
-    config.write_text(agent_config(settings) + f'[[modules]]\npath = "{SOFTHSM}"\n', "utf-8")
-    environment = os.environ | {"OA_SETTINGS": str(settings.data_dir / "settings.toml")}
-    started = [
-        subprocess.Popen([sys.executable, "-m", "oa_server", "serve"], env=environment),
-        subprocess.Popen([sys.executable, "-m", "oa_agent", "--config", str(config), "serve"]),
-    ]
-    try:
-        servers._wait("the server", lambda: servers._answers(f"{settings.origin}/api/about"))
-        yield
-    finally:
-        for process in started:
-            process.send_signal(signal.SIGTERM)
-            process.wait(20)
-
-
-@pytest.fixture
-def softhsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "tokens").mkdir()
-    configuration = tmp_path / "softhsm2.conf"
-    configuration.write_text(f"directories.tokendir = {tmp_path / 'tokens'}\n")
-    monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        playwright.selectors.set_test_id_attribute("data-test")
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
-
-
-class Desk:
-    """One official before their screen."""
-
-    def __init__(self, page: Page, origin: str) -> None:
-        self.page = page
-        self.origin = origin
-
-    @classmethod
-    async def open(cls, browser: Browser, settings: Settings, person: str) -> Desk:
-        """Sign in by choosing the certificate with this name and entering the PIN in the agent's own window."""
-        context = await browser.new_context(locale="zh-CN", viewport={"width": 1440, "height": 900})
-        desk = cls(await context.new_page(), settings.origin)
-        desk.page.set_default_timeout(20_000)
-        await desk.page.goto(settings.origin)
-        await desk.page.get_by_test_id("certificate-search").fill(person)
-        await desk.page.get_by_test_id("certificate").first.click()
-        await desk.with_pin(desk.page.get_by_test_id("sign-in").click())
-        await expect(desk.page.get_by_test_id("account")).to_contain_text(person)
-        return desk
-
-    async def with_pin(self, click: Awaitable[None]) -> None:
-        """Do what makes the agent ask, and enter the PIN there; the page itself has no field for it."""
-        async with self.page.expect_popup() as opening:
-            await click
-        popup = await opening.value
-        assert not popup.url.startswith(self.origin)
-        assert await self.page.locator("input[type=password]").count() == 0
-        await popup.get_by_label("PIN").fill(PIN)
-        await popup.get_by_role("button", name="确定").click()
-
-    async def open_task(self) -> None:
-        await self.page.get_by_test_id("nav-tasks").click()
-        await self.page.get_by_test_id("open-task").first.click()
-
-    async def act_signed(self, verb: str, opinion: str) -> None:
-        """A verb with a signed opinion, from the bar at the foot of the document."""
-        await self.page.get_by_test_id(f"act-{verb}").click()
-        await self.page.get_by_test_id("act-text").fill(opinion)
-        await self.with_pin(self.page.get_by_test_id("act-confirm").click())
-
-    async def confirm_signed(self, verb: str) -> None:
-        """A final act, from its confirmation page."""
-        await self.page.get_by_test_id(f"act-{verb}").click()
-        await self.with_pin(self.page.get_by_test_id("confirm").click())
-
-    async def state(self, words: str) -> None:
-        await expect(self.page.get_by_test_id("state")).to_have_text(words)
-
-
-@pytest.mark.usefixtures("softhsm")
-async def test_main_job_by_clicking(settings: Settings, tmp_path: Path, chromium: Browser) -> None:
-    """Draft, review, sign with a token, number, seal, send, sign for, and verify what arrived – by clicking."""
+async def test_main_job_by_clicking(settings: Settings, tokens: Path, browser: Browser) -> None:
+    """Draft, review, return, sign with a token, number, seal, send, sign for, handle, close and verify – by clicking."""
     await give_token(settings, "chen")
-    with processes(settings, tmp_path):
-        wang = await Desk.open(chromium, settings, "王建国")
-        await draft_by_hand(wang)
-        for person, verb, opinion in (("李红", "approve", "同意，请核稿。"), ("赵明", "approve", "已核。")):
-            desk = await Desk.open(chromium, settings, person)
-            await desk.open_task()
-            await desk.act_signed(verb, opinion)
-            await desk.page.get_by_test_id("opinion").filter(has_text=opinion).wait_for()
-
-        chen = await Desk.open(chromium, settings, "陈志远")
-        await chen.open_task()
-        await chen.page.get_by_test_id("act-sign").click()
-        await chen.page.get_by_test_id("act-text").fill("同意签发。")
-        await chen.with_pin(chen.page.get_by_test_id("confirm").click())
-        await chen.state("已签发")
-
-        sun = await Desk.open(chromium, settings, "孙丽")
-        await sun.open_task()
-        await sun.page.get_by_test_id("act-number").click()
-        await sun.page.get_by_test_id("act-confirm").click()
-        await expect(sun.page.get_by_test_id("doc-no")).to_contain_text("江政办发〔2026〕1号")
-        qian = await Desk.open(chromium, settings, "钱伟")
-        await qian.open_task()
-        await qian.confirm_signed("seal")
-        await qian.state("已用印")
-
-        zhou = await Desk.open(chromium, settings, "周敏")
-        await zhou.page.get_by_test_id("nav-incoming").click()
-        await zhou.page.get_by_test_id("state-empty").wait_for()
-        await sun.open_task()
-        await sun.confirm_signed("dispatch")
-        await sun.state("已分发")
-        # It arrives at the other organ without reloading.
-        await expect(zhou.page.get_by_text("江政办发〔2026〕1号")).to_be_visible()
-        await zhou.page.get_by_test_id("open-incoming").first.click()
-        await zhou.page.get_by_test_id("act-sign_for").click()
-        await zhou.with_pin(zhou.page.get_by_test_id("act-confirm").click())
-        await zhou.state("已签收")
-
-        await sun.page.get_by_test_id("open-receipts").click()
-        await expect(sun.page.get_by_test_id("receipt-tile").filter(has_text="江城市财政局")).to_contain_text("已签收")
-
-        sealed = tmp_path / "sealed.pdf"
-        sealed.write_bytes(await download(zhou))
-        await zhou.page.get_by_test_id("nav-verify").click()
-        await zhou.page.locator("input[type=file]").set_input_files(sealed)
-        await expect(zhou.page.get_by_test_id("verdict")).to_have_attribute("data-verdict", "valid")
-        sealed.write_bytes(sealed.read_bytes().replace(b"%PDF-1.7", b"%PDF-1.6", 1))
-        await zhou.page.locator("input[type=file]").set_input_files(sealed)
-        await expect(zhou.page.get_by_test_id("verdict")).to_have_attribute("data-verdict", "invalid")
+    with processes(settings):
+        wang = await Desk.open(browser, settings, "王建国")
+        await draft(wang)
+        await review(browser, settings, wang)
+        await sign_and_pull_the_key(browser, settings, tokens)
+        sun, zhou = await number_seal_send(browser, settings)
+        await receive(sun, zhou)
+        await handle(browser, settings, zhou)
+        await verify(zhou)
+        assert [fault for desk in (wang, sun, zhou) for fault in desk.faults] == []
 
 
-async def draft_by_hand(desk: Desk) -> None:
-    page = desk.page
-    await page.get_by_test_id("nav-outgoing").click()
-    await page.get_by_test_id("new-draft").first.click()
-    await page.get_by_test_id("element-title").fill(TITLE)
-    await page.get_by_test_id("element-signer").click()
-    await page.get_by_role("option", name="陈志远").click()
-    await page.get_by_test_id("main-recipients-choose").click()
-    await page.get_by_test_id("picker-search").fill("财政局")
-    await page.get_by_role("checkbox", name="市财政局").check()
-    await page.get_by_test_id("picker-done").click()
-    await page.get_by_test_id("editor").click()
-    await page.keyboard.type("为提高公文处理水平，定于近期开展培训，请准时参加。")
-    await expect(page.get_by_test_id("draft-status")).to_have_attribute("data-status", "saved")
-    await page.get_by_test_id("paper").first.wait_for()
-    await page.get_by_test_id("act-submit").click()
-    await page.get_by_test_id("act-confirm").click()
-    await desk.state("审核")
+# --- one organ writes -------------------------------------------------------------------------------------------------
 
 
-async def download(desk: Desk) -> bytes:
-    """What the official would save to disk."""
-    identifier = desk.page.url.rsplit("/", 1)[1].partition("?")[0]
-    response = await desk.page.context.request.get(f"{desk.origin}/api/incoming/{identifier}/pages.pdf")
-    return bytes(await response.body())
+def word_file() -> bytes:
+    """What a drafter may have written elsewhere: a heading, a list, a table."""
+    document = docx.Document()
+    document.add_paragraph("为提高公文处理水平，定于近期开展培训，现将有关事项通知如下。")
+    document.add_heading("一、培训内容", 1)
+    document.add_paragraph("公文格式国家标准", style="List Number")
+    document.add_paragraph("公文处理工作条例", style="List Number")
+    table = document.add_table(2, 2)
+    for cell, text in zip(table._cells, ("课程", "授课人", "公文格式", "李红"), strict=True):
+        cell.text = text
+    buffer = io.BytesIO()
+    document.save(buffer)
+    return buffer.getvalue()
+
+
+async def draft(wang: Desk) -> None:
+    """Elements, a body from Word and by hand, an attachment by drop; what is missing is told with its article."""
+    await wang.one("nav-outgoing").click()
+    await wang.one("new-draft").first.click()
+    await wang.drop("word-drop", "培训通知.docx", word_file())
+    await expect(wang.one("import-notes")).to_be_visible()
+    editor = wang.one("editor")
+    await expect(editor.locator("table")).to_contain_text("授课人")
+    await expect(editor.locator("h1")).to_have_text("一、培训内容")
+    await editor.locator("p").first.click()
+    await wang.page.keyboard.press("End")
+    await wang.page.keyboard.press("Enter")
+    await wang.page.keyboard.type("请各单位准时参加。")
+    await wang.one("element-title").fill(TITLE)
+    await wang.one("act-submit").click()
+    await wang.one("act-confirm").click()
+    await expect(wang.one("act-finding")).to_have_count(2)
+    await expect(wang.one("act-finding").first).to_contain_text("《党政机关公文处理工作条例》第九条第七项")
+    await wang.one("act-cancel").click()
+    await wang.one("element-signer").click()
+    await wang.page.get_by_role("option", name="陈志远").click()
+    await wang.one("main-recipients-choose").click()
+    await wang.one("picker-search").fill("财政局")
+    await wang.page.get_by_role("checkbox", name="市财政局").check()
+    await wang.one("picker-done").click()
+    await attach(wang)
+    await expect(wang.one("draft-status")).to_have_attribute("data-status", "saved")
+    paper = wang.one("preview").locator(".textLayer").first
+    await expect(paper).to_contain_text("请各单位准时参加。")
+    await wang.accessible()
+    await wang.act("submit")
+    await wang.state("审核")
+
+
+async def attach(wang: Desk) -> None:
+    """An attachment is dropped, shows how far it has come, waits when it is told to, and arrives."""
+    network = await wang.context.new_cdp_session(wang.page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": UPLOAD_BYTES_A_SECOND}
+    await network.send("Network.emulateNetworkConditions", slow)
+    await wang.drop("attachment-drop", LIST, b"1,2\n" * (4 << 20))
+    bar = wang.one("upload").get_by_role("progressbar")
+    await expect(bar).not_to_have_attribute("aria-valuenow", "0")
+    await wang.one("upload-pause").click()
+    await expect(wang.one("upload")).to_have_attribute("data-state", "paused")
+    await network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    await wang.one("upload-continue").click()
+    await expect(wang.one("attachment")).to_have_attribute("data-state", "ready")
+    await expect(wang.one("attachment")).to_contain_text(LIST)
+
+
+async def review(browser: Browser, settings: Settings, wang: Desk) -> None:
+    """The unit head agrees, the office returns it with a reason, the drafter mends it, and it comes again."""
+    reason = "培训时间未写明，请补充。"
+    li, zhao = [await Desk.open(browser, settings, person) for person in ("李红", "赵明")]
+    await li.open_task(TITLE)
+    await li.act_signed("approve", "同意，请核稿。")
+    await li.one("opinion").filter(has_text="同意，请核稿。").wait_for()
+    await zhao.open_task(TITLE)
+    await zhao.accessible()
+    await zhao.act_signed("return", reason)
+    await zhao.state("起草")
+
+    # The drafter's page follows by itself, and says why.
+    await wang.state("起草")
+    await wang.open_task(TITLE)
+    await expect(wang.one("returned")).to_contain_text(reason)
+    await wang.one("editor").locator("p").first.click()
+    await wang.page.keyboard.press("End")
+    await wang.page.keyboard.type("培训于本月下旬举行。")
+    await wang.act("submit")
+    await wang.state("审核")
+    for desk, opinion in ((li, "已补充，同意。"), (zhao, "已核，请签发。")):
+        await desk.open_task(TITLE)
+        await desk.act_signed("approve", opinion)
+        await desk.one("opinion").filter(has_text=opinion).wait_for()
+
+
+async def sign_and_pull_the_key(browser: Browser, settings: Settings, tokens: Path) -> None:
+    """The leader reads the pages and signs with the token; pulling it out ends the session in the page."""
+    chen = await Desk.open(browser, settings, "陈志远")
+    await chen.open_task(TITLE)
+    await chen.one("act-sign").wait_for()
+    await expect(chen.page.locator(".textLayer").first).to_contain_text("培训于本月下旬举行。")
+    await chen.one("act-sign").click()
+    await chen.one("act-text").fill("同意签发。")
+    await chen.accessible()
+    await chen.with_pin(chen.one("confirm").click())
+    await chen.state("已签发")
+    (token,) = [entry for entry in tokens.iterdir() if entry.is_dir()]
+    token.rename(tokens.with_name("pulled"))
+    await expect(chen.one("end-reason")).to_contain_text("证书已拔出")
+    assert (await chen.context.request.get(f"{chen.origin}/api/session")).status == 401
+    assert chen.faults == []
+
+
+async def number_seal_send(browser: Browser, settings: Settings) -> tuple[Desk, Desk]:
+    """The clerk numbers, the keeper seals, the clerk sends; it arrives at the other organ without reloading."""
+    sun = await Desk.open(browser, settings, "孙丽")
+    await sun.open_task(TITLE)
+    await sun.act("number")
+    await expect(sun.one("doc-no")).to_contain_text("江政办发〔")
+    number = await sun.one("doc-no").inner_text()
+    qian = await Desk.open(browser, settings, "钱伟")
+    await qian.open_task(TITLE)
+    await qian.confirm_signed("seal")
+    await qian.state("已用印")
+    assert qian.faults == []
+
+    zhou = await Desk.open(browser, settings, "周敏")
+    await zhou.one("nav-incoming").click()
+    await zhou.one("state-empty").wait_for()
+    await sun.open_task(TITLE)
+    await sun.one("act-dispatch").click()
+    await expect(sun.one("confirm-main")).to_contain_text("江城市财政局")
+    await expect(sun.one("confirm-doc-no")).to_have_text(number)
+    await sun.with_pin(sun.one("confirm").click())
+    await sun.state("已分发")
+    await expect(zhou.one("incoming").get_by_text(number)).to_be_visible()
+    return sun, zhou
+
+
+# --- another organ reads ----------------------------------------------------------------------------------------------
+
+
+async def receive(sun: Desk, zhou: Desk) -> None:
+    """The receiving clerk signs for it; the sender's board, open all the while, fills in."""
+    await sun.one("open-receipts").click()
+    tile = sun.one("receipt-tile").filter(has_text="江城市财政局")
+    await expect(tile).to_contain_text("待签收")
+    await sun.accessible()
+    await zhou.one("open-incoming").first.click()
+    await zhou.one("tab-attachments").click()
+    async with zhou.page.expect_download() as downloading:
+        await zhou.one("download").click()
+    assert (await downloading.value).suggested_filename == LIST
+    await zhou.act_signed("sign_for")
+    await zhou.state("已签收")
+    await expect(tile).to_contain_text("已签收")
+    await expect(tile).to_contain_text("周敏")
+    await expect(sun.one("receipt-progress")).to_have_attribute("data-done", "1")
+
+
+async def handle(browser: Browser, settings: Settings, zhou: Desk) -> None:
+    """Registered, put before a leader, given to a unit, handled, closed."""
+    wu, zheng = [await Desk.open(browser, settings, person) for person in ("吴刚", "郑华")]
+    await zhou.act("register")
+    await zhou.state("已登记")
+    await zhou.act("propose", "拟请吴局长批示。", leader="吴刚")
+    await zhou.state("待批示")
+    await wu.open_task(TITLE)
+    await wu.act_signed("instruct", "请预算科派员参加。")
+    await wu.state("已批示")
+    await zhou.state("已批示")
+    await zhou.act("assign", unit="预算科")
+    await zhou.state("承办中")
+    await zheng.open_task(TITLE)
+    await zheng.act_signed("finish", "已派2人参加培训。")
+    await zheng.state("已承办")
+    await zhou.state("已承办")
+    await zhou.act("close")
+    await zhou.state("办结")
+    await zhou.one("tab-opinions").click()
+    await expect(zhou.one("opinion")).to_have_count(2)
+    await zhou.accessible()
+    assert [*wu.faults, *zheng.faults] == []
+
+
+async def verify(zhou: Desk) -> None:
+    """The file that arrived is dropped on the verify page; with one byte changed it is refused."""
+    identifier = zhou.page.url.rsplit("/", 1)[1].partition("?")[0]
+    response = await zhou.context.request.get(f"{zhou.origin}/api/incoming/{identifier}/pages.pdf")
+    sealed = await response.body()
+    await zhou.one("nav-verify").click()
+    await zhou.drop("verify-drop", "公文.pdf", sealed, "application/pdf")
+    await expect(zhou.one("verdict")).to_have_attribute("data-verdict", "valid")
+    await expect(zhou.one("report-opinion")).to_have_count(5)
+    await zhou.accessible()
+    middle = len(sealed) // 2
+    changed = sealed[:middle] + bytes([sealed[middle] ^ 1]) + sealed[middle + 1 :]
+    await zhou.drop("verify-drop", "公文.pdf", changed, "application/pdf")
+    await expect(zhou.one("verdict")).to_have_attribute("data-verdict", "invalid")
+    await expect(zhou.one("signature-findings")).to_be_visible()
