@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -51,14 +51,24 @@ class Desks:
         return cls(**{person: await city.signed_in(person) for person in cls.__annotations__})
 
 
-class Errand:
-    """Takes one notice from its draft to its receipts; `entering` hears of every attempt at a step."""
+class Fate(Protocol):
+    """Whoever decides when the server dies."""
 
-    def __init__(self, city: DistantCity, desks: Desks, ledger: Ledger, entering: Callable[[str], None]) -> None:
+    def entering(self, step: str) -> None:
+        """A step is tried."""
+
+    def answered(self, step: str) -> bool:
+        """The answer is there; False when it is to be taken for lost on its way."""
+
+
+class Errand:
+    """Takes one notice from its draft to its receipts."""
+
+    def __init__(self, city: DistantCity, desks: Desks, ledger: Ledger, fate: Fate) -> None:
         self._city = city
         self._desks = desks
         self._ledger = ledger
-        self._entering = entering
+        self._fate = fate
         self.name = uuid4().hex[:8]
 
     async def run(self) -> None:
@@ -87,13 +97,13 @@ class Errand:
         """Do a step until it is acknowledged or found done. What is refused otherwise than by an outage is a failure."""
         while True:
             asked = time.monotonic()
-            self._entering(step)
+            self._fate.entering(step)
             answer = await unless_lost(attempt())
-            if answer is not None and answer.is_success:
+            if answer is not None and answer.is_success and self._fate.answered(step):
                 told = answer.json()
                 self._ledger.write(step, subject or told["id"], asked, told=True, **(facts(told) or {}))
                 return dict(told)
-            assert answer is None or answer.status_code == 503, (step, answer.text)
+            assert answer is None or answer.is_success or answer.status_code == 503, (step, answer.text)
             found = await look()
             if found is not None and (known := facts(found)) is not None:
                 self._ledger.write(step, subject or found["id"], asked, told=False, **known)

@@ -12,7 +12,8 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
-from itertools import cycle, islice
+from enum import Enum, auto
+from itertools import cycle, islice, product
 from pathlib import Path
 
 import pytest
@@ -31,40 +32,64 @@ CAMPAIGN = int(os.environ.get("OA_CAMPAIGN_FAULTS", "60"))
 CAMPAIGN_SECONDS = 60 + 30 * CAMPAIGN
 
 
+class Moment(Enum):
+    """When the server dies: at any moment of a step, or with the answer just sent, which then arrives or is lost."""
+
+    DURING = auto()
+    ANSWERED = auto()
+    LOST = auto()
+
+
 class Reaper:
-    """Kills the server while a chosen step is under way, at any moment of that step, and starts it again."""
+    """Kills the server around chosen steps, and starts it again."""
 
     def __init__(self, server: servers.OaServer, ledger: Ledger, seed: int) -> None:
         self._server = server
         self._ledger = ledger
         self._chance = random.Random(seed)
-        self._target = ""
+        self._step, self._moment = "", Moment.DURING
         self._begun = asyncio.Event()
+        self._signers: list[int] = []
         self.done = False
 
     def entering(self, step: str) -> None:
-        """An official begins a step; if its turn has come, so does the server's end."""
-        if step == self._target:
+        """An official begins a step; if its turn has come, the server's days are counted."""
+        if step == self._step and self._moment is Moment.DURING:
             self._begun.set()
 
+    def answered(self, step: str) -> bool:
+        """The server has answered; whether the official hears it."""
+        if step != self._step or self._moment is Moment.DURING or self._begun.is_set():
+            return True
+        self._strike()
+        self._begun.set()
+        return self._moment is Moment.ANSWERED
+
     async def run(self, kills: int) -> None:
-        """Kill so many times: every step has its turn, in an order that chance decides."""
-        for step in islice(cycle(self._chance.sample(STEPS, len(STEPS))), kills):
-            self._target = step
+        """Kill so many times: every step at every kind of moment has its turn, in an order that chance decides."""
+        plan = list(product(STEPS, Moment))
+        self._chance.shuffle(plan)
+        for self._step, self._moment in islice(cycle(plan), kills):
             self._begun.clear()
             await self._begun.wait()
-            await asyncio.sleep(self._chance.uniform(0, 1.2 * self._ledger.duration(step)))
-            await asyncio.to_thread(self._kill)
-        self.done = True
+            if self._moment is Moment.DURING:
+                await asyncio.sleep(self._chance.uniform(0, 1.2 * self._ledger.duration(self._step)))
+                self._strike()
+            await asyncio.to_thread(self._revive)
+        self._step, self.done = "", True
 
-    def _kill(self) -> None:
-        signers = servers.children_of(self._server.pid)
-        if signers and self._chance.randrange(SIGNER_EVERY) == 0:
-            os.kill(signers[0], signal.SIGKILL)
-            return
-        self._server.kill()
-        servers._wait("the signer's own end", lambda: not any(map(servers.runs, signers)))
-        self._server.start()
+    def _strike(self) -> None:
+        """Kill the server, or now and then only its signer."""
+        self._signers = servers.children_of(self._server.pid)
+        if self._signers and self._moment is Moment.DURING and self._chance.randrange(SIGNER_EVERY) == 0:
+            os.kill(self._signers[0], signal.SIGKILL)
+        else:
+            self._server.kill()
+
+    def _revive(self) -> None:
+        servers._wait("the signer's own end", lambda: not any(map(servers.runs, self._signers)))
+        if not servers.runs(self._server.pid):
+            self._server.start()
 
 
 @pytest.fixture
@@ -104,11 +129,11 @@ async def test_killed_between_any_two_steps(
 async def work_through(city: DistantCity, reaper: Reaper, ledger: Ledger, kills: int) -> None:
     """Officials take documents their way, first one in peace, then several at once while the server is killed."""
     desks = [await Desks.of(city) for _ in range(OFFICES)]
-    await Errand(city, desks[0], ledger, reaper.entering).run()
+    await Errand(city, desks[0], ledger, reaper).run()
 
     async def office(own: Desks) -> None:
         while not reaper.done:
-            await Errand(city, own, ledger, reaper.entering).run()
+            await Errand(city, own, ledger, reaper).run()
 
     async with asyncio.TaskGroup() as everybody:
         for own in desks:
