@@ -6,7 +6,8 @@ added, removed or set back behind our back no longer agrees with the log, and th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from hashlib import sha256
@@ -14,6 +15,8 @@ from typing import Any
 from uuid import UUID
 
 from crypto.canonical import canonical_json
+from oa_server.core.errors import OaError
+from oa_server.storage.database import select
 from oa_server.storage.fields import Model
 
 PAGE = 500
@@ -61,13 +64,54 @@ async def digests(rows: Iterable[Model]) -> dict[str, str]:
     return found
 
 
-async def every_row(model: type[Model]) -> AsyncIterator[Model]:
-    """All rows of a table, a page at a time, in order of their keys."""
-    key, last = model._meta.pk_attr, None
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a table in the order of their keys, and the names of those among them that cannot be read."""
+
+    rows: Sequence[Any]
+    spoilt: Sequence[str]
+
+
+async def pages_of(model: type[Model]) -> AsyncIterator[Page]:
+    """All rows of a table, a page at a time. The keys are asked for by themselves, so a spoilt row hides no other."""
+    key, table = model._meta.db_pk_column, model._meta.db_table
+    last: Any = None
     while True:
-        rows = await (model.all() if last is None else model.filter(pk__gt=last)).order_by(key).limit(PAGE)
-        for row in rows:
-            yield row
-        if len(rows) < PAGE:
+        where, values = ("", []) if last is None else (f'WHERE "{key}" > ? ', [last])
+        # The names of a table and of its key: no word of anybody's enters the text.
+        found = await select(f'SELECT "{key}" AS at FROM "{table}" {where}ORDER BY "{key}" LIMIT {PAGE}', values)  # noqa: S608
+        if not found:
             return
-        last = rows[-1].pk
+        keys = [row["at"] for row in found]
+        yield await page_of(model, keys)
+        last = keys[-1]
+
+
+async def page_of(model: type[Model], keys: Collection[Any]) -> Page:
+    """The rows with these keys; one by one where they cannot be read together."""
+    rows = await _read(model, keys)
+    if rows is not None and len(rows) == len(keys):
+        return Page(rows, ())
+    good: list[Any] = []
+    spoilt: list[str] = []
+    for key in keys:
+        row = await _read(model, [key])
+        good += row or []
+        spoilt += [] if row else [f"{model._meta.db_table}:{key}"]
+    return Page(good, spoilt)
+
+
+async def _read(model: type[Model], keys: Collection[Any]) -> list[Any] | None:
+    try:
+        return list(await model.filter(pk__in=list(keys)).order_by(model._meta.pk_attr))
+    except OaError:
+        raise  # The database is away, which says nothing about its rows.
+    except Exception:  # noqa: BLE001  whatever a spoilt column makes the library stumble over
+        return None
+
+
+async def rows_of(model: type[Model]) -> AsyncIterator[Any]:
+    """The rows of a table that can be read."""
+    async for page in pages_of(model):
+        for row in page.rows:
+            yield row

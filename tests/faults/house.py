@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from oa_server.app import House, open_house
 from oa_server.settings import Settings
-from oa_server.verification import Fault, _sequence_all, all_faults
+from oa_server.verification import Fault, all_faults, sequence_all
 from tests import servers
 from tests.city import Browser, City
 
@@ -56,7 +56,7 @@ async def distant(settings: Settings) -> AsyncIterator[DistantCity]:
 
 async def faults(house: House) -> list[Fault]:
     """What `oa verify --all` would find."""
-    await _sequence_all()
+    await sequence_all()
     return [fault async for fault in all_faults(house)]
 
 

@@ -1,0 +1,128 @@
+"""Proving everything: `oa verify FILE`, `oa verify --all`, `oa audit verify`.
+
+Three circles of proof, one file each: the audit log is a Merkle tree whose heads are signed (`log`); the log holds the digest
+of every protected row as its last act left it (`rows`); and what people signed carries their own signatures over its bytes
+(`papers`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import msgspec
+
+from crypto.pades import SIZE_LIMIT
+from oa_server.app import House, open_house
+from oa_server.audit import actions as audit
+from oa_server.audit.access import leaf_count
+from oa_server.settings import Settings
+from oa_server.signing.verification import Report, verify_file
+from oa_server.verification.faults import Fault
+from oa_server.verification.log import log_faults
+from oa_server.verification.papers import (
+    attachment_faults,
+    number_faults,
+    object_faults,
+    opinion_faults,
+    signature_faults,
+)
+from oa_server.verification.rows import PROTECTED, row_faults
+
+__all__ = ["PROTECTED", "Fault", "all_faults", "log_faults", "sequence_all", "verify_all", "verify_audit", "verify_one"]
+
+
+ROUNDS = 5
+
+
+async def verify_one(settings: Settings, file: Path, *, as_json: bool) -> int:
+    """Print the report on one file. Returns the exit status. Raises ClickException for what cannot be read at all."""
+    if file.stat().st_size > SIZE_LIMIT:
+        raise click.ClickException(f"文件超过 {SIZE_LIMIT >> 20} MiB，不是本系统的公文")
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"文件无法读取：{error.strerror}") from error
+    async with open_house(settings):
+        report = await verify_file(data)
+    click.echo(msgspec.json.encode(report).decode() if as_json else describe(report))
+    return 0 if report.verdict == "valid" else 1
+
+
+def describe(report: Report) -> str:
+    """The report as an official reads it."""
+    lines = ["验证通过" if report.verdict == "valid" else "验证不通过", f"文件摘要（SHA-256）：{report.sha256}"]
+    if report.known_document:
+        known = report.known_document
+        lines.append(f"本系统公文：{known.doc_no}　{known.title}（{known.organ}）")
+    for item in report.signatures:
+        moment = item.timestamp_at or item.signed_at
+        good = "证书当时有效" if item.certificate_good else "证书当时无效"
+        whole = "，覆盖整个文件" if item.covers_whole_file else ""
+        lines.append(f"{'印章' if item.kind == 'seal' else '签名'}：{item.signer}　{moment}　{good}{whole}")
+        lines += [f"　　{finding.title}（{finding.code}）" for finding in item.findings]
+    for opinion in report.opinions:
+        mark = "签名有效" if opinion.ok else "签名无效"
+        lines.append(f"意见：{opinion.organ} {opinion.actor}：{opinion.text}　{opinion.signed_at}　{mark}")
+    lines += [f"问题：{finding.title}（{finding.code}）" for finding in report.findings]
+    return "\n".join(lines)
+
+
+async def verify_all(settings: Settings, *, as_json: bool) -> int:
+    """Check the log, every protected row, every signature and every object. Returns the exit status."""
+    async with open_house(settings) as house:
+        faults = await _lasting(lambda: all_faults(house))
+    return _tell(faults, as_json=as_json)
+
+
+async def verify_audit(settings: Settings) -> int:
+    """Check the log alone. Returns the exit status."""
+    async with open_house(settings):
+        faults = await _lasting(log_faults)
+    return _tell(faults, as_json=False)
+
+
+async def _lasting(check: Callable[[], AsyncIterator[Fault]]) -> list[Fault]:
+    """The faults that are there to stay. A server may be at work meanwhile: rows change between the moment their digest
+    was read and the moment they are. So where the log has grown, everything is looked at once more, and only what is
+    found every time is a fault."""
+    await sequence_all()
+    size = await leaf_count()
+    faults = [fault async for fault in check()]
+    for _ in range(ROUNDS):
+        await sequence_all()
+        before, size = size, await leaf_count()
+        if not faults or before == size:
+            break
+        again = {fault async for fault in check()}
+        faults = [fault for fault in faults if fault in again]
+    return faults
+
+
+async def sequence_all() -> None:
+    """Give the newest records their leaves, as a running server would have within a second."""
+    while await audit.sequence():
+        pass
+
+
+def _tell(faults: Sequence[Fault], *, as_json: bool) -> int:
+    if as_json:
+        click.echo(json.dumps([asdict(fault) for fault in faults], ensure_ascii=False))
+    else:
+        for fault in faults:
+            click.echo(f"{fault.where}：{fault.what}")
+        click.echo(f"发现 {len(faults)} 个问题" if faults else "全部一致，没有发现问题")
+    return 1 if faults else 0
+
+
+async def all_faults(house: House) -> AsyncIterator[Fault]:
+    """Everything that does not agree, in the order it is found."""
+    checks = (log_faults, row_faults, signature_faults, opinion_faults, attachment_faults, number_faults)
+    for check in checks:
+        async for fault in check():
+            yield fault
+    async for fault in object_faults(house):
+        yield fault
