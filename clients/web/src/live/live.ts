@@ -30,6 +30,8 @@ export const useLive = defineStore('live', () => {
     const opened = new WebSocket(`${scheme}://${location.host}/api/live`)
     opened.binaryType = 'arraybuffer'
     opened.onopen = () => {
+      // Whoever was away before the first event cannot name it, so what happened meanwhile is read anew.
+      if (!connected.value && lastId === null) tellAll(RESET)
       connected.value = true
       wait = FIRST_WAIT_MS
       opened.send(JSON.stringify({ after: lastId }))
@@ -50,7 +52,10 @@ export const useLive = defineStore('live', () => {
     // Events may come twice after a reconnect; those already seen are dropped. Id 0 stands for no stored event.
     if (!said.reset && said.id && lastId !== null && said.id <= lastId) return
     if (said.id) lastId = said.id
-    const event = said.reset ? RESET : said
+    tellAll(said.reset ? RESET : said)
+  }
+
+  function tellAll(event: LiveEvent): void {
     listeners.forEach((tell) => tell(event))
   }
 
