@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Collection
-from typing import Any
 from uuid import UUID
 
 from crypto import envelope
@@ -31,11 +30,6 @@ async def files_of(subject_type: str, subject_ids: Collection[UUID]) -> list[Sto
     """The files of some subjects in the order of their positions."""
     rows = StoredFile.filter(subject_type=subject_type, subject_id__in=list(subject_ids))
     return await rows.exclude(state=FileState.REMOVED).order_by("position", "id")
-
-
-async def names_by(ids: Collection[UUID]) -> dict[UUID, str]:
-    rows: list[dict[str, Any]] = await StoredFile.filter(id__in=list(ids)).values("id", "name")
-    return {row["id"]: row["name"] for row in rows}
 
 
 async def part_keys(file_id: UUID, first: int, last: int) -> dict[int, str]:

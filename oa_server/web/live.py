@@ -35,7 +35,7 @@ class Follow(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Connection:
-    """One browser tab: its topics, how far it has been told, and the messages waiting for it.
+    """One browser tab: its topics, the last event it was told, and the messages waiting for it.
 
     What the hub reads while the tab is still catching up is held back, because a tab that has seen an event takes all
     earlier ones for seen too.
@@ -47,16 +47,22 @@ class Connection:
         self.queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE_LIMIT)
         self.overrun = False
         self.ended = False
+        self._last = 0
         self._held: list[outbox.Event] | None = None
 
     def offer(self, event: outbox.Event) -> None:
         """An event that the hub has read: told in its turn, if this connection follows its topic."""
         if event.topic not in self.topics:
             return
-        self.ended |= event.kind == SESSION_ENDED
         if self._held is not None:
             self._held.append(event)
         else:
+            self._tell(event)
+
+    def _tell(self, event: outbox.Event) -> None:
+        if event.id > self._last:
+            self._last = event.id
+            self.ended |= event.kind == SESSION_ENDED
             self.put(encode(event))
 
     def put(self, message: bytes) -> None:
@@ -68,18 +74,17 @@ class Connection:
 
     async def catch_up(self, after: int) -> None:
         """Tell what happened after an event, then what was held back meanwhile. Raises Unavailable."""
-        self._held = []
+        self._last, self._held = after, []
         try:
             events = await outbox.read_after(self.topics, after, CATCH_UP_LIMIT)
-            last = events[-1].id if events else after
-            events += [event for event in self._held if event.id > last]
+            if len(events) == CATCH_UP_LIMIT:
+                self.put(RESET)  # So much has happened that reading the lists anew is quicker.
+                self._last = events[-1].id
+                events = []
+            for event in (*events, *self._held):
+                self._tell(event)
         finally:
             self._held = None
-        if len(events) >= CATCH_UP_LIMIT:
-            self.put(RESET)  # So much has happened that reading the lists anew is quicker.
-            return
-        for event in events:
-            self.put(encode(event))
 
 
 def topics_of(actor: Actor) -> list[str]:
@@ -201,7 +206,7 @@ RESET = b'{"reset":true}'
 
 
 def encode(event: outbox.Event) -> bytes:
-    """An event as the browser sees it. Events may come twice after a reconnect; clients keep the highest id."""
+    """An event as the browser sees it. The number of the last one is where it goes on after a reconnect."""
     return msgspec.json.encode({"id": event.id, "topic": event.topic, "kind": event.kind, "payload": event.payload})
 
 

@@ -95,8 +95,9 @@ class Errand:
         facts: Facts,
     ) -> State:
         """Do a step until it is acknowledged or found done. What is refused otherwise than by an outage is a failure."""
+        asked: list[float] = []
         while True:
-            asked = time.monotonic()
+            asked.append(time.monotonic())
             self._fate.entering(step)
             answer = await unless_lost(attempt())
             if answer is not None and answer.is_success and self._fate.answered(step):

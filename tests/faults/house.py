@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from oa_server.app import House, open_house
 from oa_server.settings import Settings
@@ -74,12 +75,16 @@ async def until_answered(browser: Browser, path: str) -> Any:
 
 
 @asynccontextmanager
-async def live(browser: Browser) -> AsyncIterator[ClientConnection]:
-    """The browser's live updates, from now on."""
+async def live(
+    browser: Browser, *, after: int | None = None, origin: str | None = None
+) -> AsyncIterator[ClientConnection]:
+    """The browser's live updates after an event, or from now on."""
     cookies = "; ".join(f"{name}={value}" for name, value in browser.http.cookies.items())
     address = browser.origin.replace("http", "ws", 1) + "/api/live"
-    async with connect(address, origin=browser.origin, additional_headers={"Cookie": cookies}) as socket:  # type: ignore[arg-type]
-        await socket.send('{"after": null}')
+    chosen: Any = origin or browser.origin
+    async with connect(address, origin=chosen, additional_headers={"Cookie": cookies}, proxy=None) as socket:
+        with suppress(ConnectionClosed):  # Whom the server hangs up on need not say anything.
+            await socket.send(json.dumps({"after": after}))
         yield socket
 
 

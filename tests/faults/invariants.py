@@ -59,16 +59,16 @@ async def _opinions(ledger: Ledger) -> Any:
 
 
 async def _numbers(ledger: Ledger) -> Any:
-    """Numbers are 1, 2, 3 …, each once, and who asked after somebody had an answer has a greater one."""
+    """Numbers are 1, 2, 3 …, each once, and who first asked after somebody had an answer has a greater one."""
     numbers = sorted(await NumberLedger.all().values_list("seq", flat=True))
     if numbers != list(range(1, len(numbers) + 1)):
         yield f"numbers: {numbers}"
-    given = sorted(ledger.of("number"), key=lambda entry: entry.asked)
+    given = list(ledger.of("number"))
     for earlier in given:
         for later in given:
             if (
                 earlier.answered
-                and earlier.answered < later.asked
+                and earlier.answered < later.first_asked
                 and _number_of(earlier.facts) > _number_of(later.facts)
             ):
                 yield f"{later.facts['doc_no']} was asked for after {earlier.facts['doc_no']} was given"

@@ -15,11 +15,13 @@ from typing import Any
 class Entry:
     """One step that was done: at whose document or file, when it was asked for and when it was answered, and what was told.
 
-    `answered` is None when no answer came and the step was found done afterwards.
+    `first_asked` is when it was tried first, `asked` when it was tried last; `answered` is None when no answer came and the
+    step was found done afterwards.
     """
 
     step: str
     subject: str
+    first_asked: float
     asked: float
     answered: float | None
     facts: dict[str, Any]
@@ -32,8 +34,9 @@ class Ledger:
         self._file = path.open("w", encoding="utf-8")
         self.entries: list[Entry] = []
 
-    def write(self, step: str, subject: str, asked: float, *, told: bool, **facts: Any) -> None:
-        entry = Entry(step, subject, asked, time.monotonic() if told else None, facts)
+    def write(self, step: str, subject: str, asked: list[float], *, told: bool, **facts: Any) -> None:
+        """Note a step that was asked for at these times; the last of them was answered if it is `told`."""
+        entry = Entry(step, subject, asked[0], asked[-1], time.monotonic() if told else None, facts)
         self._file.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())
