@@ -103,11 +103,18 @@ async def page_of(model: type[Model], keys: Collection[Any]) -> Page:
 
 async def _read(model: type[Model], keys: Collection[Any]) -> list[Any] | None:
     try:
-        return list(await model.filter(pk__in=list(keys)).order_by(model._meta.pk_attr))
+        rows = await model.filter(pk__in=list(keys)).order_by(model._meta.pk_attr)
+        return [row for row in rows if _is_sound(row)]
     except OaError:
         raise  # The database is away, which says nothing about its rows.
     except Exception:  # noqa: BLE001  whatever a spoilt column makes the library stumble over
         return None
+
+
+def _is_sound(row: Model) -> bool:
+    """Whether every value is of its column's kind: SQLite keeps what it is given, a text among numbers too."""
+    columns = ((getattr(row, name), row._meta.fields_map[name]) for name in row._meta.fields_db_projection)
+    return all(value is None or isinstance(value, field.field_type) for value, field in columns)
 
 
 async def rows_of(model: type[Model]) -> AsyncIterator[Any]:

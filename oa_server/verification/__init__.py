@@ -19,6 +19,7 @@ from crypto.pades import SIZE_LIMIT
 from oa_server.app import House, open_house
 from oa_server.audit import actions as audit
 from oa_server.audit.access import leaf_count
+from oa_server.core.errors import OaError
 from oa_server.settings import Settings
 from oa_server.signing.verification import Report, verify_file
 from oa_server.verification.faults import Fault
@@ -120,9 +121,20 @@ def _tell(faults: Sequence[Fault], *, as_json: bool) -> int:
 
 async def all_faults(house: House) -> AsyncIterator[Fault]:
     """Everything that does not agree, in the order it is found."""
-    checks = (log_faults, row_faults, signature_faults, opinion_faults, attachment_faults, number_faults)
-    for check in checks:
-        async for fault in check():
-            yield fault
-    async for fault in object_faults(house):
-        yield fault
+    checks = {
+        "审计日志": log_faults(),
+        "数据行": row_faults(),
+        "签名": signature_faults(),
+        "意见": opinion_faults(),
+        "附件": attachment_faults(),
+        "编号台账": number_faults(),
+        "版式文件和附件内容": object_faults(house),
+    }
+    for name, check in checks.items():
+        try:
+            async for fault in check:
+                yield fault
+        except OaError:
+            raise
+        except Exception:  # noqa: BLE001  rows that cannot be read have been named; what rests on them cannot be judged
+            yield Fault(name, "数据无法读取，检查未能完成")

@@ -17,7 +17,6 @@ from oa_server.documents.models import (
     Consignment,
     DocumentVersion,
     IncomingDocument,
-    NumberLedger,
     NumberSeries,
     Opinion,
     OutgoingDocument,
@@ -161,7 +160,7 @@ async def number_faults() -> AsyncIterator[Fault]:
     words = {series.id: series.word async for series in rows_of(NumberSeries)}
     numbered = dict(await OutgoingDocument.exclude(doc_no="").values_list("id", "doc_no"))
     expected: dict[tuple[UUID, int], int] = {}
-    for entry in await NumberLedger.all().order_by("series_id", "year", "seq"):
+    for entry in await access.ledger():
         key = (entry.series_id, entry.year)
         if entry.seq != expected.get(key, 1):
             yield Fault(name_of(entry), f"编号不连续：应为 {expected.get(key, 1)}，实为 {entry.seq}")

@@ -87,38 +87,18 @@ async def test_honest(busy: Path) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE outgoing_document SET title = title || '！'",
-        "UPDATE outgoing_document SET doc_no = '江政办发〔2026〕9号'",
-        "UPDATE opinion SET text = '不同意' WHERE rowid = (SELECT MIN(rowid) FROM opinion)",
-        "UPDATE signature SET content = x'7b7d' WHERE rowid = (SELECT MIN(rowid) FROM signature)",
-        "UPDATE signature SET signed_at = '2020-01-01 00:00:00+00:00'",
-        "DELETE FROM opinion WHERE rowid = (SELECT MAX(rowid) FROM opinion)",
-        "UPDATE incoming_document SET signed_for_by = '张三'",
-        "DELETE FROM consignment WHERE rowid = (SELECT MAX(rowid) FROM consignment)",
-        "UPDATE number_ledger SET seq = 2",
-        "UPDATE certificate SET state = 'good', official_id = NULL WHERE rowid = 1",
         "UPDATE responsibility SET role = 'leader' WHERE role = 'clerk'",
-        "UPDATE seal SET image = x'00'",
-        "UPDATE audit_record SET actor_name = '张三' WHERE rowid = 5",
-        "DELETE FROM audit_record WHERE rowid = 5",
-        "UPDATE audit_leaf SET digest = (SELECT digest FROM audit_leaf WHERE seq = 1) WHERE seq = 2",
+        "UPDATE signature SET signed_at = '2020-01-01 00:00:00+00:00'",
+        "DELETE FROM opinion",
         "DELETE FROM audit_leaf WHERE seq >= 30",
-        "UPDATE audit_head SET root = (SELECT digest FROM audit_leaf WHERE seq = 1)",
+        "DELETE FROM audit_head",
+        "UPDATE audit_leaf SET digest = (SELECT digest FROM audit_leaf WHERE seq = 1) WHERE seq = 2",
     ],
 )
-async def test_changed_row(busy: Path, statement: str) -> None:
-    """Any changed, removed or swapped row of a protected table is named."""
+async def test_changed_rows(busy: Path, statement: str) -> None:
+    """What is done to many rows at once is told as well: everybody promoted, opinions gone, the end of the log cut off."""
     tamper(busy, statement)
     assert await faults(busy)
-
-
-async def test_added_row(busy: Path) -> None:
-    """A row that nobody's act has made is named: a clerk who has become a leader overnight."""
-    columns = sqlite3.connect(busy / "oa.sqlite3").execute("PRAGMA table_info(responsibility)").fetchall()
-    forged = {"id": "'aaaaaaaa-0000-7000-8000-000000000000'", "role": "'leader'"}
-    values = ", ".join(forged.get(column[1], column[1]) for column in columns)
-    tamper(busy, f"INSERT INTO responsibility SELECT {values} FROM responsibility WHERE role = 'clerk' LIMIT 1")
-    assert [fault for fault in await faults(busy) if fault.endswith("数据库中多出一行")]
 
 
 async def test_changed_object(busy: Path) -> None:

@@ -1,0 +1,73 @@
+"""A city in which a document has gone all the way, with signed heads, to be spoilt cell by cell."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from oa_server.audit import actions as audit
+from oa_server.settings import Settings
+from oa_server.verification import sequence_all
+from tests.conftest import Founded
+from tests.journey import Journey, Stages
+
+
+async def _finish(stages: Stages, founded: Founded, folder: Path) -> Founded:
+    """Take the received document through registering, instruction, handling and closing, and sign heads on the way."""
+    async with stages.at(founded, "received", folder) as story:
+        await go_through(story)
+        settings = story.city.settings
+    return founded.at(settings)
+
+
+async def go_through(story: Journey) -> None:
+    await sequence_all()
+    await audit.sign_head()
+    path, city = await story.arrived(), story.city
+    units = (await (await story.desk("zhou")).get(f"/api/organs/{city.organs['JC002']}")).json()["units"]
+    budget = next(unit["id"] for unit in units if unit["name"] == "预算科")
+    for person, verb, fields in (
+        ("zhou", "register", {}),
+        ("zhou", "propose", {"opinion": "拟请批示", "parameters": {"leader_id": city.people["wu"]}}),
+        ("wu", "instruct", {"opinion": "请办理"}),
+        ("zhou", "assign", {"parameters": {"unit_id": budget}}),
+        ("zheng", "finish", {"opinion": "已办"}),
+        ("zhou", "close", {"opinion": "办结"}),
+    ):
+        assert (await story.does(person, verb, path, **fields)).status_code == 200
+    other = await story.drafts()
+    for person, verb in (
+        ("wang", "submit"),
+        ("li", "approve"),
+        ("zhao", "approve"),
+        ("chen", "sign"),
+        ("sun", "number"),
+    ):
+        assert (await story.does(person, verb, other)).status_code == 200
+    await story.attaches(await story.drafts(), "另一附件.txt", b"another")
+    await sequence_all()
+    await audit.sign_head()
+    await sequence_all()
+
+
+@pytest.fixture(scope="module")
+def finished_by_column() -> dict[Path, Founded]:
+    """The finished city of each column that has been asked for."""
+    return {}
+
+
+@pytest.fixture
+def finished(
+    finished_by_column: dict[Path, Founded],
+    stages: Stages,
+    founded: Founded,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Settings:
+    """The settings of a finished city of the test's own."""
+    if founded.folder not in finished_by_column:
+        folder = tmp_path_factory.mktemp("finished") / "var"
+        finished_by_column[founded.folder] = asyncio.run(_finish(stages, founded, folder))
+    return finished_by_column[founded.folder].copy(tmp_path / "own")
