@@ -176,6 +176,8 @@ async def test_two_tabs_and_a_lost_server(settings: Settings, browser: Browser) 
         server.stop()
         for desk in (li, second):
             await expect(desk.one("live-lost")).to_be_visible()
+        await li.one("nav-outgoing").click()
+        await expect(li.page.get_by_role("alert")).to_contain_text("无法连接服务器")
         await submitted(settings, TITLES[0])
         server.start()
         for desk in (li, second):

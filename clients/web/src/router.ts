@@ -1,7 +1,11 @@
 /** The pages and who may see them; everything but the sign-in page needs a session. */
+import { ElMessage } from 'element-plus'
+import 'element-plus/es/components/message/style/css'
 import { createRouter, createWebHistory, type RouteLocationNormalized } from 'vue-router'
 
+import { api } from './api/client'
 import { useSession } from './domains/identity/session'
+import { titleOf } from './ui/load'
 import type { Words } from './words'
 
 declare module 'vue-router' {
@@ -96,4 +100,14 @@ router.beforeEach(async (to) => {
   if (!to.meta.open && !isIn) return { path: '/sign-in', query: { next: to.fullPath } }
   if (to.meta.open && isIn) return '/tasks'
   return true
+})
+
+// The code of a page could not be read: either nobody answers, or the server has a newer client, which a reload brings.
+router.onError(async (_error, to) => {
+  try {
+    await api.get('/api/about')
+    location.assign(to.fullPath)
+  } catch (error) {
+    ElMessage.error(titleOf(error))
+  }
 })
