@@ -55,6 +55,7 @@ WRONG_METHOD = Reason("web.wrong_method", "此地址不支持该操作", "This a
 WRONG_TYPE = Reason("web.wrong_type", "请求的内容类型不受支持", "This address does not take that content type.")
 
 JSON_LIMIT = 8 << 20
+OPEN_LIMIT = 64 << 10  # what somebody who has not signed in may have us read: certificates and a signature
 KEY_LIMIT = 128
 
 B = TypeVar("B")
@@ -188,7 +189,7 @@ class Endpoint:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise WrongType(WRONG_TYPE, expected="application/json")
-        return await read_body(request, JSON_LIMIT)
+        return await read_body(request, OPEN_LIMIT if self.access is Access.OPEN else JSON_LIMIT)
 
     def _query(self, request: Request) -> Any:
         if self.query is None:

@@ -132,6 +132,12 @@ async def test_a_malformed_answer(city: City, changes: dict[str, object]) -> Non
     assert (await browser.try_sign_in(challenge=asked)).status_code == 201
 
 
+async def test_an_answer_of_megabytes(city: City) -> None:
+    """Who has not signed in cannot have the server read more than certificates and a signature take."""
+    flood = await city.browser("wang").http.post("/api/session", json={"nonce": "A" * (64 << 10)})
+    assert told(flood) == (413, "web.too_large")
+
+
 async def test_asking_fills_no_log(city: City) -> None:
     """Whoever only asks for challenges adds nothing to the audit log, and old challenges go."""
     before = await AuditRecord.all().count()
