@@ -111,6 +111,8 @@ def word_file() -> bytes:
 async def draft(wang: Desk) -> None:
     """Elements, a body from Word and by hand, an attachment by drop; what is missing is told with its article."""
     await wang.one("nav-outgoing").click()
+    await wang.one("state-empty").wait_for()
+    await wang.accessible()
     await wang.one("new-draft").first.click()
     await wang.drop("word-drop", "培训通知.docx", word_file())
     await expect(wang.one("import-notes")).to_be_visible()
@@ -226,6 +228,7 @@ async def number_seal_send(browser: Browser, settings: Settings) -> tuple[Desk, 
     await sun.with_pin(sun.one("confirm").click())
     await sun.state("已分发")
     await expect(zhou.one("incoming").get_by_text(number)).to_be_visible()
+    await zhou.accessible()
     return sun, zhou
 
 

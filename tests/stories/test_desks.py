@@ -64,7 +64,11 @@ async def test_by_keys_alone(settings: Settings, browser: Browser) -> None:
         await li.accessible()
         await keys.type("李红")
         await keys.press("ArrowDown")
-        await li.with_pin(keys.press("Enter"))
+        popup = await li.pin_page(keys.press("Enter"))
+        await expect(popup.get_by_label("PIN")).to_be_focused()
+        await Desk(popup, li.origin).accessible()
+        await popup.keyboard.type(PIN)
+        await popup.keyboard.press("Enter")
         await expect(li.one("task-row")).to_have_count(2)
         await li.accessible()
 

@@ -458,7 +458,6 @@ export const en: Words = {
       signed: 'Signed for',
       by: 'By',
       receiveNo: 'Register no.',
-      refusal: 'Refusal',
     },
   },
   incoming: {

@@ -451,9 +451,8 @@ export const zh = {
       state: '状态',
       arrived: '送达时间',
       signed: '签收时间',
-      by: '签收人',
+      by: '经办人',
       receiveNo: '收文编号',
-      refusal: '拒收原因',
     },
   },
   incoming: {
