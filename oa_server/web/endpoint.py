@@ -55,7 +55,7 @@ WRONG_METHOD = Reason("web.wrong_method", "此地址不支持该操作", "This a
 WRONG_TYPE = Reason("web.wrong_type", "请求的内容类型不受支持", "This address does not take that content type.")
 
 JSON_LIMIT = 8 << 20
-OPEN_LIMIT = 64 << 10  # what somebody who has not signed in may have us read: certificates and a signature
+OPEN_LIMIT = 512 << 10  # what somebody who has not signed in may have us read: certificates and a signature
 KEY_LIMIT = 128
 
 B = TypeVar("B")

@@ -134,7 +134,7 @@ async def test_a_malformed_answer(city: City, changes: dict[str, object]) -> Non
 
 async def test_an_answer_of_megabytes(city: City) -> None:
     """Who has not signed in cannot have the server read more than certificates and a signature take."""
-    flood = await city.browser("wang").http.post("/api/session", json={"nonce": "A" * (64 << 10)})
+    flood = await city.browser("wang").http.post("/api/session", json={"nonce": "A" * (512 << 10)})
     assert told(flood) == (413, "web.too_large")
 
 
