@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version as package_version
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
@@ -257,9 +258,21 @@ def configure_logging(level: int = logging.INFO) -> None:
             structlog.processors.JSONRenderer(_encode_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.BytesLoggerFactory(),
+        logger_factory=structlog.BytesLoggerFactory(cast("BinaryIO", _Output())),
         cache_logger_on_first_use=True,
     )
+
+
+class _Output:
+    """Standard output. It may lie on a full disk: then the line is lost, and not the request that it tells of."""
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError):
+            sys.stdout.buffer.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stdout.buffer.flush()
 
 
 def _encode_line(event: Any, **_options: Any) -> bytes:

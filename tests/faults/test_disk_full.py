@@ -17,7 +17,7 @@ import pytest
 from oa_server.core import clock
 from oa_server.files.rules import PART_SIZE
 from tests.conftest import COLUMNS, Founded, embedded, running
-from tests.faults.house import code_of, faults
+from tests.faults.house import at_free_port, code_of, distant, faults
 
 pytestmark = pytest.mark.skipif("embedded" not in COLUMNS, reason="the production column keeps nothing on this disk")
 
@@ -100,3 +100,17 @@ async def test_full_and_freed(disk: SmallDisk) -> None:
         assert (await wang.act(f"/api/documents/{drafted}", "submit")).status_code == 200
         assert len((await wang.get("/api/documents")).json()["items"]) == 4
         assert await faults(city.app.state.house) == []
+
+
+async def test_the_log_is_on_the_full_disk(disk: SmallDisk) -> None:
+    """A server whose log finds no room either answers all the same, and needs nobody's hands once there is room."""
+    if not disk.mounted:
+        pytest.skip("without a disk of its own the log cannot be told from the tests' own files")
+    async with distant(at_free_port(embedded(disk.folder / "var"))) as city:
+        wang = await city.signed_in("wang")
+        disk.fill()
+        for _attempt in range(200):  # More lines than any buffer holds.
+            assert (await wang.get("/api/documents")).status_code == 200
+        assert code_of(await city.draft(wang)) == (503, "storage.disk_full")
+        disk.free()
+        assert (await city.draft(wang)).status_code == 201
