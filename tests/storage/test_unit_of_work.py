@@ -10,10 +10,12 @@ import pytest
 from oa_server.audit.models import AuditRecord
 from oa_server.audit.verbs import Verb
 from oa_server.core.actor import SYSTEM
-from oa_server.core.errors import STALE, Conflict
+from oa_server.core.errors import STALE, Conflict, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.identity.models import Official
 from oa_server.storage import outbox
+from oa_server.storage.database import POOL_SIZE
+from oa_server.storage.refusals import DATABASE_AWAY
 from oa_server.storage.unit_of_work import (
     UnauditedChange,
     WorkIsOver,
@@ -189,3 +191,46 @@ async def test_events_become_visible_in_their_order() -> None:
     async with asyncio.timeout(30):
         await asyncio.gather(follow(), *(push(n) for n in range(40)))
     assert len(set(seen)) == 40
+
+
+async def test_a_unit_that_is_cancelled_is_whole_or_not_at_all() -> None:
+    """Units cancelled at whatever moment leave their row with its record or neither, and find the way free for others."""
+
+    async def slow(code: str) -> None:
+        async with unit_of_work(SYSTEM) as work:
+            row = await official(code)
+            await asyncio.sleep(0.005)
+            work.audit(Verb.DIRECTORY_IMPORTED, "official", code, rows=[row])
+
+    for number in range(30):
+        code, working = f"c{number}", asyncio.create_task(slow(f"c{number}"))
+        await asyncio.sleep(number / 2000)
+        working.cancel()
+        await asyncio.wait([working])
+        recorded = await AuditRecord.filter(subject_id=code).exists()
+        assert await Official.filter(code=code).exists() == recorded
+        assert recorded or working.cancelled()
+    await slow("c-last")
+    assert await Official.filter(code="c-last").exists()
+
+
+async def test_connections_all_taken(database: str) -> None:
+    """Whoever finds every connection of the pool taken is refused in time, by name, and not kept for ever."""
+    if not database.startswith("postgres"):
+        pytest.skip("SQLite has no pool")
+    taken, may_end = asyncio.Semaphore(0), asyncio.Event()
+
+    async def hold() -> None:
+        async with housekeeping():
+            taken.release()
+            await may_end.wait()
+
+    holding = [asyncio.create_task(hold()) for _ in range(POOL_SIZE)]
+    for _ in holding:
+        await taken.acquire()
+    with pytest.raises(Unavailable) as refused:
+        await Official.all().count()
+    assert refused.value.reason is DATABASE_AWAY
+    may_end.set()
+    await asyncio.gather(*holding)
+    assert await Official.all().count()
