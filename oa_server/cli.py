@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -16,7 +16,23 @@ ROOT = Path(__file__).parent.parent
 DEMO_DIR = Path(os.environ.get("OA_DEMO_DIR") or ROOT / "var" / "demo")
 
 
-@click.group()
+T = TypeVar("T")
+
+
+class Commands(click.Group):
+    """Says what stands in a command's way without the library's English prefix."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError:
+            raise
+        except click.ClickException as error:
+            click.echo(error.message, err=True)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=Commands)
 def main() -> None:
     """公文交换系统：服务、验证、审计和演示。"""
 
@@ -33,8 +49,19 @@ def _settings(**overrides: Any) -> Any:
         raise click.ClickException(str(error)) from error
 
 
-def _run(work: Coroutine[Any, Any, int]) -> None:
-    sys.exit(asyncio.run(work))
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work. What stands in its way is said in a sentence, not in a traceback."""
+    from oa_server.core.errors import OaError
+    from oa_server.storage.migrate import MigrationFailed
+
+    try:
+        return asyncio.run(work)
+    except OaError as error:
+        raise click.ClickException(f"{error.reason.zh}（{error.code}）") from error
+    except MigrationFailed as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"无法连接数据库或读写文件：{error}") from error
 
 
 @main.command()
@@ -71,7 +98,7 @@ def migrate() -> None:
     from oa_server.storage.migrate import upgrade
 
     settings = _settings()
-    for line in asyncio.run(upgrade(settings.database)):
+    for line in _run(upgrade(settings.database)):
         click.echo(line)
 
 
@@ -114,7 +141,8 @@ def verify(file: Path | None, *, everything: bool, as_json: bool) -> None:
     if (file is None) != everything:
         raise click.UsageError("请给出文件，或使用 --all")
     settings = _settings()
-    _run(verify_all(settings, as_json=as_json) if file is None else verify_one(settings, file, as_json=as_json))
+    work = verify_all(settings, as_json=as_json) if file is None else verify_one(settings, file, as_json=as_json)
+    sys.exit(_run(work))
 
 
 @main.group()
@@ -127,14 +155,14 @@ def audit_verify() -> None:
     """证明审计日志完整；有任何问题则以非零状态退出。"""
     from oa_server.verification import verify_audit
 
-    _run(verify_audit(_settings()))
+    sys.exit(_run(verify_audit(_settings())))
 
 
 @main.command("import-directory")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_directory(file: Path) -> None:
     """从 .xlsx 或 .csv 导入机关和人员。"""
-    _run(_import(_settings(), file))
+    sys.exit(_run(_import(_settings(), file)))
 
 
 async def _import(settings: Any, file: Path) -> int:

@@ -20,6 +20,11 @@ DATABASE_AWAY = Reason(
 DISK_FULL = Reason(
     "storage.disk_full", "服务器存储空间已满，操作未生效，请联系系统管理员", "The disk is full; nothing was changed."
 )
+NO_SCHEMA = Reason(
+    "storage.no_schema",
+    "数据库尚未建立或尚未升级，请先运行 oa migrate",
+    "The database has not been made or brought up to date; run `oa migrate` first.",
+)
 OUTCOME_UNKNOWN = Reason(
     "storage.outcome_unknown",
     "数据库在保存时失去联系，操作可能已经生效，请刷新后查看，不要急于重做",
@@ -42,9 +47,17 @@ def as_refusal(error: BaseException) -> OaError | None:
     """The refusal that a database error means, or None when it is a fault of ours."""
     if isinstance(error, asyncpg.DiskFullError) or _says(error, "disk is full", "disk I/O error"):
         return Unavailable(DISK_FULL)
+    if _has_no_table(error):
+        return Unavailable(NO_SCHEMA)
     if isinstance(error, _AWAY) or _says(error, "database is locked", "unable to open database"):
         return Unavailable(DATABASE_AWAY)
     return None
+
+
+def _has_no_table(error: BaseException) -> bool:
+    """Whether a table is missing, told by SQLite in words and by PostgreSQL through the library's own error."""
+    told = error.args[0] if isinstance(error, OperationalError) and error.args else error
+    return isinstance(told, asyncpg.UndefinedTableError) or _says(error, "no such table")
 
 
 def _says(error: BaseException, *words: str) -> bool:
