@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from oa_server.core.ids import new_id
 from oa_server.documents.models import IncomingDocument, OutgoingDocument
 from oa_server.files.models import StoredFile
 from tests.described import description
@@ -122,7 +121,9 @@ async def test_put_before_somebody(begin: Begin) -> None:
         assert (await (await story.desk("zheng")).get(f"/api/files/{attached['id']}")).status_code == 404
 
 
-@pytest.mark.parametrize("subject_id", [str(new_id()), "0", "..%2f..%2fetc", "%00", "新", "x" * 300])
+@pytest.mark.parametrize(
+    "subject_id", ["aaaaaaaa-0000-7000-8000-000000000000", "0", "..%2f..%2fetc", "%00", "新", "x" * 300]
+)
 @pytest.mark.parametrize("tree", ["documents", "incoming", "files", "organs"])
 async def test_no_such_thing(begin: Begin, tree: str, subject_id: str) -> None:
     """What is no identifier, or nobody's, is nowhere either."""
