@@ -125,6 +125,7 @@ async def test_what_is_not_allowed(settings: Settings, browser: Browser) -> None
         await seal.focus()
         await expect(hint).to_be_visible()
         await li.one("why-not").press("Enter")
+        await expect(li.one("why-not-list")).to_be_visible()
         await expect(li.one("why-not-list")).to_contain_text(reason)
         await li.page.keyboard.press("Escape")
         await expect(li.one("why-not-list")).to_be_hidden()
