@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -122,12 +122,10 @@ class FontLibrary:
     """
 
     def __init__(self, directories: Sequence[Path], chains: Mapping[Style, Sequence[Face]] = CHAINS) -> None:
-        paths = [str(path) for path in directories if path.is_dir()]
-        self.engine_fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
+        self.engine_fonts = _open_fonts(tuple(str(path) for path in directories if path.is_dir()))
         self._infos: list[Any] = self.engine_fonts.fonts()
         self._present = {info.family for info in self._infos}
         self.chains = {style: tuple(face for face in chains[style] if face.family in self._present) for style in Style}
-        self._repertoires: dict[tuple[Path, int], frozenset[int]] = {}
         self._inks: dict[tuple[Style, str], tuple[float, float]] = {}
         if missing := [STYLE_NAMES[style] for style, chain in self.chains.items() if not chain]:
             raise Unavailable(FONTS_MISSING, styles=missing)
@@ -192,10 +190,7 @@ class FontLibrary:
         return next((face for face in self.chains[style] if ord(char) in self._repertoire(style, face)), None)
 
     def _repertoire(self, style: Style, face: Face) -> frozenset[int]:
-        font = self._font(style, face)
-        if font not in self._repertoires:
-            self._repertoires[font] = _read_repertoire(*font)
-        return self._repertoires[font]
+        return _read_repertoire(*self._font(style, face))
 
     def _font(self, style: Style, face: Face) -> tuple[Path, int]:
         """The font of the family that is nearest to the style's weight, as the engine chooses it."""
@@ -204,6 +199,15 @@ class FontLibrary:
         return Path(info.path), info.index
 
 
+# Opened fonts are large and the same for everybody, so a process keeps each once, however many libraries it makes.
+
+
+@lru_cache(maxsize=8)
+def _open_fonts(paths: tuple[str, ...]) -> typst.Fonts:
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=list(paths))
+
+
+@lru_cache(maxsize=64)
 def _read_repertoire(path: Path, index: int) -> frozenset[int]:
     from fontTools.ttLib import TTFont
 

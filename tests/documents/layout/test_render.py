@@ -213,6 +213,7 @@ def test_threads_do_not_disturb_each_other(notice: DocumentLayout, rendered: Ren
 
 def test_first_documents_at_once() -> None:
     """Documents that are the first of a process together find one and the same root."""
+    _directory_of_this_process().cleanup()
     _directory_of_this_process.cache_clear()
     together = Barrier(8)
 
