@@ -29,11 +29,11 @@ MODELS = (
 )
 
 POOL_SIZE = 16
-# A statement and the wait for a connection (`postgres_counted`) together stay below the ten seconds within which every
-# request answers. A command that looks at everything has nobody waiting before a page.
-STATEMENT_SECONDS = 5.0
+# A statement and the waits around it (`postgres_counted`) together stay below the ten seconds within which every request
+# answers. A command that looks at everything has nobody waiting before a page.
+STATEMENT_SECONDS = 4.0
 PATIENT_SECONDS = 600.0
-CONNECT_SECONDS = 4.0
+CONNECT_SECONDS = 3.0
 BUSY_MILLISECONDS = 8_000
 _PLACEHOLDER = re.compile(r"\?")
 

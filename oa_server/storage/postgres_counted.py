@@ -8,7 +8,8 @@ back over it would only wait once more, and the server rolls back what is cut.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import asyncpg
@@ -27,7 +28,7 @@ from oa_server.core.errors import Unavailable
 from oa_server.storage import writes
 from oa_server.storage.refusals import DATABASE_AWAY, OUTCOME_UNKNOWN, telling
 
-ACQUIRE_SECONDS = 3
+ACQUIRE_SECONDS, RELEASE_SECONDS = 3, 1
 
 _UNANSWERED = (TimeoutError, asyncio.CancelledError)
 _GONE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
@@ -69,7 +70,9 @@ class _Lent(PoolConnectionWrapper[Any]):
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         await _give_back(self.client._pool, self.connection, error)
-        _tell(error)
+        if error is not None:
+            with telling():
+                raise error
 
 
 class _Held(ConnectionWrapper[Any]):
@@ -79,16 +82,20 @@ class _Held(ConnectionWrapper[Any]):
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         await super().__aexit__(kind, error, trace)
-        if isinstance(error, _UNANSWERED):
-            _cut(self.connection)
-        _tell(error)
+        if error is not None:
+            with _answering(self.connection):
+                raise error
 
 
-def _tell(error: BaseException | None) -> None:
-    """Raise the refusal that an error means, if it means one."""
-    if error is not None:
-        with telling():
-            raise error
+@contextmanager
+def _answering(connection: Any) -> Iterator[None]:
+    """Have what the connection says inside the block told as the refusal that it means, and cut it if it says nothing."""
+    with telling():
+        try:
+            yield
+        except _UNANSWERED:
+            _cut(connection)
+            raise
 
 
 async def _give_back(pool: Any, connection: Any, error: BaseException | None) -> None:
@@ -96,7 +103,7 @@ async def _give_back(pool: Any, connection: Any, error: BaseException | None) ->
     if isinstance(error, _UNANSWERED):
         _cut(connection)
     with suppress(*_GONE):
-        await pool.release(connection)
+        await pool.release(connection, timeout=RELEASE_SECONDS)
 
 
 def _cut(connection: Any) -> None:
@@ -162,15 +169,15 @@ class _Transaction(TransactionWrapper):
         return NestedTransactionContext(_Transaction(self))
 
     async def begin(self) -> None:
-        with telling():
+        with _answering(self._connection):
             await super().begin()
 
     async def commit(self) -> None:
-        with telling():
+        with _answering(self._connection):
             await super().commit()
 
     async def rollback(self) -> None:
-        with telling():
+        with _answering(self._connection):
             await super().rollback()
 
     async def execute_insert(self, query: str, values: list[Any]) -> Any:
