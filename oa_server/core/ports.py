@@ -79,7 +79,10 @@ class SubjectGate(Protocol):
         """Raise NotFound unless the actor may see the subject."""
 
     async def check_attachable(self, actor: Actor, subject_id: UUID) -> None:
-        """Raise NotFound or Denied unless the actor may add to the subject and take from it now."""
+        """Raise NotFound or Denied unless the actor may add to the subject and take from it now.
+
+        Inside a unit of work this stays true until it ends.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,13 +93,14 @@ async def matter_of(document: OutgoingDocument) -> Matter:
 
 
 async def _submit(office: Office, actor: Actor, document: OutgoingDocument, _wanted: Act) -> None:
-    await _check_draft(office, document)
+    attached = await _attached(document.id)
+    await _check_draft(office, document, attached)
     rendered = await pages.lay_out(office, await pages.compose(document), clock.now())
     rendition = await pages.keep(office, document.id, RenditionKind.REVIEW, rendered)
     elements = await pages.elements(document)
     async with unit_of_work(actor) as work:
         held = await hold(actor, document.id, "submit")
-        if held.row_version != document.row_version:
+        if held.row_version != document.row_version or await _attached(document.id) != attached:
             raise Conflict(STALE)
         version = await DocumentVersion.create(
             id=new_id(),
@@ -128,7 +129,7 @@ async def _submit(office: Office, actor: Actor, document: OutgoingDocument, _wan
         work.audit(Verb.SUBMITTED, access.OUTGOING, document.id, rows=[document, version], version=version.no)
 
 
-async def _check_draft(office: Office, document: OutgoingDocument) -> None:
+async def _check_draft(office: Office, document: OutgoingDocument, attached: Mapping[UUID, str]) -> None:
     """Refuse what the regulation does not let go to review. Raises Invalid, Denied, Conflict."""
     organ = await identity.organ(document.organ_id)
     if not organ.issuing_word:
@@ -144,9 +145,13 @@ async def _check_draft(office: Office, document: OutgoingDocument) -> None:
     )
     rules.check_complete(findings)
     rules.check_ceiling(Classification(document.classification), office.ceiling)
-    attached = await files.files_of(access.OUTGOING, [document.id])
-    if any(file.state == FileState.UPLOADING for file in attached):
+    if FileState.UPLOADING in attached.values():
         raise Conflict(rules.FILES_UPLOADING)
+
+
+async def _attached(document_id: UUID) -> dict[UUID, str]:
+    """The attachments as the pages name them, by their states."""
+    return {file.id: file.state for file in await files.files_of(access.OUTGOING, [document_id])}
 
 
 def _texts(body: Mapping[str, Any]) -> Iterator[str]:

@@ -8,7 +8,9 @@ from oa_server.core.actor import Actor
 from oa_server.core.errors import NotFound
 from oa_server.core.ports import KnownPages
 from oa_server.documents import access, actions, rules
+from oa_server.documents.models import OutgoingDocument
 from oa_server.identity import access as identity
+from oa_server.storage.unit_of_work import lock_row
 
 
 class OutgoingGate:
@@ -23,7 +25,8 @@ class OutgoingGate:
                 raise
 
     async def check_attachable(self, actor: Actor, subject_id: UUID) -> None:
-        """Whoever may edit the draft."""
+        """Whoever may edit the draft, which is held, so that it is not sent to review meanwhile."""
+        await lock_row(OutgoingDocument, subject_id)
         document = await access.outgoing_document(actor, subject_id)
         rules.check(actor, document, await actions.standing(actor, document), "edit")
 

@@ -14,6 +14,7 @@ from oa_server.files import access, rules
 from oa_server.files.actions import FileKeeper
 from oa_server.files.models import FileState, StoredFile
 from oa_server.files.schemas import FileIn, FileOut, file_out
+from oa_server.storage.unit_of_work import unit_of_work
 from oa_server.web.endpoint import INVALID, Binary, Call, endpoint, resource
 
 STREAM = Binary("application/octet-stream", in_ranges=True)
@@ -47,10 +48,12 @@ async def _changeable(call: Call[Any]) -> StoredFile:
 @endpoint(summary="开始上传附件", body=FileIn, returns=FileOut, status=201, once=True, refuses=[NotFound])
 async def start_upload(call: Call[FileIn]) -> FileOut:
     wanted = call.body
-    await _gate(wanted.subject_type).check_attachable(call.actor, wanted.subject_id)
-    file = await _keeper(call).start(
-        call.actor, name=wanted.name, size=wanted.size, subject_type=wanted.subject_type, subject_id=wanted.subject_id
-    )
+    subject_type, subject_id = wanted.subject_type, wanted.subject_id
+    async with unit_of_work(call.actor):
+        await _gate(subject_type).check_attachable(call.actor, subject_id)
+        file = await _keeper(call).start(
+            call.actor, name=wanted.name, size=wanted.size, subject_type=subject_type, subject_id=subject_id
+        )
     return file_out(file)
 
 
@@ -71,7 +74,8 @@ async def write_part(call: Call[None]) -> FileOut:
 
 @endpoint(summary="删除附件", refuses=[Conflict])
 async def remove_file(call: Call[None]) -> None:
-    await _keeper(call).remove(call.actor, await _changeable(call))
+    async with unit_of_work(call.actor):
+        await _keeper(call).remove(call.actor, await _changeable(call))
 
 
 @endpoint(summary="下载附件", returns=STREAM, refuses=(Invalid, Conflict))

@@ -12,7 +12,11 @@ import pytest
 
 from oa_server.core.errors import Denied
 from oa_server.demo.enrolment import actor_named
+from oa_server.documents import pages
+from oa_server.documents.layout.model import text_digest
+from oa_server.documents.models import OutgoingDocument
 from oa_server.files import access, actions
+from oa_server.files.models import FileState
 from oa_server.files.rules import NOT_UPLOADER, PART_SIZE
 from tests.city import Browser, City
 
@@ -93,3 +97,22 @@ async def test_more_uploads_than_digests_are_kept(city: City, monkeypatch: pytes
     assert {file: answer["sha256"] for file, answer in done.items()} == {
         f: sha256(d).hexdigest() for f, d in sent.items()
     }
+
+
+async def test_attachments_while_their_document_is_submitted(city: City) -> None:
+    """An attachment that is removed or begun while its draft is sent to review is on the reviewers' pages as it is, or waits."""
+    wang = await city.signed_in("wang")
+    for attempt in range(8):
+        document = (await city.draft(wang)).json()["id"]
+        file = (await wang.begin_upload(document, size=10)).json()["id"]
+        await wang.put_part(file, 0, bytes(10))
+        submitting = asyncio.create_task(wang.act(f"/api/documents/{document}", "submit"))
+        await asyncio.sleep(attempt / 50)
+        await wang.send("DELETE", f"/api/files/{file}")
+        await wang.begin_upload(document, size=10)
+        submitted = await submitting
+        assert submitted.status_code in {200, 409}, submitted.text
+        if submitted.status_code == 200:
+            row = await OutgoingDocument.get(id=document)
+            assert text_digest(await pages.compose(row)) == row.text_sha256
+            assert {f.state for f in await access.files_of("outgoing", [row.id])} <= {FileState.READY}
