@@ -105,12 +105,13 @@ class Stages:
     @asynccontextmanager
     async def at(self, founded: Founded, stage: str, folder: Path) -> AsyncIterator[Journey]:
         """A running city of the caller's own in `folder`, its document at `stage`."""
-        reached, path = await self._reached(founded, stage)
+        reached, path = await self.reached(founded, stage)
         settings = await asyncio.to_thread(reached.copy, folder)
         async with running(settings) as city:
             yield Journey(city, path)
 
-    async def _reached(self, founded: Founded, stage: str) -> tuple[Founded, str]:
+    async def reached(self, founded: Founded, stage: str) -> tuple[Founded, str]:
+        """The city with its document at this stage, to be copied, and the document's path."""
         known = self._known.get((founded.folder, stage))
         if known is None:
             known = self._known[founded.folder, stage] = await self._walk(founded, stage)
@@ -119,7 +120,7 @@ class Stages:
     async def _walk(self, founded: Founded, stage: str) -> tuple[Founded, str]:
         order = list(STAGES)
         before = order[order.index(stage) - 1] if order.index(stage) else None
-        start, path = await self._reached(founded, before) if before else (founded, "")
+        start, path = await self.reached(founded, before) if before else (founded, "")
         folder = self._folder / f"{len(self._known)}-{stage}" / "var"
         settings = await asyncio.to_thread(start.copy, folder)
         async with running(settings) as city:

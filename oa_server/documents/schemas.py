@@ -34,9 +34,10 @@ class Table(Struct, tag_field="type", tag="table", forbid_unknown_fields=True):
     header: bool = False
 
 
-class Body(Struct, tag_field="type", tag="doc", forbid_unknown_fields=True):
+class Body(Struct, forbid_unknown_fields=True):
     """正文: a sequence of headings, paragraphs and tables."""
 
+    type: Literal["doc"]
     content: Annotated[list[Heading | Paragraph | Table], Meta(max_length=2000)]
 
 

@@ -135,7 +135,7 @@ class Endpoint:
         if self.query is not None:
             found |= {Invalid}
         if self.body is not None:
-            found |= {Invalid, TooLarge} if isinstance(self.body, Binary) else {Malformed, Invalid, TooLarge, WrongType}
+            found |= {Invalid, TooLarge, WrongType} | (set() if isinstance(self.body, Binary) else {Malformed})
         if self.once:
             found |= {Invalid, Conflict}
         return found
@@ -184,11 +184,14 @@ class Endpoint:
 
     async def _read(self, request: Request) -> bytes | None:
         """The JSON body, or None where there is none or the handler reads bytes itself."""
-        if self.body is None or isinstance(self.body, Binary):
+        if self.body is None:
             return None
+        expected = self.body.media_type if isinstance(self.body, Binary) else "application/json"
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise WrongType(WRONG_TYPE, expected="application/json")
+        if kind != expected:
+            raise WrongType(WRONG_TYPE, expected=expected)
+        if isinstance(self.body, Binary):
+            return None
         return await read_body(request, OPEN_LIMIT if self.access is Access.OPEN else JSON_LIMIT)
 
     def _query(self, request: Request) -> Any:

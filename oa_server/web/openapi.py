@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from oa_server.core.errors import OaError, all_reasons
 from oa_server.web.endpoint import Access, Binary, Call, Endpoint, Resource, endpoint, resource
 from oa_server.web.errors import PROBLEM_TYPE, Problem
-from oa_server.web.guard import session_cookie
+from oa_server.web.guard import SAFE_METHODS, session_cookie
 
 _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 _REF = "#/components/schemas/{name}"
@@ -50,6 +50,7 @@ def describe(routes: Iterable[BaseRoute], *, version: str, secure: bool = False)
             "schemas": components,
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": session_cookie(secure=secure)},
+                "same_site": {"type": "apiKey", "in": "header", "name": "X-OA-CSRF"},
             },
         },
     }
@@ -59,13 +60,14 @@ def _operation(path: str, method: str, item: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": item.summary,
         "operationId": f"{item.handler.__module__.split('.')[-2]}.{item.handler.__name__.strip('_')}",
-        "parameters": [*_path_parameters(path), *_query_parameters(item), *_write_parameters(method, item)],
+        "parameters": [*_path_parameters(path), *_query_parameters(item), *_header_parameters(item)],
         "responses": {**_answers(item), **_refusals(item.refusals(path, method))},
     }
     if item.body is not None:
-        operation["requestBody"] = {"required": True, "content": _content(item.body)}
+        # An empty file is a file; what it is worth, the handler says.
+        operation["requestBody"] = {"required": not isinstance(item.body, Binary), "content": _content(item.body)}
     if item.access is Access.SIGNED_IN:
-        operation["security"] = [{"session": []}]
+        operation["security"] = [{"session": []} if method in SAFE_METHODS else {"session": [], "same_site": []}]
     return operation
 
 
@@ -119,14 +121,11 @@ def _query_parameters(item: Endpoint) -> list[dict[str, Any]]:
     ]
 
 
-def _write_parameters(method: str, item: Endpoint) -> list[dict[str, Any]]:
-    if method in {"GET", "HEAD"}:
-        return []
-    required = [*item.needs, *(["X-OA-CSRF"] if item.access is Access.SIGNED_IN else [])]
+def _header_parameters(item: Endpoint) -> list[dict[str, Any]]:
     optional = ["Idempotency-Key"] if item.once else []
     return [
-        {"name": name, "in": "header", "required": name in required, "schema": {"type": "string"}}
-        for name in (*required, *optional)
+        {"name": name, "in": "header", "required": name in item.needs, "schema": {"type": "string"}}
+        for name in (*item.needs, *optional)
     ]
 
 

@@ -1,0 +1,162 @@
+"""The API description is true: whatever is sent, the server answers as it says, and never with a fault of its own.
+
+Cases come from the description itself (schemathesis): those that fit it, those that do not, and its edges. They go to a
+server process over a city in which a document was sent and signed for, as signed-in clerks and as nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    positive_data_acceptance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from oa_server.app import open_house
+from oa_server.documents.models import IncomingDocument, OutgoingDocument
+from oa_server.documents.routes import DOCX, PDF
+from oa_server.files.models import StoredFile
+from oa_server.files.routes import OFFSET_STREAM
+from oa_server.identity.models import Organ
+from oa_server.pki.models import Crl, TrustAnchor
+from oa_server.settings import Settings
+from tests import servers
+from tests.city import Browser, City
+from tests.conftest import COLUMNS, Founded
+from tests.described import description
+from tests.faults.house import at_free_port
+from tests.journey import Stages
+
+# Security travels beside the generated case: the session's cookie and cross-site token are those of a clerk, or none.
+CONFIG = {
+    "generation": {"with-security-parameters": False, "deterministic": True},
+    "phases": {"examples": {"enabled": False}},
+    # What is not there for who asks is told before what they forgot to send with it.
+    "checks": {"missing_required_header": {"expected-statuses": [400, 401, 403, 404, 415, 422, 428]}},
+}
+BRIEFLY = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+AT_LENGTH = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+schema = schemathesis.openapi.from_dict(description(), config=SchemathesisConfig.from_dict(CONFIG))
+
+# What fits its form may still break the law, which no schema can tell: a draft above the ceiling, an act out of turn.
+NOT_PROMISED = [positive_data_acceptance]
+PROMISED = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+def _as_it_is(_context: object, value: object) -> dict[str, bytes]:
+    """Bytes travel as they are."""
+    return {"data": value if isinstance(value, bytes) else str(value).encode()}
+
+
+for media_type in (PDF.media_type, DOCX.media_type, OFFSET_STREAM.media_type):
+    schemathesis.serializer(media_type)(_as_it_is)
+
+
+@dataclass
+class Desk:
+    """A clerk's session at a server."""
+
+    browser: Browser
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def sign_in(self) -> None:
+        asyncio.run(self._sign_in())
+
+    async def _sign_in(self) -> None:
+        async with httpx.AsyncClient(base_url=self.browser.origin) as self.browser.http:
+            await self.browser.sign_in()
+            self.cookies = dict(self.browser.http.cookies)
+
+
+@dataclass
+class Served:
+    """A server process; clerks of the sending and the receiving organ; and, by the first part of a path, what is there."""
+
+    url: str
+    sender: Desk
+    receiver: Desk
+    known: dict[str, dict[str, str]]
+
+    def ask(self, case: schemathesis.Case) -> None:
+        """Send a case as a clerk, as it is and then, where its path names something, about something that there is."""
+        desk = self.receiver if case.path.startswith("/api/incoming") else self.sender
+        if case.operation.definition.raw["operationId"] == "identity.end_session":
+            desk.sign_in()  # Each case ends the session that it comes with.
+        as_clerk = {"headers": {"X-OA-CSRF": desk.browser.csrf}, "cookies": desk.cookies}
+        case.call_and_validate(base_url=self.url, excluded_checks=NOT_PROMISED, **as_clerk)
+        tree = case.path.split("/")[2]
+        if case.path_parameters and tree in self.known:
+            case.path_parameters = {name: self.known[tree][name] for name in case.path_parameters}
+            case.call_and_validate(base_url=self.url, checks=PROMISED, **as_clerk)
+
+
+@pytest.fixture(scope="module", params=COLUMNS)
+def served(
+    request: pytest.FixtureRequest, stages: Stages, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """A server process of the column, over a city in which a document was signed for."""
+    founded: Founded = request.getfixturevalue(f"founded_{request.param}")
+    reached, _path = asyncio.run(stages.reached(founded, "received"))
+    installation = at_free_port(reached.copy(tmp_path_factory.mktemp("described") / "var"))
+    known = asyncio.run(_known(installation))
+    keys = City(None, installation, {}, {}).keys  # type: ignore[arg-type]  # its application is another process
+    sender, receiver = (Desk(Browser(None, installation.origin, keys(who))) for who in ("sun", "zhou"))
+    with servers.OaServer(installation) as server:
+        sender.sign_in()
+        receiver.sign_in()
+        yield Served(server.url, sender, receiver, known)
+
+
+async def _known(installation: Settings) -> dict[str, dict[str, str]]:
+    async with open_house(installation):
+        document, organ, file = await OutgoingDocument.first(), await Organ.first(), await StoredFile.first()
+        incoming = await IncomingDocument.exclude(receipt_id=None).first()
+        anchor, crl = await TrustAnchor.first(), await Crl.first()
+        rows = {"documents": document, "incoming": incoming, "files": file, "organs": organ}
+        found = {name: {"id": str(row.id)} for name, row in rows.items() if row is not None}
+        assert anchor is not None
+        assert crl is not None
+        return found | {"pki": {"fingerprint": anchor.fingerprint, "issuer": crl.issuer}}
+
+
+def test_what_is_served(served: Served) -> None:
+    """The description that the cases come from is the one that the server gives out."""
+    answer = httpx.get(f"{served.url}/openapi.json")
+    assert answer.json() == description() | {"info": answer.json()["info"]}
+    assert len(served.known) == 5
+
+
+@schema.parametrize()
+@BRIEFLY
+def test_as_a_clerk(case: schemathesis.Case, served: Served) -> None:
+    """A signed-in clerk is answered as described, whatever they send, also about what they may and may not see."""
+    served.ask(case)
+
+
+@schema.parametrize()
+@BRIEFLY
+def test_as_nobody(case: schemathesis.Case, served: Served) -> None:
+    """Who is not signed in is answered as described: everywhere but at the few open endpoints, that they are not."""
+    answer = case.call_and_validate(base_url=served.url, excluded_checks=NOT_PROMISED)
+    if case.operation.definition.raw.get("security") and case.method == case.operation.method.upper():
+        assert answer.status_code == 401
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+@schema.parametrize()
+@AT_LENGTH
+def test_at_length(case: schemathesis.Case, served: Served) -> None:
+    """The same with many more cases."""
+    served.ask(case)
