@@ -24,6 +24,7 @@ from itertools import pairwise
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from crypto.errors import Finding, KeyRefused
@@ -64,6 +65,7 @@ def verify_chain(
     known = [certificate for certificate in (*roots, *intermediates)[:MAX_EXPLAINED] if _is_readable(certificate)]
     if not _is_readable(leaf):
         return ChainReport((_untrusted("证书无法读取", "The certificate cannot be read."),))
+    intermediates = [certificate for certificate in intermediates if _is_readable(certificate)]
     own = (*_validity(leaf, at), *_usage(leaf, usage), *_quality(leaf))
     path = () if own else _path(leaf, intermediates, roots, at)
     if path:
@@ -80,12 +82,16 @@ def verify_chain(
 
 
 def _is_readable(certificate: x509.Certificate) -> bool:
-    """Whether its names can be read; the library parses them only when asked, and raises then."""
+    """Whether its names can be read, which the library does only when asked, and it is spelled as certificates are.
+
+    A signature fills its octets. Where its last bit is 0, the count of unused bits could be 1 as well, which would be a
+    second spelling of the same certificate, good for every check but that of its fingerprint.
+    """
     try:
         certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
     except UNREADABLE:
         return False
-    return True
+    return certificate.public_bytes(serialization.Encoding.DER).endswith(b"\0" + certificate.signature)
 
 
 def _validity(certificate: x509.Certificate, at: datetime) -> Iterator[Finding]:

@@ -17,11 +17,10 @@ import asn1crypto.tsp  # noqa: F401  with it the library knows the attributes of
 from asn1crypto import algos, cms, core
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from crypto import der
+from crypto import der, profiles
 from crypto.chain import ChainReport, verify_chain
 from crypto.errors import ContentRefused, CryptoError, Finding, SignatureRefused
 from crypto.keys import SigningKey
@@ -36,9 +35,7 @@ _ALLOWED = _REQUIRED | {"signing_time"}
 
 
 # What the libraries raise over bytes that are no container, or hold what is no certificate or no key that we know.
-UNREADABLE = (
-    ValueError, TypeError, KeyError, IndexError, AttributeError, x509.InvalidVersion, UnsupportedAlgorithm, CryptoError,
-)  # fmt: skip
+UNREADABLE = (*profiles.UNREADABLE, LookupError, AttributeError, x509.InvalidVersion, CryptoError)
 
 
 @dataclass(frozen=True, slots=True)
