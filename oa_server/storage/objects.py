@@ -34,7 +34,7 @@ STORE_FULL = Reason(
 _KEY = re.compile(r"\A[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)*\Z")
 S3_THREADS = 16
 # A store that hangs is given up in time for the request that waits for it; eight MiB take well under a second.
-CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 3, 8, 9
+CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 3, 6, 7
 
 T = TypeVar("T")
 

@@ -115,30 +115,6 @@ async def test_database_frozen_in_the_middle(city: DistantCity, production_serve
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_store_gone(how: str, city: DistantCity, production_servers: Servers) -> None:
-    """Without the object store text work goes on and uploads say why they wait; then they go on where they were."""
-    wang, li = await city.signed_in("wang"), await city.signed_in("li")
-    path, data = await city.submitted(wang), os.urandom(2 * PART_SIZE)
-    document, complete = [
-        (await city.draft(wang, title=title)).json()["id"] for title in ("有附件", city.elements()["title"])
-    ]
-    file = (await wang.begin_upload(document, size=len(data))).json()
-    assert (await wang.put_part(file["id"], 0, data[:PART_SIZE])).status_code == 200
-    async with gone(production_servers.seaweedfs, how):
-        needy = [wang.put_part(file["id"], PART_SIZE, data[PART_SIZE:]) for _ in range(4)]
-        needy += [wang.act(f"/api/documents/{complete}", "submit"), wang.get(f"{path}/pages.pdf")]
-        for answer in await asyncio.gather(*needy):
-            assert code_of(answer) == (503, "storage.store_away")
-        assert (await li.sign(path, "approve", opinion="同意")).status_code == 200
-        assert (await wang.get(f"/api/files/{file['id']}")).json()["offset"] == PART_SIZE
-    while (done := await wang.put_part(file["id"], PART_SIZE, data[PART_SIZE:])).status_code == 503:
-        assert done.json()["code"] == "storage.store_away"
-    assert done.json()["state"] == "ready", done.text
-    assert (await wang.get(f"/api/files/{file['id']}/content")).content == data
-    assert (await wang.act(f"/api/documents/{complete}", "submit")).status_code == 200
-
-
-@pytest.mark.parametrize("how", ["killed", "frozen"])
 async def test_redis_gone(how: str, city: DistantCity, production_servers: Servers) -> None:
     """Without Redis nothing is refused and nothing is lost: a document sent meanwhile arrives in the open page all the same."""
     zhou = await city.signed_in("zhou")
@@ -176,3 +152,28 @@ async def test_signer_killed(city: DistantCity) -> None:
     assert servers.children_of(city.server.pid) != [signer]
     async with open_house(city.settings) as house:
         assert await faults(house) == []
+
+
+# Last, because SeaweedFS takes its time to come back.
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+async def test_store_gone(how: str, city: DistantCity, production_servers: Servers) -> None:
+    """Without the object store text work goes on and uploads say why they wait; then they go on where they were."""
+    wang, li = await city.signed_in("wang"), await city.signed_in("li")
+    path, data = await city.submitted(wang), os.urandom(2 * PART_SIZE)
+    document, complete = [
+        (await city.draft(wang, title=title)).json()["id"] for title in ("有附件", city.elements()["title"])
+    ]
+    file = (await wang.begin_upload(document, size=len(data))).json()
+    assert (await wang.put_part(file["id"], 0, data[:PART_SIZE])).status_code == 200
+    async with gone(production_servers.seaweedfs, how):
+        needy = [wang.put_part(file["id"], PART_SIZE, data[PART_SIZE:]) for _ in range(4)]
+        needy += [wang.act(f"/api/documents/{complete}", "submit"), wang.get(f"{path}/pages.pdf")]
+        for answer in await asyncio.gather(*needy):
+            assert code_of(answer) == (503, "storage.store_away")
+        assert (await li.sign(path, "approve", opinion="同意")).status_code == 200
+        assert (await wang.get(f"/api/files/{file['id']}")).json()["offset"] == PART_SIZE
+    while (done := await wang.put_part(file["id"], PART_SIZE, data[PART_SIZE:])).status_code == 503:
+        assert done.json()["code"] == "storage.store_away"
+    assert done.json()["state"] == "ready", done.text
+    assert (await wang.get(f"/api/files/{file['id']}/content")).content == data
+    assert (await wang.act(f"/api/documents/{complete}", "submit")).status_code == 200
