@@ -12,13 +12,14 @@ import re
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from lxml import etree
 
 from oa_server.core.errors import Invalid, Reason, TooLarge
+from oa_server.documents.docx_numbering import Numbering, W, value, whole
 
 SIZE_LIMIT = 32 << 20
 UNPACKED_LIMIT = 128 << 20
@@ -28,9 +29,6 @@ PART_LIMIT = 32 << 20
 MARKUP_LIMIT = 1_000_000  # elements' and attributes' signs in one part; libxml2 takes up to 140 bytes for each
 STYLE_DEPTH = 20
 COLUMN_LIMIT = 63  # Word's own
-LEVELS = 9  # of a list, Word's own
-LEVEL_TEXT_LIMIT = 64
-NUMBER_LIMIT = 9999
 TITLE_SIZE = 36  # half-points: 18 pt, 小二
 
 NOT_DOCX = Reason(
@@ -57,10 +55,8 @@ HAS_OBJECTS = Reason("documents.docx_objects", "嵌入对象未导入", "Embedde
 HAS_MERGED = Reason("documents.docx_merged", "合并的单元格已拆分", "Merged cells were split.")
 HAS_HIDDEN = Reason("documents.docx_hidden", "不可见字符已删除", "Invisible characters were removed.")
 
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
 _M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
-_DIGITS = "零一二三四五六七八九"
 _HEADINGS = (
     (1, re.compile(r"^[零一二三四五六七八九十百]+、")),
     (2, re.compile(r"^[（(][零一二三四五六七八九十百]+[）)]")),
@@ -68,11 +64,11 @@ _HEADINGS = (
     (4, re.compile(r"^[（(]\d+[）)]")),
 )
 # What stands around paragraphs, rows and cells without changing them: content controls and accepted insertions.
-_WRAPPERS = {f"{_W}{name}" for name in ("sdt", "sdtContent", "customXml", "ins", "moveTo")}
-_SIGNS = {f"{_W}tab": " ", f"{_W}br": " ", f"{_W}cr": " ", f"{_W}noBreakHyphen": "-"}
-_PIECES = {f"{_W}t", f"{_W}txbxContent", *_SIGNS}
+_WRAPPERS = {f"{W}{name}" for name in ("sdt", "sdtContent", "customXml", "ins", "moveTo")}
+_SIGNS = {f"{W}tab": " ", f"{W}br": " ", f"{W}cr": " ", f"{W}noBreakHyphen": "-"}
+_PIECES = {f"{W}t", f"{W}txbxContent", *_SIGNS}
 # Properties, what was deleted, and the second form of a drawing for programs that do not know the first.
-_UNSHOWN = {*(f"{_W}{name}" for name in ("pPr", "rPr", "del", "moveFrom")), f"{_MC}Fallback"}
+_UNSHOWN = {*(f"{W}{name}" for name in ("pPr", "rPr", "del", "moveFrom")), f"{_MC}Fallback"}
 _PARTS = (
     (HAS_IMAGES, ("word/media/",)),
     (HAS_COMMENTS, ("word/comments",)),
@@ -81,15 +77,13 @@ _PARTS = (
     (HAS_OBJECTS, ("word/embeddings/", "word/charts/", "word/diagrams/", "word/activeX/", "word/afchunk")),
 )
 _ELEMENTS = (
-    (HAS_FOOTNOTES, (f"{_W}footnoteReference", f"{_W}endnoteReference")),
-    (HAS_OBJECTS, (f"{_W}object", f"{_W}altChunk")),
+    (HAS_FOOTNOTES, (f"{W}footnoteReference", f"{W}endnoteReference")),
+    (HAS_OBJECTS, (f"{W}object", f"{W}altChunk")),
     (HAS_FORMULAS, (f"{_M}oMath",)),
-    (HAS_SYMBOLS, (f"{_W}sym",)),
-    (HAS_CHANGES, (f"{_W}ins", f"{_W}del", f"{_W}moveFrom")),
+    (HAS_SYMBOLS, (f"{W}sym",)),
+    (HAS_CHANGES, (f"{W}ins", f"{W}del", f"{W}moveFrom")),
 )
 HEADING_LENGTH = 60
-TITLE_HALF_POINTS = 36
-BIGGEST_COUNTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +185,12 @@ class _Reader:
         if b"wordprocessingml" not in self._bytes("[Content_Types].xml"):
             raise Invalid(NOT_DOCX)
         styles = self._part("word/styles.xml")
-        self._styles = {} if styles is None else {s.get(f"{_W}styleId", ""): s for s in styles.iter(f"{_W}style")}
-        self._numbering = _Numbering(self._part("word/numbering.xml"))
+        self._styles = {} if styles is None else {s.get(f"{W}styleId", ""): s for s in styles.iter(f"{W}style")}
+        self._numbering = Numbering(self._part("word/numbering.xml"))
 
     def read(self) -> Imported:
         root = _parse(self._bytes("word/document.xml"))
-        body = root.find(f"{_W}body")
+        body = root.find(f"{W}body")
         if body is None:
             raise Invalid(NOT_DOCX)
         self._note_left_out(root)
@@ -239,13 +233,13 @@ class _Reader:
     def _blocks(self, parent: etree._Element) -> Iterator[tuple[dict[str, Any], bool]]:
         """The blocks of the body, a cell or a text box, each with whether it looks like the title."""
         for element in _unwrapped(parent):
-            if element.tag == f"{_W}p":
+            if element.tag == f"{W}p":
                 yield from self._paragraph(element)
                 for piece in _pieces(element):
-                    if piece.tag == f"{_W}txbxContent":
+                    if piece.tag == f"{W}txbxContent":
                         self._note(HAS_BOXES)
                         yield from self._blocks(piece)
-            elif element.tag == f"{_W}tbl" and (rows := self._rows(element)):
+            elif element.tag == f"{W}tbl" and (rows := self._rows(element)):
                 yield {"type": "table", "rows": rows, "header": _has_header(element)}, False
 
     def _paragraph(self, element: etree._Element) -> Iterator[tuple[dict[str, Any], bool]]:
@@ -267,7 +261,7 @@ class _Reader:
 
     def _level(self, element: etree._Element, text: str) -> int:
         """The heading level: by the style's outline, else by how the paragraph begins, as offices number theirs."""
-        outline = _whole(self._property(element, f"{_W}outlineLvl"))
+        outline = whole(self._property(element, f"{W}outlineLvl"))
         if outline is not None and outline < len(_HEADINGS):
             return outline + 1
         if len(text) > HEADING_LENGTH or text.endswith(("。", "；")):
@@ -275,34 +269,34 @@ class _Reader:
         return next((level for level, pattern in _HEADINGS if pattern.match(text)), 0)
 
     def _looks_like_title(self, element: etree._Element) -> bool:
-        centred = self._property(element, f"{_W}jc") == "center"
-        sizes = [_whole(size.get(f"{_W}val", "")) or 0 for size in element.iter(f"{_W}sz")]
-        style = self._styles.get(_value(element, f"{_W}pPr/{_W}pStyle"))
-        named = style is not None and _value(style, f"{_W}name").lower() == "title"
+        centred = self._property(element, f"{W}jc") == "center"
+        sizes = [whole(size.get(f"{W}val", "")) or 0 for size in element.iter(f"{W}sz")]
+        style = self._styles.get(value(element, f"{W}pPr/{W}pStyle"))
+        named = style is not None and value(style, f"{W}name").lower() == "title"
         return named or (centred and max(sizes, default=0) >= TITLE_SIZE)
 
     def _property(self, element: etree._Element, path: str) -> str:
         """A property of a paragraph: its own, else its style's, else that of the style which this one is based on."""
-        found = _value(element, f"{_W}pPr/{path}")
-        style = _value(element, f"{_W}pPr/{_W}pStyle")
+        found = value(element, f"{W}pPr/{path}")
+        style = value(element, f"{W}pPr/{W}pStyle")
         for _ in range(STYLE_DEPTH):
             if found or style not in self._styles:
                 break
-            found = _value(self._styles[style], f"{_W}pPr/{path}")
-            style = _value(self._styles[style], f"{_W}basedOn")
+            found = value(self._styles[style], f"{W}pPr/{path}")
+            style = value(self._styles[style], f"{W}basedOn")
         return found
 
     def _number(self, element: etree._Element) -> str:
-        number_id = self._property(element, f"{_W}numPr/{_W}numId")
-        level = self._property(element, f"{_W}numPr/{_W}ilvl")
-        return self._numbering.next(number_id, _whole(level), style=_value(element, f"{_W}pPr/{_W}pStyle"))
+        number_id = self._property(element, f"{W}numPr/{W}numId")
+        level = self._property(element, f"{W}numPr/{W}ilvl")
+        return self._numbering.next(number_id, whole(level), style=value(element, f"{W}pPr/{W}pStyle"))
 
     def _rows(self, table: etree._Element) -> list[list[str]]:
         """The rows of a table that were not deleted, all made as wide as the widest."""
         rows = [
-            [text for cell in _unwrapped(row) if cell.tag == f"{_W}tc" for text in self._cell(cell)]
+            [text for cell in _unwrapped(row) if cell.tag == f"{W}tc" for text in self._cell(cell)]
             for row in _unwrapped(table)
-            if row.tag == f"{_W}tr" and row.find(f"{_W}trPr/{_W}del") is None
+            if row.tag == f"{W}tr" and row.find(f"{W}trPr/{W}del") is None
         ]
         width = max(map(len, rows), default=0)
         if width > COLUMN_LIMIT:
@@ -311,8 +305,8 @@ class _Reader:
 
     def _cell(self, cell: etree._Element) -> list[str]:
         """A cell as text, and an empty one for each further column it spans."""
-        span = min(_whole(_value(cell, f"{_W}tcPr/{_W}gridSpan")) or 1, COLUMN_LIMIT)
-        if span > 1 or cell.find(f"{_W}tcPr/{_W}vMerge") is not None:
+        span = min(whole(value(cell, f"{W}tcPr/{W}gridSpan")) or 1, COLUMN_LIMIT)
+        if span > 1 or cell.find(f"{W}tcPr/{W}vMerge") is not None:
             self._note(HAS_MERGED)
         lines: list[str] = []
         for block, _ in self._blocks(cell):
@@ -326,162 +320,10 @@ class _Reader:
 
 def _text(paragraph: etree._Element) -> str:
     return "".join(
-        piece.text or "" if piece.tag == f"{_W}t" else _SIGNS.get(piece.tag, "") for piece in _pieces(paragraph)
+        piece.text or "" if piece.tag == f"{W}t" else _SIGNS.get(piece.tag, "") for piece in _pieces(paragraph)
     )
 
 
 def _has_header(table: etree._Element) -> bool:
-    first = next(table.iter(f"{_W}tr"), None)
-    return first is not None and first.find(f"{_W}trPr/{_W}tblHeader") is not None
-
-
-def _value(element: etree._Element, path: str) -> str:
-    found = element.find(path)
-    return found.get(f"{_W}val", "") if found is not None else ""
-
-
-def _whole(text: str) -> int | None:
-    """A number as the file format writes it; None for anything else, digits beyond reason among it."""
-    return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else None
-
-
-# --- automatic numbering, which the file holds as rules and we as text ------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """How one level of a list is numbered: kind of digits, text with %n for level n, first number, linked style."""
-
-    kind: str
-    text: str
-    start: int
-    style: str
-
-
-class _Numbering:
-    """Counts every list of a file. Lists made from the same abstract one go on counting together, unless restarted."""
-
-    def __init__(self, root: etree._Element | None) -> None:
-        self._levels: dict[str, dict[int, _Level]] = {}
-        self._abstract: dict[str, str] = {}
-        self._restarts: dict[tuple[str, int], int] = {}
-        self._counters: dict[str, dict[int, int]] = {}
-        if root is not None:
-            known = {item.get(f"{_W}abstractNumId", ""): _levels(item) for item in root.iter(f"{_W}abstractNum")}
-            for item in root.iter(f"{_W}num"):
-                self._take(item, known)
-
-    def _take(self, item: etree._Element, known: Mapping[str, dict[int, _Level]]) -> None:
-        number_id = item.get(f"{_W}numId", "")
-        self._abstract[number_id] = _value(item, f"{_W}abstractNumId")
-        self._levels[number_id] = {**known.get(self._abstract[number_id], {}), **_levels(item)}
-        for override in item.iter(f"{_W}lvlOverride"):
-            level = _whole(override.get(f"{_W}ilvl", ""))
-            start = _whole(_value(override, f"{_W}startOverride"))
-            if level is not None and start is not None:
-                self._restarts[number_id, level] = start
-
-    def next(self, number_id: str, level: int | None, *, style: str) -> str:
-        """Count one paragraph of a list, and give what stands before its text; nothing for what is in no list.
-
-        Without a level of its own, a paragraph is on the level that its style is linked to.
-        """
-        levels = self._levels.get(number_id, {})
-        at = next((n for n, each in levels.items() if style and each.style == style), 0) if level is None else level
-        if at not in levels:
-            return ""
-        self._count(number_id, at, levels[at].start)
-        if levels[at].kind == "bullet":
-            return ""
-        return re.sub(r"%([1-9])", lambda match: self._shown(number_id, int(match.group(1)) - 1), levels[at].text)
-
-    def _count(self, number_id: str, level: int, start: int) -> None:
-        counters = self._counters.setdefault(self._abstract[number_id], {})
-        restart = self._restarts.pop((number_id, level), None)
-        counters[level] = counters.get(level, start - 1) + 1 if restart is None else restart
-        for deeper in range(level + 1, LEVELS):
-            counters.pop(deeper, None)
-
-    def _shown(self, number_id: str, level: int) -> str:
-        rule = self._levels[number_id].get(level)
-        if rule is None:
-            return ""
-        count = self._counters[self._abstract[number_id]].get(level, rule.start)
-        return _DIGIT_KINDS.get(rule.kind, str)(count)
-
-
-def _levels(item: etree._Element) -> dict[int, _Level]:
-    found = {}
-    for level in item.iter(f"{_W}lvl"):
-        number = _whole(level.get(f"{_W}ilvl", ""))
-        if number is not None and number < LEVELS:
-            start = _whole(_value(level, f"{_W}start"))
-            found[number] = _Level(
-                kind=_value(level, f"{_W}numFmt"),
-                text=_value(level, f"{_W}lvlText")[:LEVEL_TEXT_LIMIT],
-                start=1 if start is None else start,
-                style=_value(level, f"{_W}pStyle"),
-            )
-    return found
-
-
-def chinese_number(number: int) -> str:
-    """0 to 9999 as offices count: 一, 十, 十二, 二十一, 一百零一."""
-    text = ""
-    for place, unit in ((1000, "千"), (100, "百"), (10, "十"), (1, "")):
-        digit = number // place % 10
-        if digit:
-            text += _DIGITS[digit] + unit
-        elif text and not text.endswith("零"):
-            text += "零"
-    text = text.rstrip("零") or "零"
-    return text[1:] if text.startswith("一十") else text
-
-
-def _letter(number: int) -> str:
-    """a to z, then aa to zz, as Word does."""
-    times, at = divmod(max(number, 1) - 1, 26)
-    return chr(ord("a") + at) * min(times + 1, 10)
-
-
-def _roman(number: int) -> str:
-    values = (1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1)
-    text = ""
-    for value, letters in zip(
-        values, ["m", "cm", "d", "cd", "c", "xc", "l", "xl", "x", "ix", "v", "iv", "i"], strict=True
-    ):
-        text += letters * (number // value)
-        number %= value
-    return text
-
-
-def _from_row(row: str) -> Callable[[int], str]:
-    """Numbers that are single characters, as far as there are any; plain digits beyond."""
-    return lambda number: row[number - 1] if 1 <= number <= len(row) else str(number)
-
-
-def _limited(spell: Callable[[int], str]) -> Callable[[int], str]:
-    return lambda number: spell(number) if number <= NUMBER_LIMIT else str(number)
-
-
-_CHINESE = _limited(chinese_number)
-_CIRCLED = _from_row("①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳")
-# ST_NumberFormat, ECMA-376 part 1, 17.18.59, as far as offices use it; the others come out as plain digits.
-_DIGIT_KINDS: Mapping[str, Callable[[int], str]] = {
-    "none": lambda _: "",
-    "chineseCounting": _CHINESE,
-    "chineseCountingThousand": _CHINESE,
-    "japaneseCounting": _CHINESE,
-    "taiwaneseCountingThousand": _CHINESE,
-    "ideographDigital": lambda number: "".join("〇一二三四五六七八九"[int(digit)] for digit in str(number)),
-    "ideographTraditional": _from_row("甲乙丙丁戊己庚辛壬癸"),
-    "decimalZero": lambda number: f"{number:02}",
-    "decimalFullWidth": lambda number: "".join(chr(ord(digit) + 0xFEE0) for digit in str(number)),
-    "decimalEnclosedCircle": _CIRCLED,
-    "decimalEnclosedCircleChinese": _CIRCLED,
-    "decimalEnclosedParen": _from_row("⑴⑵⑶⑷⑸⑹⑺⑻⑼⑽⑾⑿⒀⒁⒂⒃⒄⒅⒆⒇"),
-    "lowerLetter": _limited(_letter),
-    "upperLetter": _limited(lambda number: _letter(number).upper()),
-    "lowerRoman": _limited(_roman),
-    "upperRoman": _limited(lambda number: _roman(number).upper()),
-}
+    first = next(table.iter(f"{W}tr"), None)
+    return first is not None and first.find(f"{W}trPr/{W}tblHeader") is not None

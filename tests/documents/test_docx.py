@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from oa_server.core.errors import Invalid, OaError, TooLarge, all_reasons
-from oa_server.documents.docx import Imported, chinese_number, parse_docx, read_docx
+from oa_server.documents.docx import Imported, parse_docx, read_docx
+from oa_server.documents.docx_numbering import chinese_number
 from oa_server.documents.layout.model import parse_body
 from oa_server.documents.schemas import Body
 from tests.hostile.docx import GOOD, READ, REFUSED, W, document, paragraph

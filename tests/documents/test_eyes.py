@@ -46,6 +46,7 @@ async def answers(story: Journey, person: str, tree: str, subject_id: str) -> di
         options: dict[str, Any] = {"headers": {"If-Match": '"1"', "Upload-Offset": "0"}}
         if method == "PATCH" and tree == "files":
             options["content"] = b"x"
+            options["headers"]["Content-Type"] = "application/offset+octet-stream"
         elif method in {"POST", "PATCH"}:
             options["json"] = BODIES[path.rpartition("{id}")[2].strip("/")]
         answer = await browser.send(method, path.replace("{id}", subject_id), **options)
