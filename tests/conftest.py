@@ -102,7 +102,7 @@ def production_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     """Private PostgreSQL, Redis and SeaweedFS."""
     base = tmp_path_factory.mktemp("servers")
     with ExitStack() as stack:
-        postgres, redis = stack.enter_context(servers.Postgres(base)), stack.enter_context(servers.Redis(base))
+        postgres, redis = stack.enter_context(servers.Postgres()), stack.enter_context(servers.Redis(base))
         yield Servers(postgres, redis, stack.enter_context(servers.SeaweedFS(base)))
 
 

@@ -13,10 +13,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError, URLError
@@ -148,10 +149,10 @@ class Postgres(Server):
 
     polite = signal.SIGINT
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self._programs = Path(os.environ["PG_BINDIR"]) if "PG_BINDIR" in os.environ else POSTGRES_DIRS[0]
-        self._base = folder / "pg"
-        self._base.mkdir(parents=True)
+        # A folder of its own: those of the test runner are closed to other users, and closed anew by each further run.
+        self._base = Path(tempfile.mkdtemp(prefix="oa-postgres-"))
         self.log = self._base / "log"
         self._user: dict[str, Any] = _as_postgres(self._base) if os.geteuid() == 0 else {}
         self._port = free_port()
@@ -159,6 +160,10 @@ class Postgres(Server):
         options = ["-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-U", "oa"]
         command = [self._programs / "initdb", "-D", self._base / "data", *options]
         subprocess.run(command, check=True, capture_output=True, cwd=self._base, **self._user)
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        shutil.rmtree(self._base)
 
     def _command(self) -> Sequence[str | Path]:
         command = [self._programs / "postgres", "-D", self._base / "data", "-p", str(self._port)]
@@ -177,10 +182,6 @@ class Postgres(Server):
 
 def _as_postgres(base: Path) -> dict[str, Any]:
     user = pwd.getpwnam("postgres")
-    for place in (base, *base.parents):
-        # The server must be able to walk to its own folder.
-        if place.stat().st_uid == 0 and place != Path("/"):
-            place.chmod(place.stat().st_mode | 0o011)
     shutil.chown(base, user.pw_uid, user.pw_gid)
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
@@ -250,24 +251,6 @@ class OaServer(Server):
         """Kill the server alone: its signer has to notice by itself."""
         self._process.kill()
         self._process.wait()
-
-
-@contextmanager
-def postgres(folder: Path) -> Iterator[str]:
-    with Postgres(folder) as server:
-        yield server.url
-
-
-@contextmanager
-def redis(folder: Path) -> Iterator[str]:
-    with Redis(folder) as server:
-        yield server.url
-
-
-@contextmanager
-def seaweedfs(folder: Path) -> Iterator[str]:
-    with SeaweedFS(folder) as server:
-        yield server.url
 
 
 def _answers(url: str) -> bool:

@@ -171,12 +171,15 @@ def test_one_changed_record(finished: Settings) -> None:
 
 def test_one_changed_object(finished: Settings) -> None:
     """One changed byte in the object store is found."""
-    asyncio.run(_spoil_object(finished))
+    asyncio.run(_flip_a_bit(finished))
     done = oa(finished, "verify", "--all")
+    asyncio.run(_flip_a_bit(finished))
     assert (done.returncode, "版式文件被改动" in done.stdout) == (1, True)
+    assert oa(finished, "verify", "--all").returncode == 0
 
 
-async def _spoil_object(settings: Settings) -> None:
+async def _flip_a_bit(settings: Settings) -> None:
+    """Change a sealed file in the store, which in the production column all copies of the city share; twice changes it back."""
     async with open_house(settings) as house:
         document = await OutgoingDocument.exclude(sealed_sha256=None).get()
         key = pages_key(document.sealed_sha256 or "")

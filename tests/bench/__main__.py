@@ -61,8 +61,8 @@ def main() -> None:
             asyncio.run(_found(settings))
             measure(settings, "embedded")
         if "production" in COLUMNS:
-            cluster = stack.enter_context(servers.postgres(base))
-            bus, objects = stack.enter_context(servers.redis(base)), stack.enter_context(servers.seaweedfs(base))
+            parts = (servers.Postgres(), servers.Redis(base), servers.SeaweedFS(base))
+            cluster, bus, objects = (stack.enter_context(part).url for part in parts)
             asyncio.run(_create_database(cluster, "founded"))
             urls = {"bus_url": bus, "object_store_url": objects}
             database = cluster.replace("/postgres", "/founded")

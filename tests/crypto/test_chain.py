@@ -291,9 +291,6 @@ HOSTILE_LEAF = HOSTILE_PKI.key(Profile.SIGNING).certificate.public_bytes(seriali
 HOSTILE_LISTS = HOSTILE_PKI.crls()
 
 
-@pytest.mark.filterwarnings(
-    "ignore::cryptography.utils.CryptographyDeprecationWarning"
-)  # it grumbles at what it lets in
 @given(st.integers(0, 8 * len(HOSTILE_LEAF) - 1))
 @settings(max_examples=1500, deadline=None)
 def test_any_flipped_bit(bit: int) -> None:
