@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -91,7 +92,7 @@ class _Transaction(SqliteTransactionWrapper):
 
     async def commit(self) -> None:
         with telling():  # A commit that finds no room has rolled the transaction back.
-            await super().commit()
+            await _to_its_end(super().commit())
 
     async def rollback(self) -> None:
         with telling():
@@ -119,6 +120,19 @@ class _Transaction(SqliteTransactionWrapper):
         writes.count(query)
         result: list[dict[str, Any]] = await super().execute_query_dict(query, values)
         return result
+
+
+async def _to_its_end(step: Coroutine[Any, Any, None]) -> None:
+    """Take a step that the connection's thread takes in any case, and end after it, also when cancelled meanwhile.
+
+    A unit that was cancelled and is over must not change anything any more: whoever looks then sees what came of it.
+    """
+    taken = asyncio.ensure_future(step)
+    try:
+        await asyncio.shield(taken)
+    except asyncio.CancelledError:
+        await asyncio.gather(taken, return_exceptions=True)
+        raise
 
 
 class _Context(SqliteTransactionContext):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 
+import aiosqlite
 import pytest
 
 from oa_server.audit.models import AuditRecord
@@ -14,7 +16,7 @@ from oa_server.core.errors import STALE, Conflict, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.identity.models import Official
 from oa_server.storage import outbox
-from oa_server.storage.database import POOL_SIZE
+from oa_server.storage.database import POOL_SIZE, is_postgres
 from oa_server.storage.refusals import DATABASE_AWAY
 from oa_server.storage.unit_of_work import (
     UnauditedChange,
@@ -212,6 +214,32 @@ async def test_a_unit_that_is_cancelled_is_whole_or_not_at_all() -> None:
         assert recorded or working.cancelled()
     await slow("c-last")
     assert await Official.filter(code="c-last").exists()
+
+
+async def test_a_unit_cancelled_while_it_commits_ends_after_its_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever saw the end of a unit that was cancelled while committing finds all that came of it at once."""
+    if is_postgres():
+        pytest.skip("PostgreSQL decides in a process of its own")
+    committing, commit = asyncio.Event(), aiosqlite.Connection.commit
+
+    async def slowly(connection: aiosqlite.Connection) -> None:
+        connection._tx.put_nowait((None, lambda: time.sleep(0.1)))
+        committing.set()
+        await commit(connection)
+
+    async def write() -> None:
+        async with unit_of_work(SYSTEM) as work:
+            row = await official("late")
+            work.audit(Verb.DIRECTORY_IMPORTED, "official", "late", rows=[row])
+
+    monkeypatch.setattr(aiosqlite.Connection, "commit", slowly)
+    working = asyncio.create_task(write())
+    await committing.wait()
+    working.cancel()
+    await asyncio.wait([working])
+    assert working.cancelled()
+    assert await AuditRecord.filter(subject_id="late").exists()
+    assert await Official.filter(code="late").exists()
 
 
 async def test_connections_all_taken(database: str) -> None:
