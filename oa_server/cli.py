@@ -6,7 +6,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,12 +51,18 @@ def _settings(**overrides: Any) -> Any:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's work. What stands in its way is said in a sentence, not in a traceback."""
+    with _said():
+        return asyncio.run(work)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Have what stands in a command's way said in a sentence, not in a traceback."""
     from oa_server.core.errors import OaError
     from oa_server.storage.migrate import MigrationFailed
 
     try:
-        return asyncio.run(work)
+        yield
     except OaError as error:
         raise click.ClickException(f"{error.reason.zh}（{error.code}）") from error
     except MigrationFailed as error:
@@ -74,22 +81,24 @@ def _serve(settings: Any) -> None:
     import uvicorn
 
     from oa_server.app import create_app
+    from oa_server.storage import claims
 
     where: dict[str, Any] = (
         {"uds": settings.socket} if settings.socket else {"host": settings.host, "port": settings.port}
     )
-    uvicorn.run(
-        create_app(settings),
-        **where,
-        loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=64 * 1024,
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
+    with _said(), claims.using(settings.database):
+        uvicorn.run(
+            create_app(settings),
+            **where,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=64 * 1024,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
 
 
 @main.command()

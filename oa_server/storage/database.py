@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +13,8 @@ from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
+
+from oa_server.storage import claims
 
 APP = "oa"
 MODELS = (
@@ -77,24 +78,22 @@ def _connection(url: str, statement_seconds: float, pragmas: dict[str, Any]) -> 
 
 @asynccontextmanager
 async def open_database(url: str, *, statement_seconds: float = STATEMENT_SECONDS) -> AsyncIterator[None]:
-    """Open the database for this process.
+    """Open the database for this process. Raises Unavailable while it is being upgraded.
 
     The connections are the process-wide fallback of the library's context, so requests, jobs and WebSockets find them
     in whatever task they run; one process holds one database open at a time.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        Path(unquote(parts.path)).parent.mkdir(parents=True, exist_ok=True)
     # The library keeps prepared statements by connection name, also when the name now means another kind of database.
     EXECUTOR_CACHE.clear()
     settings = config(url, statement_seconds=statement_seconds)
-    context = await Tortoise.init(config=settings, _enable_global_fallback=True)
-    try:
-        # Connect now, so that a database that is away is told at start and not by the first official.
-        await connection().execute_query("SELECT 1")
-        yield
-    finally:
-        await context.close_connections()
+    with claims.using(url):
+        context = await Tortoise.init(config=settings, _enable_global_fallback=True)
+        try:
+            # Connect now, so that a database that is away is told at start and not by the first official.
+            await connection().execute_query("SELECT 1")
+            yield
+        finally:
+            await context.close_connections()
 
 
 async def create_schema() -> None:

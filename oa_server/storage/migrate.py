@@ -1,25 +1,26 @@
 """Our migrate command around the library's migrations, safe on both databases.
 
-One process migrates at a time. On SQLite the library remakes whole tables, with two traps (both measured): dropping the old
-table cascades into its children while foreign keys are on, and its indexes are lost. So a copy of the file is upgraded,
-with foreign keys off; missing indexes are made again after comparing with a fresh schema, references are checked, and only
-then the copy takes the file's place. Whatever fails before, and whoever is killed, leaves the file as it was.
+One process migrates at a time, and an embedded database only while nobody uses it (`claims`). On SQLite the library remakes
+whole tables, with two traps (both measured): dropping the old table cascades into its children while foreign keys are on, and
+its indexes are lost. So a copy of the file is upgraded, with foreign keys off; missing indexes are made again after comparing
+with a fresh schema, references are checked, and only then the copy takes the file's place. Whatever fails before, and whoever
+is killed, leaves the file as it was.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 import asyncpg
 from tortoise import Tortoise
 from tortoise.migrations.api import migrate as apply_migrations
 
+from oa_server.storage import claims
 from oa_server.storage.database import APP, PATIENT_SECONDS, config
 
 CONFIG = config("sqlite:///:memory:")  # for `tortoise -c oa_server.storage.migrate.CONFIG makemigrations`
@@ -31,9 +32,9 @@ class MigrationFailed(RuntimeError):
 
 
 async def upgrade(url: str) -> list[str]:
-    """Bring the database to the newest schema. Returns what was done, in words."""
-    if urlsplit(url).scheme == "sqlite":
-        return await _upgrade_sqlite(Path(unquote(urlsplit(url).path)))
+    """Bring the database to the newest schema. Returns what was done, in words. Raises MigrationFailed, Unavailable."""
+    if path := claims.file_of(url):
+        return await _upgrade_sqlite(path)
     async with _postgres_lock(url):
         await _apply(config(url, statement_seconds=PATIENT_SECONDS))
     return ["数据库已是最新"]
@@ -56,17 +57,10 @@ async def _postgres_lock(url: str) -> AsyncIterator[None]:
         await connection.close()
 
 
-@contextmanager
-def _file_lock(path: Path) -> Iterator[None]:
-    with path.with_name(f"{path.name}.migrating").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
 async def _upgrade_sqlite(path: Path) -> list[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     copy = path.with_name(f"{path.name}.upgrading")
-    with _file_lock(path):
+    with claims.replacing(path):
         _remove(copy)  # Left by an upgrade that was killed.
         try:
             _take_copy(path, copy)
@@ -88,7 +82,8 @@ def _remove(path: Path) -> None:
 
 
 def _take_copy(path: Path, copy: Path) -> None:
-    """Copy the database, if there is one. It must be alone to leave write-ahead logging, so a running server is found here."""
+    """Copy the database, if there is one. It must be alone to leave write-ahead logging, so whoever has it open without
+    a claim is found here."""
     if not path.exists():
         return
     with closing(sqlite3.connect(path, timeout=1)) as connection:

@@ -11,17 +11,25 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from oa_server.app import open_house
 from oa_server.files.access import part_keys
 from oa_server.files.rules import PART_SIZE
-from oa_server.identity.models import Official
+from oa_server.settings import Settings
 from oa_server.storage import migrate
+from tests import servers
+from tests.audit.test_command_line import oa
 from tests.city import PEOPLE
 from tests.conftest import Founded, _create_database, running
 
 COMMAND = "import asyncio, sys; from oa_server.storage.migrate import upgrade; asyncio.run(upgrade(sys.argv[1]))"
+
+
+def reachable(settings: Settings) -> Settings:
+    """The same settings with an address of the test's own to serve at."""
+    port = servers.free_port()
+    return msgspec.structs.replace(settings, port=port, origin=f"http://127.0.0.1:{port}")
 
 
 def counts(file: Path) -> dict[str, int]:
@@ -114,13 +122,47 @@ async def test_parts_from_before_they_had_rows(founded_embedded: Founded, tmp_pa
         assert (await wang.get(f"/api/files/{file}/content")).content == data
 
 
-async def test_a_running_server_is_not_upgraded_under(founded_embedded: Founded, tmp_path: Path) -> None:
-    """While a server has the database open the upgrade says so and changes nothing."""
+def test_a_running_server_is_not_upgraded_under(founded_embedded: Founded, tmp_path: Path) -> None:
+    """While a server has the database open the upgrade says so and changes nothing; once it has ended it is done."""
+    settings = reachable(founded_embedded.copy(tmp_path / "var"))
+    with servers.OaServer(settings):
+        refused = oa(settings, "migrate")
+        assert (refused.returncode, "请先停止服务" in refused.stderr) == (1, True), refused.stderr
+        assert servers._answers(f"{settings.origin}/api/about")
+    assert oa(settings, "migrate").returncode == 0
+
+
+def test_nobody_begins_to_use_what_is_upgraded(founded_embedded: Founded, tmp_path: Path) -> None:
+    """Between the copy and its taking the file's place no server and no command begins: what they wrote would be gone."""
+    settings = reachable(founded_embedded.copy(tmp_path / "var"))
+    copied, may_end = tmp_path / "copied", tmp_path / "may-end"
+    slow = (
+        "import pathlib, time; from oa_server.storage import migrate; check = migrate._check_references\n"
+        "def wait(path):\n"
+        f"    pathlib.Path({str(copied)!r}).touch()\n"
+        f"    while not pathlib.Path({str(may_end)!r}).exists(): time.sleep(0.02)\n"
+        "    check(path)\n"
+        "migrate._check_references = wait\n"
+    )
+    upgrading = subprocess.Popen([sys.executable, "-c", slow + COMMAND, settings.database])
+    servers._wait("the upgrade", copied.exists)
+    for command in (["serve"], ["audit", "verify"]):
+        refused = oa(settings, *command)
+        assert (refused.returncode, "数据库正在升级" in refused.stderr) == (1, True), refused.stderr
+    may_end.touch()
+    assert upgrading.wait(60) == 0
+    with servers.OaServer(settings):
+        assert servers._answers(f"{settings.origin}/api/about")
+
+
+async def test_a_database_that_others_have_open_is_not_upgraded(founded_embedded: Founded, tmp_path: Path) -> None:
+    """A program that is not ours and has the database open is found too."""
     settings = founded_embedded.copy(tmp_path / "var")
-    async with open_house(settings):
+    with closing(sqlite3.connect(tmp_path / "var" / "oa.sqlite3")) as other:
+        other.execute("PRAGMA journal_mode = WAL")
+        other.execute("SELECT COUNT(*) FROM official").fetchone()
         with pytest.raises(migrate.MigrationFailed, match="locked"):
             await migrate.upgrade(settings.database)
-        assert await Official.filter(code="wang").exists()
 
 
 def test_an_upgrade_that_was_killed_left_nothing(founded_embedded: Founded, tmp_path: Path) -> None:
