@@ -32,6 +32,7 @@ STORE_FULL = Reason(
 )
 
 _KEY = re.compile(r"\A[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)*\Z")
+FOLDERS_KNOWN = 10_000
 S3_THREADS = 16
 # A store that hangs is given up in time for the request that waits for it; eight MiB take well under a second.
 CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 3, 6, 7
@@ -77,11 +78,12 @@ class LocalFolderStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._settled: set[Path] = set()
 
     async def put(self, key: str, data: bytes) -> None:
         path = self._root / _check_key(key)
         try:
-            await anyio.to_thread.run_sync(_write, path, data)
+            await anyio.to_thread.run_sync(self._write, path, data)
         except OSError as error:
             raise Unavailable(STORE_FULL if error.errno in {27, 28, 122} else STORE_AWAY) from error
 
@@ -97,9 +99,24 @@ class LocalFolderStore:
         with suppress(FileNotFoundError):
             await anyio.to_thread.run_sync((self._root / _check_key(key)).unlink)
 
+    def _write(self, path: Path, data: bytes) -> None:
+        self._settle(path.parent)
+        _write(path, data)
+
+    def _settle(self, folder: Path) -> None:
+        """Make a folder, and have its name and those above it durable too: once per process, whoever made them."""
+        if folder in self._settled and folder.is_dir():
+            return
+        if folder != self._root or not folder.parent.exists():
+            self._settle(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
+        if len(self._settled) >= FOLDERS_KNOWN:
+            self._settled.clear()
+        self._settled.add(folder)
+
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -112,11 +129,15 @@ def _write(path: Path, data: bytes) -> None:
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 class S3Store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,27 @@ async def test_put_get_delete(store: ObjectStore) -> None:
     await store.delete("files/a/000001")
     with pytest.raises(NotFound):
         await store.get("files/a/000001")
+
+
+async def test_the_folders_above_are_durable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When an object is stored, so are the names of all folders on the way to it, also in a process that found them there."""
+    synced: set[str] = set()
+    sync = os.fsync
+
+    def note(handle: int) -> None:
+        synced.add(os.readlink(f"/proc/self/fd/{handle}"))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    for _process in range(2):
+        store = open_store(f"file://{tmp_path / 'var' / 'objects'}")
+        synced.clear()
+        await store.put("files/a/000001", b"x")
+        folders = [tmp_path / "var", tmp_path / "var/objects", tmp_path / "var/objects/files"]
+        assert synced >= {str(folder) for folder in (*folders, folders[-1] / "a")}
+    shutil.rmtree(tmp_path / "var" / "objects" / "files")
+    await store.put("files/a/000002", b"y")
+    assert await store.get("files/a/000002") == b"y"
 
 
 @pytest.mark.parametrize("key", ["../x", "/etc/passwd", "a//b", "a/../b", "", "A", "a\0b", "名"])
