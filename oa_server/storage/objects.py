@@ -107,7 +107,7 @@ class LocalFolderStore:
         """Make a folder, and have its name and those above it durable too: once per process, whoever made them."""
         if folder in self._settled and folder.is_dir():
             return
-        if folder != self._root or not folder.parent.exists():
+        if self._root in folder.parents or not folder.parent.exists():
             self._settle(folder.parent)
         folder.mkdir(exist_ok=True)
         _sync(folder.parent)

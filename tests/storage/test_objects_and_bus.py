@@ -43,7 +43,7 @@ async def test_the_folders_above_are_durable_too(tmp_path: Path, monkeypatch: py
     sync = os.fsync
 
     def note(handle: int) -> None:
-        synced.add(os.readlink(f"/proc/self/fd/{handle}"))
+        synced.add(str(Path(f"/proc/self/fd/{handle}").readlink()))
         sync(handle)
 
     monkeypatch.setattr(os, "fsync", note)
