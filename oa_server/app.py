@@ -38,7 +38,7 @@ from oa_server.documents.office import Office
 from oa_server.documents.states import Classification
 from oa_server.files.actions import FileKeeper
 from oa_server.identity import tokens
-from oa_server.identity.events import OrganRegistered
+from oa_server.identity.events import OrganRegistered, RolesGiven
 from oa_server.identity.signin import SignIn, SignInPolicy
 from oa_server.pki import access as pki
 from oa_server.pki import rules as pki_rules
@@ -59,6 +59,7 @@ from oa_server.web.openapi import openapi_route
 from oa_server.web.pagination import Cursors
 from oa_server.web.static import web_routes
 from oa_server.workflow import access as workflow
+from oa_server.workflow import reactions as workflow_reactions
 
 log = structlog.get_logger("oa")
 
@@ -122,6 +123,7 @@ def _plug(house: House) -> None:
     ports.pages = IssuedPages()
     ports.subjects = {documents.OUTGOING: OutgoingGate()}
     react_to(OrganRegistered, document_reactions.open_number_series)
+    react_to(RolesGiven, workflow_reactions.share_open_tasks)
 
 
 @asynccontextmanager

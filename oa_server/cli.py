@@ -121,6 +121,10 @@ def demo(port: int, agent_port: int | None) -> None:
     origin = f"http://127.0.0.1:{port}"
     settings = _settings(
         data_dir=DEMO_DIR,
+        # The sample city never goes where the settings of a real installation point.
+        database_url="",
+        object_store_url="",
+        bus_url="local:",
         demo=True,
         port=port,
         origin=origin,

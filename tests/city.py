@@ -154,6 +154,9 @@ class Browser:
     async def ask(self, path: str, verb: str, *, usage: str = "signing", **fields: Any) -> httpx.Response:
         key = self.keys[usage]
         body = {"verb": verb, "certificate": certificate_of(key), "chain": chain_of(key), **fields}
+        if verb in {"approve", "sign", "return"}:
+            shown = (await self.get(path)).json()
+            body.setdefault("pages_sha256", shown.get("pages_sha256"))
         return await self.send("POST", f"{path}/signatures", json=body)
 
     async def sign(self, path: str, verb: str, *, usage: str = "signing", **fields: Any) -> httpx.Response:

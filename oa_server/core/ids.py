@@ -6,11 +6,15 @@ import os
 import time
 from uuid import UUID
 
+_RANDOM_BITS = 80
 
-def new_id() -> UUID:
-    """A fresh UUIDv7: 48 bits of milliseconds, 74 random bits."""
+
+def new_id(*, after: UUID | None = None) -> UUID:
+    """A fresh UUIDv7: 48 bits of milliseconds, 74 random bits; greater than `after` whatever the clock says."""
     milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds & (2**48 - 1)) << 80 | int.from_bytes(os.urandom(10), "big")
+    if after is not None:
+        milliseconds = max(milliseconds, (after.int >> _RANDOM_BITS) + 1)
+    value = (milliseconds & (2**48 - 1)) << _RANDOM_BITS | int.from_bytes(os.urandom(10), "big")
     value = (value & ~(0xF << 76)) | 0x7 << 76
     value = (value & ~(0x3 << 62)) | 0x2 << 62
     return UUID(int=value)

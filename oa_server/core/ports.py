@@ -100,11 +100,11 @@ class PagesFinder(Protocol):
 
 
 class HeadSigner(Protocol):
-    async def sign_head(self, head: bytes) -> bytes:
-        """A detached CMS signature over the canonical bytes of an audit tree head."""
+    async def sign_head(self, head: bytes, at: datetime) -> bytes:
+        """A detached, timestamped CMS signature over the canonical bytes of an audit tree head that is made at `at`."""
 
-    async def verify_head(self, head: bytes, signature: bytes) -> bool:
-        """Whether the signature is ours over these bytes."""
+    async def verify_head(self, head: bytes, signature: bytes, at: datetime) -> bool:
+        """Whether the signature is ours over these bytes, and was good when the head was made."""
 
 
 @dataclass(slots=True)

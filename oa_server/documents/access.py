@@ -74,6 +74,12 @@ async def incoming_document(actor: Actor, document_id: UUID) -> IncomingDocument
     return _found(await incoming(actor, document_id).get_or_none(id=document_id))
 
 
+async def incoming_pages(actor: Actor, document_id: UUID) -> IncomingDocument:
+    """An incoming document whose pages `actor` may read. Raises NotFound, also when it was refused."""
+    document = await incoming_document(actor, document_id)
+    return _found(None if document.state == IncomingState.REFUSED else document)
+
+
 def _found(row: Row | None) -> Row:
     if row is None:
         raise NotFound(NOT_FOUND)
@@ -153,6 +159,11 @@ def organs_as(recipients: Sequence[Recipient], role: RecipientRole) -> list[UUID
     return [row.organ_id for row in recipients if row.role == role]
 
 
+def addressed(recipients: Sequence[Recipient]) -> list[dict[str, Any]]:
+    """The recipients as a dispatch signs them."""
+    return [{"organ": str(row.organ_id), "role": row.role} for row in recipients]
+
+
 async def opinions(subject_type: str, subject_id: UUID) -> list[Opinion]:
     """All opinions on a document, oldest first; their visibility never depends on the state of any task."""
     return await Opinion.filter(subject_type=subject_type, subject_id=subject_id).order_by("id")
@@ -199,6 +210,13 @@ async def consignments(document_id: UUID) -> list[dict[str, Any]]:
     )
     by_id = {row["consignment_id"]: row for row in received}
     return [row | by_id[row["id"]] for row in sent]
+
+
+async def consignment(actor: Actor, consignment_id: UUID) -> IncomingDocument:
+    """What became of one consignment of a document that `actor` may see. Raises NotFound."""
+    sent = _found(await Consignment.get_or_none(id=consignment_id))
+    await outgoing_document(actor, sent.document_id)
+    return await IncomingDocument.get(consignment_id=sent.id)
 
 
 async def is_settled(document_id: UUID) -> bool:

@@ -7,6 +7,7 @@ before the transaction opens; inside it the document's row is held and judged ag
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import Actor, Role
 from oa_server.core.clock import OFFICE_ZONE
-from oa_server.core.errors import STALE, Conflict, Denied, Invalid
+from oa_server.core.errors import STALE, Conflict, Denied, Invalid, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.documents import access, numbering, opinions, pages, rules
 from oa_server.documents.events import DocumentDispatched
@@ -38,13 +39,18 @@ from oa_server.workflow.engine import Resume
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What somebody wants to do, in their own words; `signed` is the checked signature of a verb that needs one."""
+    """What somebody wants to do, in their own words.
+
+    `signed` is the checked signature of a verb that needs one; `read_sha256` names the pages that lay before them when
+    they asked to sign.
+    """
 
     verb: str
     opinion: str = ""
     reason: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     signed: Assembled | None = None
+    read_sha256: str | None = None
 
 
 async def standing(actor: Actor, document: OutgoingDocument) -> rules.Standing:
@@ -171,22 +177,25 @@ async def _withdraw(_office: Office, actor: Actor, document: OutgoingDocument, _
 
 
 async def _back_to_draft(work: Work, document: OutgoingDocument, source: str, resume: Resume) -> None:
+    """A next version begins. A number that was taken stays the document's own; its date comes with the next signing."""
     await workflow.return_to(work, document.id, source, "draft", resume)
     await move(
         document,
-        OutgoingState.UNDER_REVIEW,
+        OutgoingState(document.state),
         OutgoingState.DRAFTING,
         version_no=document.version_no + 1,
+        doc_date=None,
         updated_at=work.now,
     )
 
 
-async def _abandon(_office: Office, actor: Actor, document: OutgoingDocument, _wanted: Act) -> None:
+async def _abandon(_office: Office, actor: Actor, document: OutgoingDocument, wanted: Act) -> None:
     async with unit_of_work(actor) as work:
         await hold(actor, document.id, "abandon")
         await move(document, OutgoingState.DRAFTING, OutgoingState.ABANDONED, updated_at=work.now)
         await workflow.terminate(work, document.id)
-        work.audit(Verb.ABANDONED, access.OUTGOING, document.id, rows=[document])
+        void = await numbering.give_up(document.id, wanted.reason)
+        work.audit(Verb.ABANDONED, access.OUTGOING, document.id, rows=[document, *void], reason=wanted.reason)
 
 
 async def _agree(_office: Office, actor: Actor, document: OutgoingDocument, wanted: Act) -> None:
@@ -215,9 +224,11 @@ async def _agree(_office: Office, actor: Actor, document: OutgoingDocument, want
 
 async def _return(_office: Office, actor: Actor, document: OutgoingDocument, wanted: Act) -> None:
     """Send back to the drafter with a signed reason; the drafter's next version comes the whole way, or straight back."""
-    resume = Resume.DIRECT if wanted.parameters.get("resume") == "direct" else Resume.REPLAY
     async with unit_of_work(actor) as work:
         held = await hold(actor, document.id, "return")
+        # What the leader had signed comes before the leader again, whatever was asked for (article 25(1)).
+        may_skip = held.state == OutgoingState.UNDER_REVIEW and wanted.parameters.get("resume") == "direct"
+        resume = Resume.DIRECT if may_skip else Resume.REPLAY
         opinion = await opinions.keep(work, await matter_of(held), opinions.needed(wanted.signed))
         await _back_to_draft(work, held, opinion.step, resume)
         work.audit(
@@ -231,15 +242,17 @@ async def _return(_office: Office, actor: Actor, document: OutgoingDocument, wan
 
 
 async def _number(office: Office, actor: Actor, document: OutgoingDocument, wanted: Act) -> None:
-    """Give the document its number, and freeze it. Who numbers what cannot be frozen takes no number."""
+    """Give the document its number, and freeze it. What is not as it was signed takes no number."""
     await _as_signed(document)
     async with unit_of_work(actor) as work:
         held = await hold(actor, document.id, "number")
-        doc_no, entry = await numbering.next_number(work, held.organ_id, held.id)
+        doc_no, entry = await numbering.number_of(work, held.organ_id, held.id)
         await move(document, OutgoingState.SIGNED, OutgoingState.NUMBERED, doc_no=doc_no, updated_at=work.now)
         await workflow.rename(work, document.id, doc_no=doc_no)
         work.audit(Verb.NUMBERED, access.OUTGOING, document.id, rows=[document, entry], doc_no=doc_no)
-    await _freeze(office, actor, await access.outgoing_document(actor, document.id), wanted)
+    # The number is taken now whatever comes; where the store is away, the clerk freezes when it is back.
+    with suppress(Unavailable):
+        await _freeze(office, actor, await access.outgoing_document(actor, document.id), wanted)
 
 
 async def _as_signed(document: OutgoingDocument) -> tuple[DocumentLayout, dict[str, Any]]:
@@ -293,10 +306,11 @@ async def _seal(office: Office, actor: Actor, document: OutgoingDocument, wanted
 async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, wanted: Act) -> None:
     """Put the sealed document on its way: one consignment and one arrival per recipient, in a few statements."""
     signed = opinions.needed(wanted.signed)
-    recipients = await access.recipients(document.id)
     organ = await identity.organ(document.organ_id)
     async with unit_of_work(actor) as work:
         held = await hold(actor, document.id, "dispatch")
+        recipients = await access.recipients(document.id)
+        rules.check_recipients(opinions.signed_content(signed)["recipients"], access.addressed(recipients))
         await signing.keep(work, signed)
         sent = [
             Consignment(
@@ -315,8 +329,9 @@ async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, w
         await move(document, OutgoingState.SEALED, OutgoingState.DISPATCHED, updated_at=work.now)
         await workflow.complete(work, document.id, "dispatching")
         for row in arrived:
+            # Only those who sign for documents may know yet that there is one.
             payload = {"id": str(row.id), "title": row.title, "from": organ.full_name, "urgency": row.urgency}
-            work.push(f"organ:{row.organ_id}", "incoming.arrived", payload)
+            work.push(f"clerks:{row.organ_id}", "incoming.arrived", payload)
         await work.announce(DocumentDispatched(document.id, len(sent)))
         work.audit(
             Verb.DISPATCHED, access.OUTGOING, document.id, rows=[document, *sent, *arrived], recipients=len(sent)

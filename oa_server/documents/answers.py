@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from oa_server.audit import access as audit
 from oa_server.core.actor import Actor
+from oa_server.core.errors import NotFound
 from oa_server.documents import access, actions, drafting, receiving, rules
 from oa_server.documents.models import IncomingDocument, OutgoingDocument
 from oa_server.documents.schemas import (
@@ -21,6 +23,7 @@ from oa_server.documents.schemas import (
     IncomingRow,
     Named,
     OpinionOut,
+    ReceiptFile,
     ReceiptOut,
     RefusalOut,
     StepOut,
@@ -38,6 +41,7 @@ from oa_server.documents.states import (
 )
 from oa_server.files import access as files
 from oa_server.identity import access as identity
+from oa_server.signing import access as signing
 from oa_server.workflow import access as workflow
 
 
@@ -174,6 +178,14 @@ def _consignment(row: dict[str, Any], organ: Named) -> ConsignmentOut:
         _refusal(row["refusal_code"], row["refusal_text"]),
         row["receive_no"],
     )
+
+
+async def receipt_file(arrived: IncomingDocument) -> ReceiptFile:
+    """What the receiving organ signed. Raises NotFound while it has neither signed for the document nor refused it."""
+    if arrived.receipt_id is None:
+        raise NotFound(rules.NOT_SIGNED_FOR)
+    signature = (await signing.signatures([arrived.receipt_id]))[arrived.receipt_id]
+    return ReceiptFile(bytes(signature.content).decode(), base64.b64encode(bytes(signature.cms)).decode())
 
 
 def _refusal(code: str | None, text: str | None) -> RefusalOut | None:

@@ -40,6 +40,7 @@ async def _ask_opinion(
     office: Office, actor: Actor, document: OutgoingDocument, wanted: Act, step: str, key: KeyChoice
 ) -> Asked:
     matter = await matter_of(document)
+    rules.check_read(wanted.read_sha256, matter.pages_sha256)
     if wanted.verb != "return":
         rules.check_elements(matter.also["elements"], await pages.elements(document))
     text = wanted.reason if wanted.verb == "return" else wanted.opinion
@@ -61,9 +62,9 @@ async def _ask_seal(office: Office, actor: Actor, document: OutgoingDocument, ke
 
 
 async def _ask_dispatch(office: Office, actor: Actor, document: OutgoingDocument, key: KeyChoice) -> Asked:
-    attachments = await access.attachments(document.id)
-    signed = await opinions.issued(document.id)
-    rules.check_attachments(signed["elements"]["attachments"], attachments)
+    signed, elements = await opinions.issued(document.id), await pages.elements(document)
+    rules.check_attachments(signed["elements"]["attachments"], elements["attachments"])
+    rules.check_elements(signed["elements"], elements)
     recipients = await access.recipients(document.id)
     organs = await identity.organs_by_id([r.organ_id for r in recipients])
     content = {
@@ -72,8 +73,8 @@ async def _ask_dispatch(office: Office, actor: Actor, document: OutgoingDocument
         "doc_no": document.doc_no,
         "title": document.title,
         "sha256": document.sealed_sha256,
-        "attachments": attachments,
-        "recipients": [{"organ": str(r.organ_id), "role": r.role} for r in recipients],
+        "attachments": elements["attachments"],
+        "recipients": access.addressed(recipients),
         "actor": await opinions.actor_content(actor),
         "at": clock.now().isoformat(timespec="seconds"),
     }

@@ -10,23 +10,35 @@ from __future__ import annotations
 from uuid import UUID
 
 from oa_server.core.clock import OFFICE_ZONE
-from oa_server.core.errors import Denied
+from oa_server.core.errors import Denied, Invalid
 from oa_server.core.ids import new_id
 from oa_server.documents import rules
 from oa_server.documents.models import NumberLedger, NumberSeries, ReceiveCounter
 from oa_server.documents.states import LedgerState
+from oa_server.identity import access as identity
 from oa_server.storage.unit_of_work import Work, lock_row
 
 
 async def open_series(organ_id: UUID, word: str) -> NumberSeries:
-    """The series of an issuing organ; made when its issuing word is registered."""
+    """The series of an issuing word, made when an organ registers it. Raises Invalid when it is another organ's."""
     existing = await NumberSeries.get_or_none(word=word)
-    return existing or await NumberSeries.create(id=new_id(), organ_id=organ_id, word=word)
+    if existing is None:
+        return await NumberSeries.create(id=new_id(), organ_id=organ_id, word=word)
+    if existing.organ_id != organ_id:
+        raise Invalid(rules.WORD_TAKEN, word=word)
+    return existing
 
 
-async def next_number(work: Work, organ_id: UUID, document_id: UUID) -> tuple[str, NumberLedger]:
-    """Take the next number of the organ's series for a document. Raises Denied when the organ does not issue."""
-    series = await NumberSeries.get_or_none(organ_id=organ_id)
+async def number_of(work: Work, organ_id: UUID, document_id: UUID) -> tuple[str, NumberLedger]:
+    """The number of a document: the one it had before it was returned, or the next of the organ's present series.
+
+    Raises Denied when the organ does not issue.
+    """
+    taken = await NumberLedger.get_or_none(document_id=document_id).select_related("series")
+    if taken is not None:
+        return rules.format_number(taken.series.word, taken.year, taken.seq), taken
+    word = (await identity.organ(organ_id)).issuing_word
+    series = await NumberSeries.get_or_none(organ_id=organ_id, word=word)
     if series is None:
         raise Denied(rules.NOT_AN_ISSUER)
     await lock_row(NumberSeries, series.id)
@@ -42,6 +54,20 @@ async def next_number(work: Work, organ_id: UUID, document_id: UUID) -> tuple[st
         at=work.now,
     )
     return rules.format_number(series.word, year, entry.seq), entry
+
+
+async def give_up(document_id: UUID, reason: str) -> list[NumberLedger]:
+    """Void the number of a document that is given up, if it had one. Raises Invalid when nobody says why."""
+    entry = await NumberLedger.get_or_none(document_id=document_id)
+    if entry is None:
+        return []
+    if not reason.strip():
+        raise Invalid(rules.REASON_NEEDED)
+    if len(reason) > rules.VOID_REASON_LIMIT:
+        raise Invalid(rules.REASON_TOO_LONG, limit=rules.VOID_REASON_LIMIT)
+    entry.state, entry.reason = LedgerState.VOID, reason
+    await entry.save(update_fields=["state", "reason"])
+    return [entry]
 
 
 async def next_receive_number(work: Work, organ_id: UUID) -> str:

@@ -29,6 +29,7 @@ STEP_TITLES = {
     "unit_review": "部门审核",
     "office_review": "办公室核稿",
     "signing": "签发",
+    "numbering": "复核",
     "instruct": "批示",
     "handle": "承办",
 }
@@ -78,9 +79,11 @@ async def keep(work: Work, matter: Matter, signed: Assembled) -> Opinion:
     content = signed_content(signed)
     if content["pages_sha256"] != matter.pages_sha256 or content["previous"] != await _last_sha256(matter):
         raise Conflict(rules.PAGES_CHANGED)
+    before = await access.opinions(matter.subject_type, matter.id)
     signature = await signing.keep(work, signed)
     return await Opinion.create(
-        id=new_id(),
+        # Opinions are read in the order of their ids, also when the clock was set back between two of them.
+        id=new_id(after=before[-1].id if before else None),
         subject_type=matter.subject_type,
         subject_id=matter.id,
         step=content["step"],

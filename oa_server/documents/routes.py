@@ -47,6 +47,7 @@ from oa_server.documents.schemas import (
     OutgoingFilter,
     OutgoingQuery,
     PreviewIn,
+    ReceiptFile,
     SignatureIn,
     VocabularyOut,
     WordOut,
@@ -247,7 +248,7 @@ def _key(body: AskIn) -> KeyChoice:
 @endpoint(summary="请求对一项操作签名", body=AskIn, returns=AskOut, status=201, refuses=[Conflict])
 async def ask_outgoing(call: Call[AskIn]) -> AskOut:
     body = call.body
-    wanted = Act(body.verb, body.opinion, body.reason, body.parameters)
+    wanted = Act(body.verb, body.opinion, body.reason, body.parameters, read_sha256=body.pages_sha256)
     asked = await asking.ask(_office(call), call.actor, call.id(), wanted, _key(body))
     return AskOut(asked.request_id, asked.request, asked.expires_at)
 
@@ -302,6 +303,11 @@ async def export_consignments(call: Call[None]) -> Response:
     return attachment("签收情况.csv", CSV.media_type, write_csv(header, cells))
 
 
+@endpoint(summary="收文机关签名的回执", returns=ReceiptFile, refuses=[NotFound])
+async def read_receipt(call: Call[None]) -> ReceiptFile:
+    return await answers.receipt_file(await access.consignment(call.actor, call.id()))
+
+
 # --- incoming ---------------------------------------------------------------------------------------------------------
 
 
@@ -341,7 +347,7 @@ async def show_incoming(call: Call[None]) -> IncomingOut:
 
 @endpoint(summary="收文的正本", returns=PDF)
 async def read_incoming_pages(call: Call[None]) -> Response:
-    document = await access.incoming_document(call.actor, call.id())
+    document = await access.incoming_pages(call.actor, call.id())
     return await _pdf(call, document.sha256, document.doc_no)
 
 
@@ -372,6 +378,7 @@ routes = [
     resource("/api/documents/{id}/acts", POST=act_outgoing),
     resource("/api/documents/{id}/consignments", GET=list_consignments),
     resource("/api/documents/{id}/consignments.csv", GET=export_consignments),
+    resource("/api/consignments/{id}/receipt", GET=read_receipt),
     resource("/api/incoming", GET=list_incoming),
     resource("/api/incoming.csv", GET=export_incoming),
     resource("/api/incoming/{id}", GET=show_incoming),

@@ -76,6 +76,11 @@ TITLE_KIND = Reason(
 NOT_AN_ISSUER = Reason(
     "documents.not_an_issuer", "本机关未进行发文立户，没有机关代字", "The organ has no issuing word; it does not issue."
 )
+WORD_TAKEN = Reason(
+    "documents.word_taken",
+    "机关代字已由另一机关使用，请改用其他代字",
+    "Another organ has this issuing word; choose another.",
+)
 REQUEST_ONE_RECIPIENT = Reason(
     "documents.request_one_recipient",
     "请示只能主送一个上级机关（条例第十五条）",
@@ -89,13 +94,13 @@ ABOVE_CEILING = Reason(
 OWN_ORGAN = Reason("documents.own_organ", "收文机关不能是本机关", "An organ does not send to itself.")
 TEXT_CHANGED = Reason(
     "documents.text_changed",
-    "正文在签发后发生变化，须退回原签发人复审（条例第二十五条第一项）",
-    "The text has changed since the leader signed; it goes back to the signer (article 25(1)).",
+    "正文在签发后发生变化，请退回拟稿人，由原签发人复审（条例第二十五条第一项）",
+    "The text has changed since the leader signed; return it, so that the signer sees it again (article 25(1)).",
 )
 ELEMENTS_CHANGED = Reason(
     "documents.elements_changed",
-    "公文要素或附件与送审时不一致，须退回拟稿人重新送审（条例第二十五条第一项）",
-    "Elements or attachments are not those that were submitted; it goes back to the drafter (article 25(1)).",
+    "公文要素、收文机关或附件与送审时不一致，须退回拟稿人重新送审（条例第二十五条第一项）",
+    "Elements, recipients or attachments are not those that were submitted; it goes back to the drafter (article 25(1)).",
 )
 ATTACHMENTS_CHANGED = Reason(
     "documents.attachments_changed",
@@ -112,9 +117,7 @@ UNKNOWN_VERB = Reason("documents.unknown_verb", "没有这项操作", "There is 
 NOTHING_TO_SIGN = Reason("documents.nothing_to_sign", "此操作不需要签名", "This act needs no signature.")
 SIGNATURE_NEEDED = Reason("documents.signature_needed", "此操作需要用证书签名", "This act must be signed with a key.")
 REASON_NEEDED = Reason("documents.reason_needed", "请填写理由", "Give a reason.")
-REASON_TOO_LONG = Reason(
-    "documents.reason_too_long", "拒收理由过长，请精简", "The reason for refusing is too long for the sender's board."
-)
+REASON_TOO_LONG = Reason("documents.reason_too_long", "理由过长，请精简", "The reason is too long.")
 OPINION_NEEDED = Reason("documents.opinion_needed", "请填写意见", "Write an opinion.")
 NOT_RECEIVER = Reason(
     "documents.not_receiver", "只有收文机关的机要文书可以签收或拒收", "Only the receiving organ's clerk may."
@@ -135,6 +138,7 @@ NOT_IN_UNIT = Reason("documents.not_in_unit", "您没有所在部门，不能起
 
 
 REFUSAL_LIMIT = 500
+VOID_REASON_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,11 @@ def _returner(_actor: Actor, _document: OutgoingDocument, standing: Standing) ->
     return None if standing.open_step in {"unit_review", "office_review", "signing"} else NOT_YOUR_TASK
 
 
+def _checker(actor: Actor, document: OutgoingDocument, standing: Standing) -> Reason | None:
+    """Article 25(1): who numbers a document checks it first (复核), and sends back what has to change."""
+    return _clerk(actor, document, standing) or (None if standing.open_step == "numbering" else NOT_YOUR_TASK)
+
+
 def _signer(actor: Actor, document: OutgoingDocument, standing: Standing) -> Reason | None:
     at_signing = standing.open_step == "signing" and document.signer_id == actor.official_id
     return None if at_signing else NOT_SIGNERS_TURN
@@ -202,6 +211,8 @@ MOVES = (
     Move(OutgoingState.UNDER_REVIEW, "approve", _reviewer, OutgoingState.UNDER_REVIEW),
     Move(OutgoingState.UNDER_REVIEW, "sign", _signer, OutgoingState.SIGNED),
     Move(OutgoingState.UNDER_REVIEW, "return", _returner, OutgoingState.DRAFTING),
+    Move(OutgoingState.SIGNED, "return", _checker, OutgoingState.DRAFTING),
+    Move(OutgoingState.NUMBERED, "return", _checker, OutgoingState.DRAFTING),
     Move(OutgoingState.UNDER_REVIEW, "withdraw", _withdrawer, OutgoingState.DRAFTING),
     Move(OutgoingState.SIGNED, "number", _clerk, OutgoingState.NUMBERED),
     Move(OutgoingState.NUMBERED, "freeze", _clerk, OutgoingState.FROZEN),
@@ -305,6 +316,18 @@ def check_elements(signed: Mapping[str, Any], found: Mapping[str, Any]) -> None:
     if signed != found:
         changed = sorted(name for name in signed.keys() | found.keys() if signed.get(name) != found.get(name))
         raise Conflict(ELEMENTS_CHANGED, changed=changed)
+
+
+def check_recipients(signed: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> None:
+    """A document goes to those whom the clerk signed for, and to nobody else."""
+    if signed != found:
+        raise Conflict(ELEMENTS_CHANGED, changed=["recipients"])
+
+
+def check_read(read_sha256: str | None, current_sha256: str | None) -> None:
+    """Who gives an opinion gives it on the pages they have read, not on those that came meanwhile in another window."""
+    if read_sha256 != current_sha256:
+        raise Conflict(PAGES_CHANGED)
 
 
 def check_attachments(signed: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> None:

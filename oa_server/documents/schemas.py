@@ -85,7 +85,10 @@ class ActIn(Struct, forbid_unknown_fields=True):
 
 
 class AskIn(Struct, forbid_unknown_fields=True):
-    """Ask for what is to be signed for a verb, with the certificate that will sign (base64 DER)."""
+    """Ask for what is to be signed for a verb, with the certificate that will sign (base64 DER).
+
+    An opinion names the pages that were read: `pages_sha256` of the document as it was shown.
+    """
 
     verb: Annotated[str, Meta(max_length=32)]
     certificate: Base64
@@ -93,6 +96,7 @@ class AskIn(Struct, forbid_unknown_fields=True):
     opinion: LongText = ""
     reason: LongText = ""
     parameters: dict[str, Any] = {}
+    pages_sha256: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class AskOut(Struct):
@@ -225,6 +229,13 @@ class ConsignmentOut(Struct):
     signed_for_by: str | None
     refusal: RefusalOut | None
     receive_no: str | None
+
+
+class ReceiptFile(Struct):
+    """A signed receipt or refusal, as anybody can check it: the canonical JSON that was signed, and its CMS in base64."""
+
+    content: str
+    cms: str
 
 
 class ConsignmentList(Struct):

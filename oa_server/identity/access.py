@@ -102,12 +102,15 @@ async def post_of(official_id: UUID) -> Post | None:
 
 
 async def holders(role: Role, *, organ_id: UUID, unit_id: UUID | None = None) -> list[UUID]:
-    """Who holds a role in an organ, or in one unit of it."""
+    """Who holds a role in an organ, or in one unit of it, and acts there: a task elsewhere would wait for ever."""
     rows = Responsibility.filter(role=role, organ_id=organ_id, official__active=True)
     if unit_id is not None:
         rows = rows.filter(unit_id=unit_id)
     found: Sequence[Any] = await rows.order_by("id").values_list("official_id", flat=True)
-    return list(found)
+    acts_in: dict[UUID, UUID] = {}
+    for post in await Post.filter(official_id__in=list(found)).order_by("position", "id"):
+        acts_in.setdefault(post.official_id, post.organ_id)
+    return [official for official in found if acts_in.get(official) == organ_id]
 
 
 async def names_of(ids: Collection[UUID]) -> dict[UUID, str]:

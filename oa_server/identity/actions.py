@@ -13,7 +13,7 @@ from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import Invalid, Reason
 from oa_server.core.ids import new_id
 from oa_server.identity import access, rules
-from oa_server.identity.events import OrganRegistered
+from oa_server.identity.events import OrganRegistered, RolesGiven
 from oa_server.identity.models import Official, Organ, Post, Responsibility, Session, Unit
 from oa_server.identity.spreadsheet import Directory, OfficialRow, OrganRow, read_directory
 from oa_server.storage.fields import Model
@@ -78,7 +78,8 @@ class _Importer:
         self._units: dict[tuple[UUID, str], Unit] = {}
         self._officials: dict[str, Official] = {}
         self._posts: dict[tuple[UUID, UUID], Post] = {}
-        self._roles: dict[UUID, set[tuple[UUID, Role]]] = {}
+        self._roles: dict[UUID, dict[tuple[UUID, Role], Responsibility]] = {}
+        self._staffed: set[UUID] = set()
         self._position = 0
 
     async def run(self, directory: Directory) -> Imported:
@@ -91,9 +92,11 @@ class _Importer:
         # Who gets a second post goes on acting in the first, so new posts come after all that are there.
         self._position = max((post.position + 1 for post in self._posts.values()), default=0)
         for held in await Responsibility.all():
-            self._roles.setdefault(held.official_id, set()).add((held.organ_id, Role(held.role)))
+            self._roles.setdefault(held.official_id, {})[held.organ_id, Role(held.role)] = held
         for row in directory.officials:
             await self._official(row)
+        if self._staffed:
+            await self._work.announce(RolesGiven(frozenset(self._staffed)))
         return self._done
 
     async def _organ(self, row: OrganRow) -> None:
@@ -107,7 +110,7 @@ class _Importer:
         if row.superior is not None:
             values["superior_id"] = self._organs[row.superior].id if row.superior else None
         organ = self._organs.get(row.code)
-        may_issue_anew = bool(row.issuing_word) and (organ is None or not organ.issuing_word)
+        may_issue_anew = bool(row.issuing_word) and (organ is None or organ.issuing_word != row.issuing_word)
         if organ is None:
             organ = self._organs[row.code] = await self._create(Organ, code=row.code, **values)
         elif not await self._update(organ, **values):
@@ -141,18 +144,27 @@ class _Importer:
         return True
 
     async def _grant(self, official: Official, unit: Unit, row: OfficialRow) -> bool:
-        """Give the roles of a row that the official does not hold yet. Raises Denied when they may not be held together."""
-        held = self._roles.setdefault(official.id, set())
-        wanted = {(unit.organ_id, role) for role in row.roles} - held
+        """Give the roles of a row that the official does not hold there yet: a role is held in one unit of an organ, so
+        who gets it in another unit moves. Raises Denied when roles may not be held together.
+        """
+        held = self._roles.setdefault(official.id, {})
+        wanted = {role for role in row.roles if (unit.organ_id, role) not in held}
         if wanted:
-            rules.check_grant(self._work.actor, {role for _organ, role in wanted})
-            rules.check_roles({role for _organ, role in held | wanted}, sheet=row.sheet, row=row.row, code=row.code)
-        for organ_id, role in sorted(wanted):
-            await self._create(
-                Responsibility, official_id=official.id, organ_id=organ_id, unit_id=unit.id, role=role.value
+            rules.check_grant(self._work.actor, wanted)
+            rules.check_roles({role for _, role in held} | wanted, sheet=row.sheet, row=row.row, code=row.code)
+        is_changed = False
+        for role in sorted(row.roles):
+            if has := held.get((unit.organ_id, role)):
+                moves = role in rules.UNIT_ROLES and has.unit_id != unit.id
+                is_changed |= moves and await self._update(has, unit_id=unit.id)
+                continue
+            held[unit.organ_id, role] = await self._create(
+                Responsibility, official_id=official.id, organ_id=unit.organ_id, unit_id=unit.id, role=role.value
             )
-        held |= wanted
-        return bool(wanted)
+            is_changed = True
+        if is_changed:
+            self._staffed.add(unit.organ_id)
+        return is_changed
 
     async def _unit(self, organ_id: UUID, name: str) -> Unit:
         unit = self._units.get((organ_id, name))

@@ -12,3 +12,10 @@ class OrganRegistered:
 
     organ_id: UUID
     issuing_word: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolesGiven:
+    """Officials of these organs hold roles that they did not hold before."""
+
+    organ_ids: frozenset[UUID]

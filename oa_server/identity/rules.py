@@ -101,6 +101,10 @@ def check_session(session: LiveSession | None, at: datetime, idle: timedelta) ->
     return session
 
 
+# Roles that an official holds for one unit: entered for another, they move there.
+UNIT_ROLES = frozenset({Role.UNIT_HEAD})
+
+
 def check_roles(roles: AbstractSet[Role], **facts: Any) -> None:
     """Separation of the three administrators (GB/T 22239-2019, 8.1.5): one admin role, and nothing besides."""
     if roles & ADMIN_ROLES and len(roles) > 1:

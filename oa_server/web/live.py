@@ -13,7 +13,7 @@ from contextlib import suppress
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from oa_server.core.actor import Actor
+from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import Denied, NotSignedIn, OaError, Unavailable
 from oa_server.storage import outbox
 from oa_server.web import guard
@@ -88,8 +88,9 @@ class Connection:
 
 
 def topics_of(actor: Actor) -> list[str]:
-    """What an actor may follow: themselves, their organ, their session."""
-    return [f"official:{actor.official_id}", f"organ:{actor.organ_id}", f"session:{actor.session_id}"]
+    """What an actor may follow: themselves, their session, their organ, and as a clerk what arrives at it."""
+    topics = [f"official:{actor.official_id}", f"organ:{actor.organ_id}", f"session:{actor.session_id}"]
+    return [*topics, f"clerks:{actor.organ_id}"] if actor.has(Role.CLERK) else topics
 
 
 class LiveHub:

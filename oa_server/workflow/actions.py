@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -193,30 +193,46 @@ async def _open(work: Work, route: Route, steps: Sequence[engine.Step]) -> None:
         before = await Task.filter(route_id=route.id, step=step.code).count()
         hours = step.hours or rules.HOURS.get(route.urgency, 0)
         due = work.now + timedelta(hours=hours) if hours else None
+        await _hand_to(work, route, officials, step=step.code, step_title=step.title, iteration=before + 1, due_at=due)
+
+
+async def join_holders(work: Work, organ_ids: Collection[UUID]) -> None:
+    """Who has come to a role finds on their desk what is open there to those who hold it already."""
+    routes = Route.filter(organ_id__in=list(organ_ids), state=RouteState.RUNNING)
+    for route in await routes.select_related("template"):
+        steps = {step.code: step for step in engine.steps_of(engine.read_template(route.template.tree))}
+        open_tasks = await Task.filter(route_id=route.id, state=TaskState.OPEN)
+        for code in sorted({task.step for task in open_tasks}):
+            known = [task for task in open_tasks if task.step == code]
+            fresh = set(await _people(steps[code], route)) - {task.official_id for task in known}
+            like = {name: getattr(known[0], name) for name in ("step", "step_title", "iteration", "due_at")}
+            await _hand_to(work, route, sorted(fresh), **like)
+
+
+async def _hand_to(work: Work, route: Route, officials: Sequence[UUID], **step: Any) -> None:
+    """Put one open step on the desks of these officials."""
+    if officials:
         await Task.bulk_create(
             [
                 Task(
                     id=new_id(),
                     route_id=route.id,
-                    step=step.code,
-                    step_title=step.title,
-                    iteration=before + 1,
                     official_id=official,
                     state=TaskState.OPEN,
                     opened_at=work.now,
-                    due_at=due,
+                    **step,
                 )
                 for official in officials
             ]
         )
-        for official in officials:
-            payload = {
-                "subject_type": route.subject_type,
-                "subject_id": str(route.subject_id),
-                "step": step.title,
-                "title": route.title,
-            }
-            work.push(f"official:{official}", "task.opened", payload)
+    for official in officials:
+        payload = {
+            "subject_type": route.subject_type,
+            "subject_id": str(route.subject_id),
+            "step": step["step_title"],
+            "title": route.title,
+        }
+        work.push(f"official:{official}", "task.opened", payload)
 
 
 async def _people(step: engine.Step, route: Route) -> list[UUID]:

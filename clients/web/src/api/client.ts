@@ -91,6 +91,11 @@ async function json<T>(method: string, path: string, wanted: Wanted): Promise<T>
   return (response.status === 204 ? undefined : await response.json()) as T
 }
 
+export interface Pages {
+  bytes: ArrayBuffer
+  sha256: string
+}
+
 export const api = {
   get: <T>(path: string, query?: Query, signal?: AbortSignal) => json<T>('GET', path, { query, signal }),
   post: <T>(path: string, body?: unknown, wanted: Wanted = {}) => json<T>('POST', path, { json: body, ...wanted }),
@@ -100,8 +105,12 @@ export const api = {
   /** Send bytes, get JSON. */
   sendBytes: <T>(path: string, body: Blob, type: string) =>
     json<T>('POST', path, { body, headers: { 'Content-Type': type } }),
-  /** Get bytes: the pages of a document. */
-  bytes: async (path: string, signal?: AbortSignal) => (await answered('GET', path, { signal })).arrayBuffer(),
+  /** The pages of a document, and the digest by which an opinion names them. */
+  pages: async (path: string, signal?: AbortSignal): Promise<Pages> => {
+    const response = await answered('GET', path, { signal })
+    const sha256 = response.headers.get('ETag')?.replace(/^W\/|"/g, '') ?? ''
+    return { bytes: await response.arrayBuffer(), sha256 }
+  },
   /** Send JSON, get bytes: the preview. */
   render: async (path: string, body: unknown, signal?: AbortSignal) =>
     (await answered('POST', path, { json: body, signal })).arrayBuffer(),

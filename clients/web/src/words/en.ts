@@ -449,6 +449,7 @@ export const en: Words = {
     progress: (done: number, all: number) => `${done} of ${all} organs have signed for it or refused it`,
     empty: 'The document has not been sent; there are no receipts yet',
     emptyFilter: 'No organ matches',
+    file: 'Receipt',
     arrivedAt: (at: string) => `Arrived ${at}`,
     columns: {
       organ: 'Organ',
@@ -466,6 +467,7 @@ export const en: Words = {
     empty: 'No incoming documents',
     emptySearch: 'No document matches',
     arrived: (from: string) => `New document from ${from}`,
+    refusedPages: 'The document was refused; its pages are not shown any more',
     columns: {
       title: 'Title',
       docNo: 'Number',

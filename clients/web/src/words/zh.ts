@@ -444,6 +444,7 @@ export const zh = {
     progress: (done: number, all: number) => `${all}个机关中，${done}个已签收或拒收`,
     empty: '公文尚未分发，还没有签收记录',
     emptyFilter: '没有符合条件的机关',
+    file: '回执',
     arrivedAt: (at: string) => `${at}送达`,
     columns: {
       organ: '收文机关',
@@ -461,6 +462,7 @@ export const zh = {
     empty: '没有收文',
     emptySearch: '没有符合条件的来文',
     arrived: (from: string) => `收到${from}的新来文`,
+    refusedPages: '公文已拒收，不再显示正本',
     columns: {
       title: '标题',
       docNo: '来文字号',

@@ -24,7 +24,8 @@ const FORMS: Record<Collection, Record<string, Form>> = {
     sign: { signs: 'signing', text: OPINION, isFinal: true },
     seal: { signs: 'seal', isFinal: true },
     dispatch: { signs: 'signing', isFinal: true },
-    abandon: { isDangerous: true },
+    // Required when a number is given up with the document; the server says so.
+    abandon: { isDangerous: true, text: { label: 'reason', as: 'reason', optional: true } },
   },
   incoming: {
     sign_for: { signs: 'signing' },

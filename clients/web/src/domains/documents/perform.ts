@@ -21,8 +21,11 @@ export interface Performing {
   busy: Ref<boolean>
   problem: Ref<string>
   findings: Ref<Finding[]>
-  /** The document after the act, or null when it was not done; `problem` then says why. */
-  perform: <T>(id: string, act: Act) => Promise<T | null>
+  /**
+   * The document after the act, or null when it was not done; `problem` then says why. `readSha256` names the pages
+   * that are on the screen: an opinion on any others is refused.
+   */
+  perform: <T>(id: string, act: Act, readSha256?: string | null) => Promise<T | null>
 }
 
 export function usePerform(collection: Collection): Performing {
@@ -30,22 +33,23 @@ export function usePerform(collection: Collection): Performing {
   const problem = ref('')
   const findings = ref<Finding[]>([])
 
-  async function signed(id: string, act: Act): Promise<SignedAct> {
+  async function signed(id: string, act: Act, readSha256?: string | null): Promise<SignedAct> {
     const usage = formOf(collection, act.verb).signs
     if (!usage) return act
     const { id: certificateId, certificate, chain } = await certificateFor(usage)
-    const asked = await api.post<SignatureRequest>(`/api/${collection}/${id}/signatures`, { ...act, certificate, chain })
+    const request = { ...act, certificate, chain, pages_sha256: readSha256 ?? null }
+    const asked = await api.post<SignatureRequest>(`/api/${collection}/${id}/signatures`, request)
     const { signature } = await useAgent().sign(certificateId, asked.request)
     return { ...act, signature: { request_id: asked.request_id, value: signature } }
   }
 
-  async function perform<T>(id: string, act: Act): Promise<T | null> {
+  async function perform<T>(id: string, act: Act, readSha256?: string | null): Promise<T | null> {
     if (busy.value) return null
     busy.value = true
     problem.value = ''
     findings.value = []
     try {
-      return await api.post<T>(`/api/${collection}/${id}/acts`, await signed(id, act))
+      return await api.post<T>(`/api/${collection}/${id}/acts`, await signed(id, act, readSha256))
     } catch (error) {
       findings.value = findingsOf(error)
       problem.value = findings.value.length ? currentWords().acts.findings : titleOf(error)
