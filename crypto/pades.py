@@ -30,7 +30,6 @@ from pyhanko.sign import fields, signers
 from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest
 from pyhanko.sign.validation.dss import DocumentSecurityStore
-from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko.stamp import StaticStampStyle
@@ -54,6 +53,7 @@ SIZE_LIMIT = 64 << 20
 EMBEDDED_LIMIT = 16 << 20  # of all embedded files together, unpacked; a signed opinion is a few KiB
 SIGNATURE_LIMIT = 100
 BYTES_RESERVED = 32768
+BYTE_RANGE_NUMBERS = 4  # ISO 32000-2, 12.8.1: the start and the length of what lies before the container, and behind it
 _HEADER = struct.Struct(">QQ")
 _HOLE = re.compile(rb"<[0-9A-F]*0*>")
 
@@ -238,7 +238,12 @@ def _signatures_of(data: bytes) -> list[EmbeddedPdfSignature]:
 
 
 def _judge(data: bytes, signature: EmbeddedPdfSignature, trust: dict[str, Any]) -> PdfSignature:
-    first_start, first_length, second_start, second_length = (int(n) for n in signature.byte_range)
+    field = str(signature.field_name)
+    byte_range = _byte_range(signature)
+    if byte_range is None:
+        unread = Finding("pdf.byte_range", "签章的覆盖范围无法读取", "What the signature covers cannot be read.")
+        return PdfSignature(field, "signature", SignatureReport((unread,)), covers_whole_file=False)
+    first_start, first_length, second_start, second_length = byte_range
     covered = data[first_start : first_start + first_length] + data[second_start : second_start + second_length]
     container = _without_padding(bytes(signature.pkcs7_content))
     profile = _profile(container)
@@ -248,11 +253,25 @@ def _judge(data: bytes, signature: EmbeddedPdfSignature, trust: dict[str, Any]) 
         # The hole that holds the container is outside the signature's cover; it has one spelling only.
         spelling = Finding("pdf.respelled", "签章数据被改写", "The signature's container was rewritten.")
         report = replace(report, findings=(*report.findings, spelling))
+    return PdfSignature(field, "seal" if profile is Profile.SEAL else "signature", report, _covers_all(signature))
+
+
+def _byte_range(signature: EmbeddedPdfSignature) -> tuple[int, ...] | None:
+    """Where the two covered parts begin and how long they are; None for anything but four whole numbers."""
+    numbers = signature.byte_range
+    if not isinstance(numbers, list) or len(numbers) != BYTE_RANGE_NUMBERS:
+        return None
+    if not all(isinstance(number, int) and number >= 0 for number in numbers):
+        return None
+    return tuple(int(number) for number in numbers)
+
+
+def _covers_all(signature: EmbeddedPdfSignature) -> bool:
+    """Whether the signature covers the file to its last byte."""
     try:
-        whole = signature.evaluate_signature_coverage() is SignatureCoverageLevel.ENTIRE_FILE
-    except (SignatureValidationError, PdfError, ValueError):
-        whole = False
-    return PdfSignature(str(signature.field_name), "seal" if profile is Profile.SEAL else "signature", report, whole)
+        return signature.evaluate_signature_coverage() is SignatureCoverageLevel.ENTIRE_FILE
+    except Exception:  # noqa: BLE001  whatever the analysis stumbles over, the file is not covered
+        return False
 
 
 def _without_padding(contents: bytes) -> bytes:
@@ -314,8 +333,10 @@ def embedded_files(data: bytes) -> dict[str, bytes]:
             for name, spec in pdf.attachments.items():
                 found[name] = _unpacked(spec.get_file().obj, room)
                 room -= len(found[name])
-    except (pikepdf.PdfError, zlib.error) as error:
-        raise ContentRefused("pdf.unreadable", "not a PDF that we can read") from error
+    except ContentRefused:
+        raise
+    except Exception as error:  # the library raises errors of many kinds over entries that are not what they should be
+        raise ContentRefused("pdf.unreadable", f"not a PDF that we can read: {type(error).__name__}") from error
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from msgspec import Struct
 from crypto.cms import verify_cms
 from crypto.errors import ContentRefused, Finding
 from crypto.pades import PdfReport, embedded_files, verify_pdf
-from crypto.profiles import Profile
+from crypto.profiles import UNREADABLE, Profile
 from oa_server.core import clock
 from oa_server.core.ports import ports
 from oa_server.pki import access as pki
@@ -119,23 +120,28 @@ def _opinions(
     except ContentRefused as error:
         return [], (Finding(error.code, "文件内嵌的意见无法读取", error.message),)
     found = []
-    for name in sorted(n for n in embedded if n.startswith("opinion-") and n.endswith(".json")):
+    for name in _in_their_order(n for n in embedded if n.startswith("opinion-") and n.endswith(".json")):
         content = embedded[name]
         signature = embedded.get(name.removesuffix(".json") + ".p7s", b"")
         report = verify_cms(signature, content, at=at, usage=Profile.SIGNING, **trust.arguments())
         said = _said(content)
         found.append(
             SignedOpinionOut(
-                actor=str(said.get("actor", {}).get("name", "")),
-                organ=str(said.get("actor", {}).get("organ", "")),
-                decision=str(said.get("decision", "")),
-                text=str(said.get("text", "")),
+                actor=_text(said.get("actor", {}).get("name", "")),
+                organ=_text(said.get("actor", {}).get("organ", "")),
+                decision=_text(said.get("decision", "")),
+                text=_text(said.get("text", "")),
                 signed_at=report.timestamp_at or report.signed_at,
                 ok=report.ok,
                 findings=[_finding(f, language) for f in report.findings],
             )
         )
     return found, ()
+
+
+def _in_their_order(names: Iterable[str]) -> list[str]:
+    """Names that differ in their number, smaller numbers first: a shorter number is a smaller one."""
+    return sorted(names, key=lambda name: (len(name), name))
 
 
 def _said(content: bytes) -> dict[str, Any]:
@@ -146,6 +152,11 @@ def _said(content: bytes) -> dict[str, Any]:
     return said if isinstance(said, dict) and isinstance(said.get("actor", {}), dict) else {}
 
 
+def _text(value: Any) -> str:
+    """What stands in a file of anybody's making, as text that can be sent on: half a surrogate pair cannot."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
 def _finding(finding: Finding, language: str) -> FindingOut:
     return FindingOut(finding.code, finding.en if language == "en" else finding.zh, dict(finding.facts))
 
@@ -153,7 +164,10 @@ def _finding(finding: Finding, language: str) -> FindingOut:
 def _name(certificate: x509.Certificate | None, oid: x509.ObjectIdentifier) -> str:
     if certificate is None:
         return ""
-    found = certificate.subject.get_attributes_for_oid(oid)
+    try:
+        found = certificate.subject.get_attributes_for_oid(oid)
+    except UNREADABLE:  # The library reads a name only when it is asked for it.
+        return ""
     return str(found[0].value) if found else ""
 
 

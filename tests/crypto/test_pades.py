@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -121,6 +124,65 @@ def test_changed_bytes(sealed: bytes, pki: Pki) -> None:
         forged = bytearray(sealed)
         forged[position] ^= 0x01
         assert not judge(bytes(forged), pki).ok, position
+
+
+def edits(data: bytes, position: int, kinds: str = "\x01\x10\x80 /0<x") -> Iterator[bytes]:
+    """The file with one byte changed, in each of the ways that a parser may stumble over; `x` takes the byte away."""
+    before, byte, behind = data[:position], data[position], data[position + 1 :]
+    for kind in kinds:
+        other = b"" if kind == "x" else bytes([byte ^ ord(kind)]) if kind in "\x01\x10\x80" else kind.encode()
+        if other != bytes([byte]):
+            yield before + other + behind
+
+
+def places(data: bytes) -> dict[str, range]:
+    """The regions of a sealed file that its readers find their way by, and how closely each is looked at."""
+    first_end = data.index(b"%%EOF")
+    seal, byte_range = data.rindex(b"/Contents <"), data.rindex(b"/ByteRange")
+    return {
+        "first trailer": range(data.rindex(b"trailer", 0, first_end), first_end + 5, 17),
+        "embedded files": range(data.index(b"/EF"), data.index(b"/EF") + 40, 7),
+        "second revision": range(first_end + 5, seal, 397),
+        "container": range(seal, seal + 1200, 151),
+        "byte range": range(byte_range, byte_range + 40, 2),
+        "last table and trailer": range(byte_range + 80, len(data), 37),
+    }
+
+
+def test_every_kind_of_damage(sealed: bytes, pki: Pki) -> None:
+    """A byte that is changed or gone gives a report with a reason, in whatever structure of the file it stood."""
+    for region, positions in places(sealed).items():
+        for position in positions:
+            for damaged in edits(sealed, position):
+                report = judge(damaged, pki)
+                assert not report.ok, (region, position)
+                assert all_codes(report), (region, position)
+
+
+def test_every_damage_to_embedded_files(sealed: bytes) -> None:
+    """Embedded files can be read or are refused, whatever one byte of the entries that lead to them was changed to."""
+    names = [match.start() for match in re.finditer(rb"/(EF|Filespec|EmbeddedFile)\b", sealed)]
+    assert len(names) >= 3
+    for position in sorted({at for name in names for at in range(name - 60, name + 60)}):
+        for damaged in edits(sealed, position):
+            with suppress(ContentRefused):
+                embedded_files(damaged)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [b"", b"0 1 2", b"0 1 2 3 4", b"0 /1 2 3", b"0 1.5 2 3", b"0 (1) 2 3", b"0 true 2 3", b"0 null 2 3", b"-1 1 2 3",
+     b"1 0 R", b"[0 1 2 3]", b"0 1 2 99999999999999999999999"],
+)  # fmt: skip
+def test_byte_ranges_that_are_none(sealed: bytes, pki: Pki, numbers: bytes) -> None:
+    """A byte range is four whole numbers; anything else there is told as such and never made sense of."""
+    found = re.search(rb"/ByteRange \[([^]]*)\]", sealed)
+    assert found is not None
+    room = len(found[1]) + 30
+    damaged = sealed[: found.start(1)] + (numbers + b"]").ljust(room) + sealed[found.start(1) + room :]
+    report = judge(damaged, pki)
+    assert not report.ok
+    assert all_codes(report) & {"pdf.byte_range", "pdf.unreadable", "signature.content_changed"}
 
 
 def test_cut_and_garbage(sealed: bytes, pki: Pki) -> None:

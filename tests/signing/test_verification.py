@@ -73,6 +73,29 @@ async def test_one_changed_byte(begin: Begin) -> None:
             assert (report["verdict"], report["known_document"]) == ("invalid", None)
 
 
+async def test_damage_that_parsers_stumble_over(begin: Begin) -> None:
+    """A byte range that is none, or an entry for embedded files that leads nowhere, is answered by a report as well."""
+    async with begin("sealed") as journey:
+        wang = await journey.desk("wang")
+        data = (await wang.get(f"{journey.path}/pages.pdf")).content
+        at = data.rindex(b"/ByteRange [") + len(b"/ByteRange [0 ")
+        spaced, named = data[:at] + b" " + data[at + 1 :], data[: at + 1] + b"/" + data[at + 2 :]
+        for damaged in (spaced, named, data[: at - 2] + b"  " + data[at:]):
+            report = await report_on(wang, damaged)
+            assert report["verdict"] == "invalid"
+            assert codes(report) or any(codes(signature) for signature in report["signatures"])
+        damaged = data.replace(b"/EF<<", b"/EG<<", 1)
+        assert damaged != data
+        assert (await report_on(wang, damaged))["verdict"] == "invalid"
+
+
+async def test_the_order_of_opinions(city: City) -> None:
+    """Opinions are told in the order of their numbers, the tenth behind the ninth."""
+    files = {f"opinion__{n}_json": json.dumps({"text": str(n), "actor": {}}).encode() for n in (10, 2, 1, 11, 9)}
+    report = await report_on(await city.signed_in("wang"), pdf(**files))
+    assert [opinion["text"] for opinion in report["opinions"]] == ["1", "2", "9", "10", "11"]
+
+
 async def test_revoked_afterwards(begin: Begin) -> None:
     """A seal made before its certificate was revoked stays good, because its timestamp says so."""
     async with begin("sealed") as journey:
@@ -106,9 +129,10 @@ async def test_files_without_a_seal(city: City, data: bytes, code: str) -> None:
         b"[]",
         b'{"actor": "x"}',
         b"[" * 100_000,
+        b'{"actor": {"name": "\\ud800"}, "text": "\\udfff"}',
         json.dumps({"actor": {"name": "陈志远", "organ": "市政府"}, "decision": "issue", "text": "同意"}).encode(),
     ],
-    ids=["nothing", "no text", "no object", "no actor", "deep", "without a signature"],
+    ids=["nothing", "no text", "no object", "no actor", "deep", "half a character", "without a signature"],
 )
 async def test_opinions_that_nobody_signed(city: City, content: bytes) -> None:
     """An opinion inside a file is shown as what it is: not signed by anybody, whatever it says."""
