@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,21 +12,46 @@ from oa_server.audit.verbs import TITLES, Verb
 from oa_server.storage.database import comparable, select
 
 HISTORY_LIMIT = 500
-SEQUENCE_WINDOW = timedelta(minutes=10)
+RECENT = timedelta(minutes=2)
+STRETCH = 1000
+_LEAST, _GREATEST = UUID(int=0), UUID(int=2**128 - 1)
 
 
-async def unsequenced(limit: int) -> list[dict[str, Any]]:
-    """Identifier and digest of records that have no leaf yet, in the order of identifiers, which grow with time.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The records whose identifiers are `first` or greater, and less than `end`."""
 
-    Nothing older than a few minutes before the last leaf is looked at, for no transaction lives that long; the full
-    verification looks at everything.
-    """
-    last = await AuditLeaf.all().order_by("-seq").first().prefetch_related("record")
-    since = last.record.at - SEQUENCE_WINDOW if last else datetime.min.replace(tzinfo=UTC)
+    first: UUID
+    end: UUID
+
+    @property
+    def is_oldest(self) -> bool:
+        return self.first == _LEAST
+
+
+async def stretch_before(later: Stretch | None) -> Stretch:
+    """The stretch of records before a later one; the newest when there is none later, or nothing before it."""
+    end = _GREATEST if later is None or later.is_oldest else later.first
+    edge = "SELECT id FROM audit_record WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?"
+    rows = await select(edge, [end, STRETCH - 1])
+    return Stretch(UUID(str(rows[0]["id"])) if rows else _LEAST, end)
+
+
+async def unsequenced_in(stretch: Stretch) -> list[dict[str, Any]]:
+    """Identifier and digest of the records of a stretch that have no leaf yet."""
     return await select(
         "SELECT r.id, r.digest FROM audit_record r LEFT JOIN audit_leaf l ON l.record_id = r.id"
-        " WHERE l.seq IS NULL AND r.at >= ? ORDER BY r.id LIMIT ?",
-        [comparable(since), limit],
+        " WHERE l.seq IS NULL AND r.id >= ? AND r.id < ? ORDER BY r.id",
+        [stretch.first, stretch.end],
+    )
+
+
+async def unsequenced_around(now: datetime, limit: int) -> list[dict[str, Any]]:
+    """Identifier and digest of the records about this old that have no leaf yet: nearly all that there ever are."""
+    return await select(
+        "SELECT r.id, r.digest FROM audit_record r LEFT JOIN audit_leaf l ON l.record_id = r.id"
+        " WHERE l.seq IS NULL AND r.at BETWEEN ? AND ? ORDER BY r.id LIMIT ?",
+        [comparable(now - RECENT), comparable(now + RECENT), limit],
     )
 
 
@@ -48,10 +74,6 @@ async def leaves_from(first: int, limit: int) -> list[AuditLeaf]:
 
 async def last_head() -> AuditHead | None:
     return await AuditHead.all().order_by("-size").first()
-
-
-async def heads() -> list[AuditHead]:
-    return await AuditHead.all().order_by("size")
 
 
 async def of_subject(subject_id: UUID) -> list[AuditRecord]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from crypto import merkle
@@ -73,14 +74,51 @@ def record_bytes(record: AuditRecord) -> bytes:
     return canonical_json(content)
 
 
-async def sequence() -> int:
-    """Give every record that has none its leaf, in order of arrival. Returns how many leaves were added.
+class _Walk:
+    """Where this process is on its walk through the log: which stretch it looked at last."""
 
-    Writers never wait for the log's order: only this one place decides it, and one process at a time is in it.
+    at: access.Stretch | None = None
+
+
+_walk = _Walk()
+
+
+async def sequence() -> int:
+    """Give records that have none their leaf. Returns how many leaves were added.
+
+    Writers never wait for the log's order: only this one place decides it, and one process at a time is in it. The newest
+    records are found by their moment. That passes over those that were written while a clock was wrong, or committed
+    long after the others; so each time another stretch of the log is looked at too, from the newest to the oldest and
+    then anew, and no record stays without its leaf.
     """
+    added = await _sequence(_recent)
+    stretch = await access.stretch_before(_walk.at)
+    added += await _sequence(partial(access.unsequenced_in, stretch))
+    _walk.at = stretch
+    return added
+
+
+async def sequence_all() -> None:
+    """Give every record there is its leaf, as a running server does sooner or later."""
+    while await _sequence(_recent):
+        pass
+    stretch = None
+    while stretch is None or not stretch.is_oldest:
+        stretch = await access.stretch_before(stretch)
+        await _sequence(partial(access.unsequenced_in, stretch))
+
+
+async def _recent() -> list[dict[str, Any]]:
+    return await access.unsequenced_around(clock.now(), SEQUENCE_BATCH)
+
+
+async def _sequence(find: Callable[[], Awaitable[list[dict[str, Any]]]]) -> int:
+    """Append a leaf for each record that `find` finds, in the order of identifiers, which grow with time."""
+    if not await find():
+        return 0  # Most of the time; nobody is kept waiting for a lock then.
     async with housekeeping():
         await alone(_SEQUENCE_LOCK)
-        records = await access.unsequenced(SEQUENCE_BATCH)
+        records = await find()
         first = await access.leaf_count()
         leaves = [
             AuditLeaf(seq=first + offset, record_id=record["id"], digest=record["digest"])

@@ -17,8 +17,8 @@ import msgspec
 
 from crypto.pades import SIZE_LIMIT
 from oa_server.app import House, open_house
-from oa_server.audit import actions as audit
 from oa_server.audit.access import leaf_count
+from oa_server.audit.actions import sequence_all
 from oa_server.core.errors import OaError
 from oa_server.settings import Settings
 from oa_server.signing.verification import Report, verify_file
@@ -101,12 +101,6 @@ async def _lasting(check: Callable[[], AsyncIterator[Fault]]) -> list[Fault]:
         again = {fault async for fault in check()}
         faults = [fault for fault in faults if fault in again]
     return faults
-
-
-async def sequence_all() -> None:
-    """Give the newest records their leaves, as a running server would have within a second."""
-    while await audit.sequence():
-        pass
 
 
 def _tell(faults: Sequence[Fault], *, as_json: bool) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from oa_server.app import open_house
 from oa_server.audit import actions as audit
-from oa_server.verification import all_faults
+from oa_server.verification import all_faults, sequence_all
 from tests.city import BODY
 from tests.conftest import Founded, embedded, running
 
@@ -49,11 +49,6 @@ async def _be_busy(folder: Path) -> None:
         await sequence_all()
         await audit.sign_head()
         await sequence_all()
-
-
-async def sequence_all() -> None:
-    while await audit.sequence():
-        pass
 
 
 @pytest.fixture
