@@ -142,7 +142,7 @@ async def sign_head() -> AuditHead | None:
     if frontier.size == (last.size if last else 0):
         return None
     root, at = frontier.root().hex(), clock.now()
-    signature = await ports.head_signer.sign_head(head_bytes(frontier.size, root, at))
+    signature = await ports.head_signer.sign_head(head_bytes(frontier.size, root, at), at)
     async with unit_of_work(SYSTEM) as work:
         async with conflict_on(HEAD_SIGNED):
             head = await AuditHead.create(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -106,12 +106,13 @@ class CertificateRegister:
         """A timestamp token of our own over a SHA-256 digest."""
         return await self.signer.ask(StampDigest(digest, clock.now()))
 
-    async def sign_head(self, head: bytes) -> bytes:
-        return await self.signer.ask(SignHead(head, clock.now()))
+    async def sign_head(self, head: bytes, at: datetime) -> bytes:
+        return await self.signer.ask(SignHead(head, at))
 
-    async def verify_head(self, head: bytes, signature: bytes) -> bool:
+    async def verify_head(self, head: bytes, signature: bytes, at: datetime) -> bool:
+        # Never at this moment: its certificate may have run out since, and no list be in force in a backup of long ago.
         trust = await access.trust()
-        return verify_cms(signature, head, at=clock.now(), usage=Profile.SIGNING, **trust.arguments()).ok
+        return verify_cms(signature, head, at=at, usage=Profile.SIGNING, **trust.arguments()).ok
 
     # --- changing ------------------------------------------------------------------------------------------------
 

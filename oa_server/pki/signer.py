@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,7 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto.authority import Authority, Order, create_root, name
-from crypto.cms import sign_cms
+from crypto.cms import finish_cms, prepare_cms
 from crypto.errors import CryptoError
 from crypto.keys import SoftKey, open_key_file, seal_key_file
 from crypto.profiles import SPECS, UNREADABLE, Profile
@@ -39,6 +40,8 @@ SIGNER_AWAY = Reason(
 _LENGTH = struct.Struct(">I")
 MESSAGE_LIMIT = 32 << 20
 ANSWER_SECONDS = 20.0
+CLOCK_TOLERANCE = timedelta(minutes=5)
+RENEWAL = timedelta(days=90)
 ROOT, ISSUING, STAMP, HEADS = "root", "issuing", "timestamp", "heads"
 
 
@@ -79,7 +82,7 @@ class StampDigest(msgspec.Struct, tag="stamp"):
 
 
 class SignHead(msgspec.Struct, tag="head"):
-    """A detached CMS over the head of the audit log."""
+    """A detached CMS over the head of the audit log, with a timestamp of its moment."""
 
     content: bytes
     at: datetime
@@ -104,7 +107,7 @@ def create_authority(directory: Path, passphrase: str, *, organ: str, at: dateti
 
     The root's key is opened for one thing only afterwards: its own revocation list.
     """
-    start = at - timedelta(minutes=5)
+    start = at - CLOCK_TOLERANCE
     root_key, issuing_key = ec.generate_private_key(ec.SECP384R1()), INTL.generate_key()
     root = create_root(
         root_key, name(common=f"{organ}电子政务根证书", organ=organ), start, start + SPECS[Profile.ROOT].life
@@ -151,15 +154,14 @@ class Desk:
     """The child's side: the opened keys, and what each request does with them."""
 
     def __init__(self, directory: Path, passphrase: str) -> None:
-        self._issuing_key = self._open(directory, ISSUING, passphrase)
-        self._issuing = Authority(self._issuing_key.private_key, self._issuing_key.certificate, self._issuing_key.chain)
-        self._stamps = TimestampAuthority(self._open(directory, STAMP, passphrase))
-        self._heads = self._open(directory, HEADS, passphrase)
         self._directory, self._passphrase = directory, passphrase
+        self._issuing_key = self._open(ISSUING)
+        self._issuing = Authority(self._issuing_key.private_key, self._issuing_key.certificate, self._issuing_key.chain)
+        self._stamps = TimestampAuthority(self._open(STAMP))
+        self._heads = self._open(HEADS)
 
-    @staticmethod
-    def _open(directory: Path, label: str, passphrase: str) -> SoftKey:
-        return open_key_file((directory / f"{label}.key").read_bytes(), passphrase)
+    def _open(self, label: str) -> SoftKey:
+        return open_key_file((self._directory / f"{label}.key").read_bytes(), self._passphrase)
 
     def serve(self, request: Request) -> bytes:
         """The bytes that a request asks for. Raises CryptoError."""
@@ -169,9 +171,50 @@ class Desk:
             case BuildCrl():
                 return self._crl(request)
             case StampDigest():
-                return self._stamps.stamp(request.digest, at=request.at, serial=secrets.randbits(63))
+                return self._stamp(request.digest, request.at)
             case SignHead():
-                return sign_cms(request.content, self._heads, signing_time=request.at)
+                return self._sign_head(request)
+
+    def _stamp(self, digest: bytes, at: datetime) -> bytes:
+        return self._stamps.stamp(digest, at=at, serial=secrets.randbits(63))
+
+    def _sign_head(self, request: SignHead) -> bytes:
+        key = self._heads_key(request.at)
+        prepared = prepare_cms(request.content, key.certificate, signing_time=request.at)
+        signature = key.sign(prepared.signed_attributes)
+        stamp = self._stamp(sha256(signature).digest(), request.at)
+        return finish_cms(prepared, signature, chain=key.chain, timestamp=stamp)
+
+    def _heads_key(self, at: datetime) -> SoftKey:
+        """The key for heads: a new one in good time before its certificate runs out, for nobody would think of asking."""
+        if self._is_due(self._heads.certificate, at):
+            self._heads = self._open(HEADS)  # The signer of another process may have been here.
+        if self._is_due(self._heads.certificate, at):
+            self._renew_heads(at)
+        return self._heads
+
+    def _is_due(self, certificate: x509.Certificate, at: datetime) -> bool:
+        """Whether a certificate soon runs out and the next would last longer, or was made while a clock was fast."""
+        runs_out = certificate.not_valid_after_utc
+        is_last = runs_out >= self._issuing.certificate.not_valid_after_utc
+        return at < certificate.not_valid_before_utc or (at > runs_out - RENEWAL and not is_last)
+
+    def _renew_heads(self, at: datetime) -> None:
+        """Make the next key for heads, and put its file in the place of the old one's in one step."""
+        key, start, old = INTL.generate_key(), at - CLOCK_TOLERANCE, self._heads.certificate
+        end = min(start + SPECS[Profile.SIGNING].life, self._issuing.certificate.not_valid_after_utc)
+        certificate = self._issuing.certify(Order(Profile.SIGNING, key.public_key(), old.subject, start, end))
+        label = f"{HEADS}-{certificate.serial_number:x}"
+        fresh = self._directory / f"{label}.key"
+        try:
+            _write_key(self._directory, label, self._passphrase, key, [certificate, *self._issuing.chain])
+            fresh.replace(self._directory / f"{HEADS}.key")
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            if not old.not_valid_before_utc <= at <= old.not_valid_after_utc:
+                raise CryptoError("pki.not_renewed", f"the key for heads cannot be renewed: {error}") from error
+            return  # On a full disk the old key goes on as long as it is good.
+        self._heads = self._open(HEADS)
 
     def _certify(self, request: Certify) -> bytes:
         csr = x509.load_der_x509_csr(request.csr)
@@ -188,7 +231,7 @@ class Desk:
     def _crl(self, request: BuildCrl) -> bytes:
         authority = self._issuing
         if request.issuer == ROOT:
-            root = self._open(self._directory, ROOT, self._passphrase)
+            root = self._open(ROOT)
             authority = Authority(root.private_key, root.certificate)
         entries = [Revocation(int(item.serial, 16), item.at, item.reason) for item in request.entries]
         return build_crl(

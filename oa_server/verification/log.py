@@ -73,7 +73,7 @@ async def _head_faults(head: AuditHead, frontier: merkle.Frontier) -> AsyncItera
     if head.root != frontier.root().hex() or head.frontier != [root.hex() for root in frontier.roots]:
         yield Fault(where, "与日志不一致")
     content = audit.head_bytes(head.size, head.root, head.at)
-    if not await ports.head_signer.verify_head(content, bytes(head.signature)):
+    if not await ports.head_signer.verify_head(content, bytes(head.signature), head.at):
         yield Fault(where, "签名无效")
 
 

@@ -17,12 +17,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto.authority import name
+from crypto.cms import open_cms
 from crypto.errors import CryptoError, KeyRefused
 from crypto.keys import make_csr, read_certificates
 from oa_server.core.errors import Unavailable
 from oa_server.pki import signer as signer_module
 from oa_server.pki.signer import (
     ISSUING,
+    RENEWAL,
     ROOT,
     BuildCrl,
     Certify,
@@ -190,3 +192,64 @@ async def test_what_it_cannot_read(signer: Signer, request_: Any) -> None:
     assert refused.value.code == "pki.bad_request"
     assert await stamped(signer, b"after")
     assert signer._child.pid == pid  # type: ignore[union-attr]
+
+
+# --- the key for heads of the audit log -------------------------------------------------------------------------------
+
+
+def head_certificate(desk: Desk, at: datetime) -> x509.Certificate:
+    """The certificate under a head that is signed at this moment."""
+    return open_cms(desk.serve(SignHead(b"head", at))).signer
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """An authority of the test's own, founded now."""
+    create_authority(tmp_path / "keys", PASSPHRASE, organ="江城市", at=NOW)
+    return tmp_path / "keys"
+
+
+def test_heads_are_renewed_in_time(own: Path) -> None:
+    """Well before it runs out, the certificate for heads has a successor of the same name, which other processes take over."""
+    desk, other = Desk(own, PASSPHRASE), Desk(own, PASSPHRASE)
+    first = head_certificate(desk, NOW)
+    almost = first.not_valid_after_utc - RENEWAL
+    assert head_certificate(desk, almost) == first
+    second = head_certificate(desk, almost + timedelta(days=1))
+    assert second.not_valid_after_utc > first.not_valid_after_utc + timedelta(days=900)
+    assert (second.subject, second.public_key() == first.public_key()) == (first.subject, False)
+    assert head_certificate(other, almost + timedelta(days=2)) == second
+    assert head_certificate(Desk(own, PASSPHRASE), almost + timedelta(days=3)) == second
+    assert {(path.suffix, path.stat().st_mode & 0o777) for path in own.iterdir()} == {(".key", 0o600)}
+    assert len(list(own.iterdir())) == 4
+
+
+def test_heads_after_years_of_standing_still(own: Path) -> None:
+    """A server that comes back after its heads' certificate ran out signs with a good one; at the issuer's end there is no next."""
+    desk = Desk(own, PASSPHRASE)
+    late = NOW + timedelta(days=4 * 365)
+    assert head_certificate(desk, late).not_valid_after_utc > late + timedelta(days=1000)
+    last = head_certificate(desk, NOW + timedelta(days=9 * 365))
+    assert head_certificate(desk, last.not_valid_after_utc - timedelta(hours=1)) == last
+
+
+def test_heads_after_a_clock_that_was_fast(own: Path) -> None:
+    """A certificate that was made under a clock years ahead is replaced when the clock is right again."""
+    desk = Desk(own, PASSPHRASE)
+    assert head_certificate(desk, NOW + timedelta(days=4 * 365)).not_valid_before_utc > NOW
+    assert head_certificate(desk, NOW).not_valid_before_utc < NOW
+
+
+def test_heads_on_a_full_disk(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it cannot be replaced a good key goes on; one that has run out signs nothing, and the reason is told."""
+    desk = Desk(own, PASSPHRASE)
+    first = head_certificate(desk, NOW)
+
+    def full(*_arguments: Any) -> None:
+        raise OSError(28, "no space")
+
+    monkeypatch.setattr(signer_module, "_write_key", full)
+    assert head_certificate(desk, first.not_valid_after_utc - timedelta(days=1)) == first
+    with pytest.raises(CryptoError) as refused:
+        head_certificate(desk, first.not_valid_after_utc + timedelta(days=1))
+    assert refused.value.code == "pki.not_renewed"
