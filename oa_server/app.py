@@ -46,6 +46,7 @@ from oa_server.pki.actions import CertificateRegister
 from oa_server.pki.signer import Signer
 from oa_server.settings import Settings
 from oa_server.signing.actions import SigningDesk
+from oa_server.storage import cleaning
 from oa_server.storage.bus import Bus, open_bus
 from oa_server.storage.database import PATIENT_SECONDS, open_database
 from oa_server.storage.objects import open_store
@@ -67,6 +68,7 @@ VERSION = package_version("oa-server")
 RESTART_SECONDS = 1.0
 SEQUENCE_SECONDS = 0.5
 HEAD_SECONDS = 60.0
+CLEANING_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +223,7 @@ def _background(house: House, bus: Bus) -> list[Coroutine[Any, Any, None]]:
         _every(SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
         _every(HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
         _every(HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
+        _every(CLEANING_SECONDS, "storage.clean", cleaning.clean),
     ]
 
 

@@ -52,6 +52,12 @@ async def last_id() -> int:
     return newest.id if newest else 0
 
 
+async def first_id() -> int:
+    """The number of the oldest event that is still kept; 0 when there is none."""
+    oldest = await Event.all().order_by("id").first()
+    return oldest.id if oldest else 0
+
+
 async def read_all_after(after: int, limit: int) -> list[Event]:
     """Events of every topic after `after`, oldest first."""
     return await Event.filter(id__gt=after).order_by("id").limit(limit)

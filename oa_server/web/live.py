@@ -77,9 +77,10 @@ class Connection:
         self._last, self._held = after, []
         try:
             events = await outbox.read_after(self.topics, after, CATCH_UP_LIMIT)
-            if len(events) == CATCH_UP_LIMIT:
-                self.put(RESET)  # So much has happened that reading the lists anew is quicker.
-                self._last = events[-1].id
+            # So much has happened that reading the lists anew is quicker, or so long ago that it has been cleaned away.
+            if len(events) == CATCH_UP_LIMIT or after + 1 < await outbox.first_id():
+                self.put(RESET)
+                self._last = events[-1].id if events else after
                 events = []
             for event in (*events, *self._held):
                 self._tell(event)

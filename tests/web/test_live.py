@@ -59,6 +59,18 @@ async def test_catching_up_while_things_happen(city: DistantCity) -> None:
             assert [event["id"] for event in await told(socket, last)] == list(range(first + 1, last + 1))
 
 
+async def test_longer_away_than_events_are_kept(city: DistantCity) -> None:
+    """A page whose next event has been cleaned away is told to start over, and one that missed none of them is not."""
+    wang = await city.signed_in("wang")
+    await happen(city, 3)
+    last = await outbox.last_id()
+    await outbox.Event.filter(id__lt=last).delete()
+    async with live(wang, after=last - 2) as socket:
+        assert json.loads(await socket.recv()) == RESET
+    async with live(wang, after=last - 1) as socket:
+        assert json.loads(await socket.recv())["id"] == last
+
+
 async def test_too_far_behind(city: DistantCity) -> None:
     """A page that has missed too much is told to start over instead."""
     wang = await city.signed_in("wang")
