@@ -26,7 +26,6 @@ import oa_server.pki.routes
 import oa_server.signing.routes
 import oa_server.workflow.routes
 from oa_server.audit import actions as audit
-from oa_server.core import clock
 from oa_server.core.actor import SYSTEM
 from oa_server.core.errors import OaError
 from oa_server.core.ports import ports
@@ -41,7 +40,6 @@ from oa_server.identity import tokens
 from oa_server.identity.events import OrganRegistered, RolesGiven
 from oa_server.identity.signin import SignIn, SignInPolicy
 from oa_server.pki import access as pki
-from oa_server.pki import rules as pki_rules
 from oa_server.pki.actions import CertificateRegister
 from oa_server.pki.signer import Signer
 from oa_server.settings import Settings
@@ -233,7 +231,7 @@ async def _sign_head(house: House) -> None:
 
 
 async def _renew_lists(house: House) -> None:
-    if house.register.signer.exists and await pki.crls_due(clock.now() + pki_rules.CRL_LIFE - pki_rules.CRL_RENEWAL):
+    if house.register.signer.exists and await pki.lists_due():
         await house.register.renew_lists(SYSTEM)
 
 

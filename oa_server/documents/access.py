@@ -28,7 +28,6 @@ from oa_server.documents.models import (
 )
 from oa_server.documents.states import IncomingState, OutgoingState, RecipientRole, RenditionKind
 from oa_server.files import access as files
-from oa_server.files.models import FileState
 from oa_server.storage.fields import Q, QuerySet
 from oa_server.workflow import access as workflow
 
@@ -246,7 +245,7 @@ async def document_of(incoming: IncomingDocument) -> UUID:
 async def attachments(document_id: UUID) -> list[dict[str, Any]]:
     """What opinions, dispatches and receipts sign of a document's attachments, in their order."""
     rows = await files.files_of(OUTGOING, [document_id])
-    return [{"name": r.name, "sha256": r.sha256, "size": r.size} for r in rows if r.state == FileState.READY]
+    return [{"name": r.name, "sha256": r.sha256, "size": r.size} for r in rows if r.is_ready]
 
 
 async def receives(actor: Actor, document_id: UUID) -> bool:

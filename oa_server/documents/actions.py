@@ -26,7 +26,6 @@ from oa_server.documents.office import Office
 from oa_server.documents.opinions import Matter
 from oa_server.documents.states import Classification, IncomingState, OutgoingState, RecipientRole, RenditionKind
 from oa_server.files import access as files
-from oa_server.files.models import FileState
 from oa_server.identity import access as identity
 from oa_server.signing import actions as signing
 from oa_server.signing.actions import Assembled
@@ -135,7 +134,7 @@ async def _submit(office: Office, actor: Actor, document: OutgoingDocument, _wan
         work.audit(Verb.SUBMITTED, access.OUTGOING, document.id, rows=[document, version], version=version.no)
 
 
-async def _check_draft(office: Office, document: OutgoingDocument, attached: Mapping[UUID, str]) -> None:
+async def _check_draft(office: Office, document: OutgoingDocument, attached: Mapping[UUID, bool]) -> None:
     """Refuse what the regulation does not let go to review. Raises Invalid, Denied, Conflict."""
     organ = await identity.organ(document.organ_id)
     if not organ.issuing_word:
@@ -151,13 +150,13 @@ async def _check_draft(office: Office, document: OutgoingDocument, attached: Map
     )
     rules.check_complete(findings)
     rules.check_ceiling(Classification(document.classification), office.ceiling)
-    if FileState.UPLOADING in attached.values():
+    if not all(attached.values()):
         raise Conflict(rules.FILES_UPLOADING)
 
 
-async def _attached(document_id: UUID) -> dict[UUID, str]:
-    """The attachments as the pages name them, by their states."""
-    return {file.id: file.state for file in await files.files_of(access.OUTGOING, [document_id])}
+async def _attached(document_id: UUID) -> dict[UUID, bool]:
+    """The attachments as the pages name them, and whether all of each is there."""
+    return {file.id: file.is_ready for file in await files.files_of(access.OUTGOING, [document_id])}
 
 
 def _texts(body: Mapping[str, Any]) -> Iterator[str]:

@@ -20,7 +20,6 @@ from oa_server.documents.models import OutgoingDocument, Rendition
 from oa_server.documents.office import Office
 from oa_server.documents.states import UPWARD_KINDS, Classification, DocKind, RecipientRole, RenditionKind, Urgency
 from oa_server.files import access as files
-from oa_server.files.models import FileState
 from oa_server.identity import access as identity
 from oa_server.signing import access as signing
 
@@ -46,7 +45,7 @@ async def compose_from(document: OutgoingDocument, *, main: Sequence[UUID], copi
     """As `compose`, for recipients that are not stored yet (the live preview)."""
     organ = await identity.organ(document.organ_id)
     organs = await identity.organs_by_id([*main, *copies])
-    attached = [f for f in await files.files_of("outgoing", [document.id]) if f.state == FileState.READY]
+    attached = [f for f in await files.files_of("outgoing", [document.id]) if f.is_ready]
     signer = await identity.names_of([document.signer_id]) if document.signer_id else {}
     upward = DocKind(document.kind) in UPWARD_KINDS
     seal = await signing.seal_of(organ.id)

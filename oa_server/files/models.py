@@ -39,6 +39,11 @@ class StoredFile(fields.Model):
         app = "oa"
         table = "stored_file"
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether all of it is there, and its digest known."""
+        return bool(self.state == FileState.READY)
+
 
 class FilePart(fields.Model):
     """Which object holds a part. Each attempt to store a part has an object of its own, and only the one that was counted

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from cryptography import x509
 
+from oa_server.core import clock
 from oa_server.core.errors import NotFound
 from oa_server.pki import rules
 from oa_server.pki.models import Certificate, CertificateState, Crl, KeyDevice, TrustAnchor
@@ -85,6 +86,11 @@ async def device(label: str) -> KeyDevice | None:
 
 async def newest_crl(issuer: str) -> Crl | None:
     return await Crl.filter(issuer=issuer).order_by("-number").first()
+
+
+async def lists_due() -> bool:
+    """Whether it is time to renew the revocation lists."""
+    return await crls_due(clock.now() + rules.CRL_LIFE - rules.CRL_RENEWAL)
 
 
 async def crls_due(before: datetime) -> bool:
