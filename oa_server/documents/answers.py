@@ -123,6 +123,8 @@ def _elements(document: OutgoingDocument, main: list[UUID], copies: list[UUID]) 
         note=document.note,
         publicity=Publicity(document.publicity),
         printing_organ=document.printing_organ,
+        main_recipients_as=document.main_recipients_as,
+        copies_to_as=document.copies_to_as,
     )
 
 

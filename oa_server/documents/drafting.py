@@ -115,6 +115,8 @@ def columns(elements: Elements) -> dict[str, Any]:
         "note": elements.note,
         "publicity": elements.publicity,
         "printing_organ": elements.printing_organ,
+        "main_recipients_as": elements.main_recipients_as.strip(),
+        "copies_to_as": elements.copies_to_as.strip(),
     }
 
 

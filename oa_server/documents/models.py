@@ -33,6 +33,8 @@ class OutgoingDocument(fields.Model):
     note = fields.Text(200, default="")
     publicity = fields.State(Publicity)
     printing_organ = fields.Text(120, default="")
+    main_recipients_as = fields.Text(200, default="")
+    copies_to_as = fields.Text(200, default="")
     body = fields.Json()
     version_no = fields.Number(default=1)
     row_version = fields.Number(default=1)

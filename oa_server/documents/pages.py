@@ -52,7 +52,7 @@ async def compose_from(document: OutgoingDocument, *, main: Sequence[UUID], copi
     return DocumentLayout(
         issuer_mark=organ.issuer_mark or organ.full_name,
         title=document.title,
-        main_recipients=tuple(organs[i].full_name for i in main if i in organs),
+        main_recipients=_named(document.main_recipients_as, [organs[i].full_name for i in main if i in organs]),
         body=parse_body(document.body),
         issuer_signature=organ.full_name,
         doc_no=document.doc_no or None,
@@ -64,10 +64,15 @@ async def compose_from(document: OutgoingDocument, *, main: Sequence[UUID], copi
         urgency="" if document.urgency == Urgency.NORMAL else Urgency(document.urgency).title_zh,
         attachment_note=tuple(PurePath(f.name).stem for f in attached),
         note=document.note,
-        copies_to=tuple(organs[i].short_name for i in copies if i in organs),
+        copies_to=_named(document.copies_to_as, [organs[i].short_name for i in copies if i in organs]),
         printing_organ=document.printing_organ or organ.full_name,
         seal_diameter_mm=seal.diameter_mm if seal else SEAL_DIAMETER_MM,
     )
+
+
+def _named(collective: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Recipients as the pages name them: under a collective name where the drafter gave one."""
+    return (collective,) if collective and names else tuple(names)
 
 
 def _classification(document: OutgoingDocument) -> str:
@@ -152,7 +157,10 @@ async def signed_opinions(document: OutgoingDocument) -> list[EmbeddedFile]:
 async def elements(document: OutgoingDocument) -> dict[str, Any]:
     """The elements that opinions sign, as JSON values, from the rows as they stand: the attachments are among them."""
     recipients = await access.recipients(document.id)
+    collective = {"main_recipients_as": document.main_recipients_as, "copies_to_as": document.copies_to_as}
     return {
+        # Only where there is one: what was submitted before there were collective names stays what it was.
+        **{name: value for name, value in collective.items() if value},
         "kind": document.kind,
         "title": document.title,
         "urgency": document.urgency,

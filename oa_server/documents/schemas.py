@@ -42,7 +42,10 @@ class Body(Struct, forbid_unknown_fields=True):
 
 
 class Elements(Struct, forbid_unknown_fields=True):
-    """公文要素, article 9, as far as the drafter decides them."""
+    """公文要素, article 9, as far as the drafter decides them.
+
+    `…_as` is the collective name (统称) under which recipients are printed that are too many to be named one by one.
+    """
 
     kind: DocKind
     title: Annotated[str, Meta(max_length=300)]
@@ -55,6 +58,8 @@ class Elements(Struct, forbid_unknown_fields=True):
     note: ShortText = ""
     publicity: Publicity = Publicity.ON_REQUEST
     printing_organ: Annotated[str, Meta(max_length=120)] = ""
+    main_recipients_as: ShortText = ""
+    copies_to_as: ShortText = ""
 
 
 class DraftIn(Struct, forbid_unknown_fields=True):

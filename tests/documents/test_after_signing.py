@@ -6,8 +6,10 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from io import BytesIO
 from uuid import UUID
 
+import pdfplumber
 import pytest
 
 from crypto.cms import verify_cms
@@ -232,3 +234,27 @@ async def test_the_receipt_comes_back(begin: Begin) -> None:
         assert '"decision":"signed_for"' in receipt["content"]
         assert told(await sun.get(waiting)) == (404, "documents.not_signed_for")
         assert told(await (await story.desk("zhou")).get(signed)) == (404, "core.not_found")
+
+
+async def test_a_collective_name(begin: Begin) -> None:
+    """Recipients under a collective name are printed and signed under it, and each of them gets the document."""
+    async with begin("drafted") as story:
+        organs = story.city.organs
+        named = {
+            "main_recipients": [organs["JC002"], organs["JC003"]],
+            "copies_to": [],
+            "main_recipients_as": "市政府各部门",
+        }
+        story.path = await story.drafts(**named)
+        await signs_again(story)
+        assert (await story.does("sun", "number")).status_code == 200
+        wang = await story.desk("wang")
+        with pdfplumber.open(BytesIO((await wang.get(f"{story.path}/pages.pdf")).content)) as pdf:
+            text = "".join(page.extract_text() for page in pdf.pages)
+        assert "市政府各部门：" in text
+        assert "江城市教育局" not in text
+        await story.does("qian", "seal")
+        assert (await story.does("sun", "dispatch")).status_code == 200
+        board = (await (await story.desk("sun")).get(f"{story.path}/consignments")).json()
+        assert board["counts"] == {"total": 2, "arrived": 2}
+        await whole(story)

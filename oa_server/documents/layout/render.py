@@ -40,7 +40,9 @@ INCOMPLETE = Reason(
     "layout.incomplete", "尚未编号或没有成文日期，不能定版", "Without number and date the pages cannot be final."
 )
 COPIES_TOO_MANY = Reason(
-    "layout.copies_too_many", "抄送机关过多，版记一页放不下，请改用统称", "The distribution list does not fit one page."
+    "layout.copies_too_many",
+    "主送或抄送机关过多，版记一页放不下，请填写统称",
+    "The recipients do not fit one page; give a collective name for them.",
 )
 
 POINTS_PER_MM = 72 / 25.4
@@ -225,7 +227,7 @@ def _candidates(job: _Job, settings: PageSettings) -> Iterator[_Fit]:
     """The usual pitch first; then one line more, one less, two more on a page; then with a tight colophon; at last
     with the end of the text carried over."""
     pitches = (settings.line_pitch, _pitch_of(23), _pitch_of(21), _pitch_of(24))
-    colophon_pitches = _colophon_pitches(job.layout)
+    colophon_pitches = _colophon_pitches(job.layout.copies_to)
     for colophon_pitch in colophon_pitches:
         yield from (_Fit(pitch, colophon_pitch) for pitch in pitches)
     for colophon_pitch in colophon_pitches:
@@ -245,7 +247,8 @@ def _with_consequences(job: _Job, fit: _Fit, settings: PageSettings) -> tuple[_F
     probes = job.measure(fit)
     if probes["body"].page > 1 and job.layout.main_recipients:
         # 7.3.2: recipients so many that the first page would hold no text move into the colophon.
-        fit = replace(fit, recipients_below=True)
+        below = _colophon_pitches(job.layout.main_recipients, job.layout.copies_to)
+        fit = replace(fit, recipients_below=True, colophon_pitch=min(fit.colophon_pitch, below[0]))
         probes = job.measure(fit)
     if settings.colophon_on_even_page and probes["colophon"].page % 2:
         fit = replace(fit, even_colophon=True)
@@ -261,17 +264,18 @@ def _fault(probes: Mapping[str, _Probe], settings: PageSettings) -> int:
     return 4 * bare + 2 * torn + alone
 
 
-def _colophon_pitches(layout: DocumentLayout) -> Sequence[float]:
-    """Distances from line to line at which 版记 fits a page, the best first; long lists are set closer.
+def _colophon_pitches(*lists: Sequence[str]) -> Sequence[float]:
+    """Distances from line to line at which 版记 with these lists of organs fits a page, the best first; long lists are
+    set closer.
 
-    Raises Invalid when it fits at none.
+    Raises Invalid when they fit at none.
     """
-    lines = math.ceil(sum(width(name) + 1 for name in layout.copies_to) / COLOPHON_CHARS) + 2
+    lines = sum(math.ceil(sum(width(name) + 1 for name in names) / COLOPHON_CHARS) for names in lists) + 2
     if lines <= SHORT_COLOPHON:
         return (COLOPHON_PITCH,)
     fitting = [pitch for pitch, most in LONG_COLOPHON_PITCHES if lines <= most]
     if not fitting:
-        raise Invalid(COPIES_TOO_MANY, copies=len(layout.copies_to))
+        raise Invalid(COPIES_TOO_MANY, organs=sum(map(len, lists)))
     return fitting
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from oa_server.core.errors import Invalid
 from oa_server.documents.layout.model import Attachment, DocumentLayout, Heading, Paragraph, Table
 from oa_server.documents.layout.render import PageSettings
 from tests.documents.layout.cast import MAIN, TEXT
@@ -388,6 +389,28 @@ def test_too_many_recipients_move_to_the_colophon(rendered: Render, notice: Docu
     main, copies = pages[-1].line("主送："), pages[-1].line("抄送：")
     assert main.left == near(copies.left)
     assert not any(main.top < rule.y < copies.top for rule in pages[-1].rules)
+
+
+@pytest.mark.parametrize("length", [9, 12])
+def test_recipients_in_the_colophon_stay_on_the_sheet(rendered: Render, notice: DocumentLayout, length: int) -> None:
+    """However many recipients stand in the colophon, it stays inside the type area of one page; when it cannot, that is
+    refused with the advice to give a collective name, which fits."""
+
+    def sheet(count: int) -> list[Page]:
+        many = tuple(f"第{number:03}单位".ljust(length, "局") for number in range(count))
+        return read_pages(rendered(replace(notice, main_recipients=many)).pdf)
+
+    fitting = 0
+    with pytest.raises(Invalid) as refused:
+        for count in range(40, 140, 5):
+            pages, fitting = sheet(count), count
+            assert pages[-1].line("主送：").top > TOP
+            assert pages[-1].rules[-1].y == near(BOTTOM)
+            assert f"第{count - 1:03}单位" in "".join(line.text for line in pages[-1].lines)
+    assert refused.value.code == "layout.copies_too_many"
+    assert fitting >= 60
+    (page, *_rest) = read_pages(rendered(replace(notice, main_recipients=("各有关单位",))).pdf)
+    assert page.has("各有关单位：")
 
 
 def test_colophon_on_an_even_page(rendered: Render, notice: DocumentLayout) -> None:

@@ -131,6 +131,8 @@ export interface Elements {
   note: string
   publicity: string
   printing_organ: string
+  main_recipients_as: string
+  copies_to_as: string
 }
 
 export interface Draft {

@@ -21,6 +21,7 @@ export function emptyElements(printingOrgan: string): Elements {
   return {
     kind: 'notice', title: '', urgency: 'normal', classification: 'none', classify_years: null, main_recipients: [],
     copies_to: [], signer_id: null, note: '', publicity: 'on_request', printing_organ: printingOrgan,
+    main_recipients_as: '', copies_to_as: '',
   }
 }
 

@@ -9,6 +9,7 @@ function draft(title: string, text = '正文'): Draft {
     elements: {
       kind: 'notice', title, urgency: 'normal', classification: 'none', classify_years: null, main_recipients: ['a'],
       copies_to: [], signer_id: null, note: '', publicity: 'on_request', printing_organ: '',
+      main_recipients_as: '', copies_to_as: '',
     },
     body: { type: 'doc', content: [{ type: 'paragraph', text }, { type: 'table', header: true, rows: [['甲', '乙']] }] },
   }
