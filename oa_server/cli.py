@@ -103,12 +103,18 @@ def _serve(settings: Any) -> None:
 
 @main.command()
 def migrate() -> None:
-    """建立或升级数据库。"""
-    from oa_server.storage.migrate import upgrade
-
-    settings = _settings()
-    for line in _run(upgrade(settings.database)):
+    """建立或升级数据库，并准备好对象存储。"""
+    for line in _run(_migrate(_settings())):
         click.echo(line)
+
+
+async def _migrate(settings: Any) -> list[str]:
+    from oa_server.storage.migrate import upgrade
+    from oa_server.storage.objects import open_store
+
+    done = await upgrade(settings.database)
+    await open_store(settings.object_store).prepare()
+    return [*done, "对象存储已就绪"]
 
 
 @main.command()

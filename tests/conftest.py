@@ -23,7 +23,7 @@ import pytest
 from oa_server.app import configure_logging, create_app, open_house
 from oa_server.settings import Settings, load
 from oa_server.storage.migrate import upgrade
-from oa_server.storage.objects import S3Store, open_store
+from oa_server.storage.objects import open_store
 from tests import servers
 from tests.city import City, found_city
 
@@ -82,9 +82,7 @@ async def _create_database(cluster: str, name: str, *, template: str = "template
 
 async def _found(settings: Settings) -> None:
     await upgrade(settings.database)
-    store = open_store(settings.object_store)
-    if isinstance(store, S3Store):
-        await store.ensure_bucket()
+    await open_store(settings.object_store).prepare()
     async with open_house(settings) as house:
         await found_city(house)
 

@@ -41,6 +41,9 @@ T = TypeVar("T")
 
 
 class ObjectStore(Protocol):
+    async def prepare(self) -> None:
+        """Make the place where objects go, when there is none yet. Raises Unavailable."""
+
     async def put(self, key: str, data: bytes) -> None:
         """Store `data`; durable when this returns. Raises Unavailable."""
 
@@ -79,6 +82,12 @@ class LocalFolderStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._settled: set[Path] = set()
+
+    async def prepare(self) -> None:
+        try:
+            await anyio.to_thread.run_sync(self._settle, self._root)
+        except OSError as error:
+            raise Unavailable(STORE_AWAY) from error
 
     async def put(self, key: str, data: bytes) -> None:
         path = self._root / _check_key(key)
@@ -178,9 +187,7 @@ class S3Store:
     async def delete(self, key: str) -> None:
         await self._run(lambda: self._client.remove_object(self._bucket, _check_key(key)))
 
-    async def ensure_bucket(self) -> None:
-        """Make the bucket when there is none yet."""
-
+    async def prepare(self) -> None:
         def ensure() -> None:
             if not self._client.bucket_exists(self._bucket):
                 self._client.make_bucket(self._bucket)

@@ -193,6 +193,7 @@ def test_migrate(finished: Settings, tmp_path: Path) -> None:
     done = oa(finished, "migrate")
     assert (done.returncode, done.stderr) == (0, "")
     assert "数据库" in done.stdout
+    assert "对象存储已就绪" in done.stdout
     (tmp_path / "fresh").mkdir()
     fresh = embedded(tmp_path / "fresh" / "var")
     for arguments in (["verify", "--all"], ["audit", "verify"]):

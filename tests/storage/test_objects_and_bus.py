@@ -13,7 +13,8 @@ from oa_server.core.errors import NotFound, Unavailable
 from oa_server.storage.bus import open_bus
 from oa_server.storage.objects import LocalFolderStore, ObjectStore, open_store
 from tests import servers
-from tests.conftest import Founded
+from tests.audit.test_command_line import oa
+from tests.conftest import Founded, embedded
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -56,6 +57,23 @@ async def test_the_folders_above_are_durable_too(tmp_path: Path, monkeypatch: py
     shutil.rmtree(tmp_path / "var" / "objects" / "files")
     await store.put("files/a/000002", b"y")
     assert await store.get("files/a/000002") == b"y"
+
+
+async def test_a_store_is_made_ready(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """`oa migrate` makes the folder or the bucket, finds it made the next time, and says in a sentence that it cannot."""
+    founded: Founded = request.getfixturevalue("founded_production")
+    bucket = founded.objects.replace("/oa-objects", "/oa-fresh")
+    for url in (f"file://{tmp_path / 'fresh' / 'objects'}", bucket):
+        for _time in range(2):
+            await open_store(url).prepare()
+        store = open_store(url)
+        await store.put("files/a/000001", b"x")
+        assert await store.get("files/a/000001") == b"x"
+    settings = embedded(
+        tmp_path / "var", object_store_url=f"s3://a:b@127.0.0.1:{servers.free_port()}/oa-objects?secure=0"
+    )
+    refused = oa(settings, "migrate")
+    assert (refused.returncode, "附件存储暂时无法访问" in refused.stderr) == (1, True), refused.stderr
 
 
 @pytest.mark.parametrize("key", ["../x", "/etc/passwd", "a//b", "a/../b", "", "A", "a\0b", "名"])
