@@ -59,10 +59,9 @@ async def test_the_folders_above_are_durable_too(tmp_path: Path, monkeypatch: py
     assert await store.get("files/a/000002") == b"y"
 
 
-async def test_a_store_is_made_ready(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+async def test_a_store_is_made_ready(tmp_path: Path, founded_production: Founded) -> None:
     """`oa migrate` makes the folder or the bucket, finds it made the next time, and says in a sentence that it cannot."""
-    founded: Founded = request.getfixturevalue("founded_production")
-    bucket = founded.objects.replace("/oa-objects", "/oa-fresh")
+    bucket = founded_production.objects.replace("/oa-objects", "/oa-fresh")
     for url in (f"file://{tmp_path / 'fresh' / 'objects'}", bucket):
         for _time in range(2):
             await open_store(url).prepare()
