@@ -55,6 +55,12 @@ async def unsequenced_around(now: datetime, limit: int) -> list[dict[str, Any]]:
     )
 
 
+async def last_id() -> UUID | None:
+    """The greatest identifier of a record, as far as this transaction sees."""
+    rows = await select("SELECT id FROM audit_record ORDER BY id DESC LIMIT 1")
+    return UUID(str(rows[0]["id"])) if rows else None
+
+
 async def orphans() -> int:
     """How many records have no leaf at all."""
     rows = await select(

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from crypto import merkle
 from crypto.canonical import canonical_json
@@ -31,13 +32,18 @@ class AuditLog:
 
     async def record(self, actor: Actor, entries: Sequence[AuditEntry]) -> None:
         """Insert one record per entry, inside the transaction that is open."""
-        at = clock.now()
-        await AuditRecord.bulk_create([_record(actor, entry, at) for entry in entries])
+        at, last, records = clock.now(), await access.last_id(), []
+        for entry in entries:
+            # Of two acts on one row the second waited for the first, so it finds its record here. What the log says of
+            # the row is what the greatest identifier says, and no clock that was set back or is behind may change that.
+            last = new_id(after=last)
+            records.append(_record(last, actor, entry, at))
+        await AuditRecord.bulk_create(records)
 
 
-def _record(actor: Actor, entry: AuditEntry, at: datetime) -> AuditRecord:
+def _record(key: UUID, actor: Actor, entry: AuditEntry, at: datetime) -> AuditRecord:
     record = AuditRecord(
-        id=new_id(),
+        id=key,
         at=at,
         verb=str(Verb(entry.verb)),
         actor_id=actor.official_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from uuid import UUID
@@ -13,11 +14,13 @@ from oa_server.audit import access
 from oa_server.audit.actions import sequence, sequence_all
 from oa_server.audit.models import AuditLeaf, AuditRecord
 from oa_server.audit.verbs import Verb
-from oa_server.core import clock
+from oa_server.core import clock, ids
 from oa_server.core.actor import SYSTEM
+from oa_server.identity.models import Organ
 from oa_server.settings import Settings
 from oa_server.storage.unit_of_work import unit_of_work
 from oa_server.verification import log_faults
+from oa_server.verification.rows import row_faults
 
 HOUR = timedelta(hours=1)
 pytestmark = pytest.mark.usefixtures("house")
@@ -99,3 +102,21 @@ async def test_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await access.orphans() == 0
     assert await AuditLeaf.all().count() == await AuditRecord.all().count()
     assert await whole()
+
+
+async def test_acts_under_a_clock_that_was_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the log says last of a row is what was done last, though the clock was an hour fast before."""
+    organ = await Organ.all().first()
+    assert organ is not None
+    times = iter([HOUR, timedelta(0), -HOUR])
+    for name in ("一", "二", "三"):
+        behind = next(times) // timedelta(microseconds=1) * 1000
+        with monkeypatch.context() as patched:
+            patched.setattr(ids.time, "time_ns", lambda off=behind, real=time.time_ns: real() + off)
+            async with unit_of_work(SYSTEM) as work:
+                await organ.update_from_dict({"short_name": name}).save(update_fields=["short_name"])
+                work.audit(Verb.DIRECTORY_IMPORTED, "test", name)
+                work.audit(Verb.DIRECTORY_IMPORTED, "test", name, rows=[organ])
+        assert [fault async for fault in row_faults()] == []
+    records = await AuditRecord.filter(subject_type="test").order_by("id")
+    assert [record.subject_id for record in records] == ["一", "一", "二", "二", "三", "三"]
