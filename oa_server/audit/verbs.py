@@ -38,6 +38,7 @@ class Verb(StrEnum):
 
     # workflow
     ROUTE_STARTED = "workflow.route_started"  # template, version
+    TASK_OPENED = "workflow.task_opened"  # route, step, tasks (each with its official)
     TASK_DONE = "workflow.task_done"  # step, decision
     TEMPLATE_PUBLISHED = "workflow.template_published"  # code, version
 

@@ -1,8 +1,8 @@
 """Proving everything: `oa verify FILE`, `oa verify --all`, `oa audit verify`.
 
 Three circles of proof, one file each: the audit log is a Merkle tree whose heads are signed (`log`); the log holds the digest
-of every protected row as its last act left it (`rows`); and what people signed carries their own signatures over its bytes
-(`papers`).
+of every protected row as its last act left it (`rows`), and whom each task and session was given to (`rights`); and what
+people signed carries their own signatures over its bytes (`papers`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from oa_server.verification.papers import (
     opinion_faults,
     signature_faults,
 )
+from oa_server.verification.rights import session_faults, task_faults
 from oa_server.verification.rows import PROTECTED, row_faults
 
 __all__ = ["PROTECTED", "Fault", "all_faults", "log_faults", "sequence_all", "verify_all", "verify_audit", "verify_one"]
@@ -118,6 +119,8 @@ async def all_faults(house: House) -> AsyncIterator[Fault]:
     checks = {
         "审计日志": log_faults(),
         "数据行": row_faults(),
+        "待办": task_faults(),
+        "会话": session_faults(),
         "签名": signature_faults(),
         "意见": opinion_faults(),
         "附件": attachment_faults(),

@@ -16,7 +16,8 @@ from oa_server.storage.protection import digest_of, name_of, pages_of, rows_of
 from oa_server.verification.faults import Fault
 from oa_server.workflow.models import Route, RouteTemplate
 
-# Every table in which nothing may change without an act in the log. Tasks, sessions and requests pass; these stay.
+# Every table in which nothing may change without an act in the log. Requests pass, and of tasks and sessions all but
+# whose they are (`rights`); these stay.
 PROTECTED: tuple[type[Model], ...] = (
     identity.Organ,
     identity.Unit,

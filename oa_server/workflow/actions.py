@@ -211,20 +211,16 @@ async def join_holders(work: Work, organ_ids: Collection[UUID]) -> None:
 
 async def _hand_to(work: Work, route: Route, officials: Sequence[UUID], **step: Any) -> None:
     """Put one open step on the desks of these officials."""
-    if officials:
-        await Task.bulk_create(
-            [
-                Task(
-                    id=new_id(),
-                    route_id=route.id,
-                    official_id=official,
-                    state=TaskState.OPEN,
-                    opened_at=work.now,
-                    **step,
-                )
-                for official in officials
-            ]
-        )
+    tasks = [
+        Task(id=new_id(), route_id=route.id, official_id=official, state=TaskState.OPEN, opened_at=work.now, **step)
+        for official in officials
+    ]
+    if tasks:
+        await Task.bulk_create(tasks)
+        # A task gives the right to read and to act, so the log knows whose it is: verification holds both against this.
+        given = {str(task.id): task.official_id for task in tasks}
+        subject, code = (route.subject_type, route.subject_id), step["step"]
+        work.audit(Verb.TASK_OPENED, *subject, route=route.id, step=code, tasks=given)
     for official in officials:
         payload = {
             "subject_type": route.subject_type,
