@@ -61,8 +61,10 @@ def main() -> None:
             asyncio.run(_found(settings))
             measure(settings, "embedded")
         if "production" in COLUMNS:
-            parts = (servers.Postgres(), servers.Redis(base), servers.SeaweedFS(base))
-            cluster, bus, objects = (stack.enter_context(part).url for part in parts)
+            # One after the other: each finds its port by looking for one where nobody listens yet.
+            cluster = stack.enter_context(servers.Postgres()).url
+            bus = stack.enter_context(servers.Redis(base)).url
+            objects = stack.enter_context(servers.SeaweedFS(base)).url
             asyncio.run(_create_database(cluster, "founded"))
             urls = {"bus_url": bus, "object_store_url": objects}
             database = cluster.replace("/postgres", "/founded")
