@@ -110,8 +110,9 @@ async def test_the_wrong_certificate(city: City, li: Browser, path: str, name: s
 
 async def test_no_certificate_at_all(li: Browser, path: str) -> None:
     """Bytes that are no certificate are told so, and letters that are no base64 too."""
+    read = (await li.get(path)).json()["pages_sha256"]
     for certificate, status, code in ((b64(b"garbage"), 403, "pki.unreadable"), ("AAAAA", 422, "web.invalid")):
-        body = {"verb": "approve", "certificate": certificate, "opinion": "同意"}
+        body = {"verb": "approve", "certificate": certificate, "opinion": "同意", "pages_sha256": read}
         assert told(await li.send("POST", f"{path}/signatures", json=body)) == (status, code)
 
 
