@@ -1,0 +1,203 @@
+"""Databases at any migration, with rows in every table that the database itself describes, so no table is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pkgutil
+import sqlite3
+import uuid
+from abc import ABC, abstractmethod
+from contextlib import closing
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from tortoise import Tortoise
+from tortoise.migrations.api import migrate as apply_migrations
+
+import migrations
+from oa_server.storage.database import config
+from tests.conftest import _create_database
+
+ROWS = 3
+NAMES = sorted(found.name for found in pkgutil.iter_modules(migrations.__path__))
+BOOKS = "tortoise_migrations"  # The library's own, where it notes what was applied.
+SPACE = uuid.UUID("5b0c1d4e-0000-4000-8000-000000000000")
+
+Row = dict[str, Any]
+Rows = dict[str, list[Row]]
+# For each table its columns with their types, and for those that refer to another table which.
+Shape = dict[str, dict[str, tuple[str, str | None]]]
+Indexes = set[tuple[str, tuple[str, ...], bool]]
+
+
+def lost(before: Rows, after: Rows) -> set[str]:
+    """The tables that lack a row, or a value of one. New tables, rows and columns are nothing lost."""
+    return {
+        table
+        for table, rows in before.items()
+        for row in rows
+        if row not in [{name: now.get(name) for name in row} for now in after.get(table, [])]
+    }
+
+
+class Database(ABC):
+    """An empty database of one of the two kinds."""
+
+    url: str
+
+    async def at(self, migration: str) -> None:
+        """Bring the empty database to `migration` and no further."""
+        await self._library(apply_migrations(config=config(self.url), app_labels=["oa"], target=f"oa.{migration}"))
+
+    async def fresh(self) -> None:
+        """Make the tables from the models instead."""
+        await Tortoise.init(config=config(self.url))
+        await self._library(Tortoise.generate_schemas())
+
+    @staticmethod
+    async def _library(work: Any) -> None:
+        try:
+            await work
+        finally:
+            await Tortoise.close_connections()
+
+    async def fill(self) -> None:
+        """Leave some rows in every table; row n of one refers to row n of another."""
+        shape = await self.shape()
+        for table, columns in shape.items():
+            for number in range(ROWS):
+                values = {name: _value(shape, table, name, number) for name in columns}
+                await self.insert(table, values)
+
+    @abstractmethod
+    async def shape(self) -> Shape: ...
+
+    @abstractmethod
+    async def insert(self, table: str, row: Row) -> None: ...
+
+    @abstractmethod
+    async def rows(self) -> Rows: ...
+
+    @abstractmethod
+    async def indexes(self) -> Indexes: ...
+
+
+def _value(shape: Shape, table: str, column: str, number: int) -> Any:
+    """What stands in a column of row `number`: different in each row, so that unique keys hold."""
+    kind, refers_to = shape[table][column]
+    kind = kind.upper()
+    if refers_to is not None:
+        return _value(shape, refers_to, "id", number)
+    if kind.startswith(("UUID", "CHAR(36)")):
+        # Keys depend on the table alone, and other identifiers on their column too.
+        return uuid.uuid5(SPACE, f"{table}.{column}.{number}")
+    if "INT" in kind:
+        return number + 1
+    if kind.startswith(("VARCHAR", "CHARACTER", "TEXT")):
+        return f"值{column[:12]}-{number}"
+    return {
+        "BOOL": bool(number % 2),
+        "JSON": json.dumps({"n": number}),
+        "TIME": datetime(2026, 1, 1 + number, 12, tzinfo=UTC),
+        "DATE": date(2026, 1, 1 + number),
+        "BYTE": bytes([number]),
+        "BLOB": bytes([number]),
+    }[kind[:4]]
+
+
+class SqliteFile(Database):
+    """A database in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.url = f"sqlite:///{file}"
+
+    async def shape(self) -> Shape:
+        with closing(sqlite3.connect(self.file)) as connection:
+            return {table: self._columns(connection, table) for table in self._tables(connection)}
+
+    @staticmethod
+    def _tables(connection: sqlite3.Connection) -> list[str]:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return [name for (name,) in tables if not name.startswith("sqlite_") and name != BOOKS]
+
+    @staticmethod
+    def _columns(connection: sqlite3.Connection, table: str) -> dict[str, tuple[str, str | None]]:
+        refers = {row[3]: row[2] for row in connection.execute(f'PRAGMA foreign_key_list("{table}")')}
+        return {row[1]: (row[2], refers.get(row[1])) for row in connection.execute(f'PRAGMA table_info("{table}")')}
+
+    async def insert(self, table: str, row: Row) -> None:
+        columns, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
+        values = [value if isinstance(value, int | bytes) else str(value) for value in row.values()]
+        with closing(sqlite3.connect(self.file)) as connection, connection:
+            connection.execute(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', values)
+
+    async def rows(self) -> Rows:
+        with closing(sqlite3.connect(self.file)) as connection:
+            connection.row_factory = sqlite3.Row
+            return {
+                table: [dict(row) for row in connection.execute(f'SELECT * FROM "{table}"')]
+                for table in self._tables(connection)
+            }
+
+    async def indexes(self) -> Indexes:
+        from oa_server.storage.migrate import _indexed_columns
+
+        with closing(sqlite3.connect(self.file)) as connection:
+            return _indexed_columns(connection)
+
+
+class PostgresDatabase(Database):
+    """A database in a cluster."""
+
+    def __init__(self, cluster: str) -> None:
+        name = f"m_{uuid.uuid4().hex[:12]}"
+        asyncio.run(_create_database(cluster, name))
+        self.url = cluster.replace("/postgres", f"/{name}")
+
+    async def _ask(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute("SET session_replication_role = replica")  # Rows come in any order.
+            return list(await connection.fetch(sql, *values))
+        finally:
+            await connection.close()
+
+    async def shape(self) -> Shape:
+        columns = await self._ask("""
+            SELECT c.relname AS tab, a.attname AS col, format_type(a.atttypid, a.atttypmod) AS kind,
+                (SELECT confrelid::regclass::text FROM pg_constraint
+                 WHERE contype = 'f' AND conrelid = c.oid AND conkey[1] = a.attnum LIMIT 1) AS refers
+            FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+            WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped
+            ORDER BY c.relname, a.attnum
+        """)
+        shape: Shape = {}
+        for row in columns:
+            if row["tab"] != BOOKS:
+                refers = row["refers"].strip('"') if row["refers"] else None
+                shape.setdefault(row["tab"], {})[row["col"]] = (row["kind"], refers)
+        return shape
+
+    async def insert(self, table: str, row: Row) -> None:
+        columns = ", ".join(f'"{name}"' for name in row)
+        marks = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+        await self._ask(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', *row.values())
+
+    async def rows(self) -> Rows:
+        tables = await self.shape()
+        return {t: [dict(row) for row in await self._ask(f'SELECT * FROM "{t}"')] for t in tables}
+
+    async def indexes(self) -> Indexes:
+        found = await self._ask("""
+            SELECT t.relname AS tab, i.indisunique AS uniq,
+                (SELECT string_agg(COALESCE(a.attname, '?'), ',' ORDER BY k.n)
+                 FROM unnest(i.indkey::int[]) WITH ORDINALITY AS k(attnum, n)
+                 LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum) AS cols
+            FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+            WHERE t.relnamespace = 'public'::regnamespace
+        """)
+        return {(row["tab"], tuple(row["cols"].split(",")), row["uniq"]) for row in found if row["tab"] != BOOKS}
