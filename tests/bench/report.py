@@ -44,30 +44,41 @@ async def timed(times: int, act: Callable[[], Awaitable[Any]]) -> list[float]:
 
 
 def spread(milliseconds: list[float]) -> dict[str, float]:
-    ordered = sorted(milliseconds)
-    return {"p50_ms": statistics.median(ordered), "p99_ms": ordered[int(len(ordered) * 0.99)]}
+    return {"p50_ms": statistics.median(milliseconds), "p99_ms": p99(milliseconds)}
+
+
+def p99(milliseconds: list[float]) -> float:
+    return sorted(milliseconds)[int(len(milliseconds) * 0.99)]
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a load generator saw: answers per second, and how long one took in milliseconds."""
+    """What a load generator saw: answers per second, how long one took in milliseconds, and how many were none or no 200."""
 
     per_second: float
     p50_ms: float
     p99_ms: float
+    errors: int
 
 
 def load(url: str, headers: dict[str, str]) -> Load:
-    """Ask for `url` over a few connections for some seconds. Raises RuntimeError when anything but 200 came back."""
+    """Ask for `url` over a few connections for some seconds. What fails on the way is counted: a figure with errors is
+    printed as such, for a slow machine is no reason to end the run."""
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", url]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise RuntimeError(said)
+    return read_load(said)
+
+
+def read_load(said: str) -> Load:
+    """What wrk said, read."""
     rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
     assert rate is not None
-    return Load(float(rate[1]), _latency(said, "50%"), _latency(said, "99%"))
+    failed = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    errors = sum(map(int, (*(failed.groups() if failed else ()), *(refused.groups() if refused else ()))))
+    return Load(float(rate[1]), _latency(said, "50%"), _latency(said, "99%"), errors)
 
 
 def _latency(said: str, which: str) -> float:
