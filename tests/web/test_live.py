@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosedError
@@ -15,11 +18,14 @@ from websockets.exceptions import ConnectionClosedError
 from oa_server.app import open_house
 from oa_server.audit.verbs import Verb
 from oa_server.core.actor import SYSTEM
+from oa_server.core.ports import ports
 from oa_server.settings import Settings
 from oa_server.storage import outbox
+from oa_server.storage.bus import open_bus
 from oa_server.storage.unit_of_work import unit_of_work
-from oa_server.web.live import CATCH_UP_LIMIT, CLOSE_POLICY, QUEUE_LIMIT
-from tests.faults.house import DistantCity, at_free_port, distant, live
+from oa_server.web.live import CATCH_UP_LIMIT, CLOSE_POLICY, QUEUE_LIMIT, TICK_SECONDS
+from tests.conftest import Founded
+from tests.faults.house import DistantCity, at_free_port, distant, heard, live
 
 RESET = {"reset": True}
 
@@ -94,6 +100,26 @@ async def test_a_page_that_does_not_keep_up(city: DistantCity) -> None:
         await happen(city, 1, words="后来")
         while json.loads(await slow.recv()).get("payload", {}).get("words") != "后来":
             pass
+
+
+async def test_a_push_crosses_processes_over_the_database(founded_production: Founded, tmp_path: Path) -> None:
+    """With `bus_url=postgres:` a page hears at once of what another process did, and not only at the hub's slow tick."""
+    copied = await asyncio.to_thread(founded_production.copy, tmp_path / "var")
+    settings = msgspec.structs.replace(at_free_port(copied), bus_url="postgres:")
+    async with distant(settings) as city, open_house(settings), open_bus(settings.bus_url, settings.database) as bus:
+        wang = await city.signed_in("wang")
+        passing_on, waited = asyncio.create_task(bus.run(lambda: None)), []
+        ports.live = bus
+        async with live(wang) as socket:
+            for _ in range(4):
+                await happen(city, 1)
+                begun = time.monotonic()
+                await heard(socket, "test.happened")
+                waited.append(time.monotonic() - begun)
+        ports.live = None
+        passing_on.cancel()
+    # What is done right after a tick waits for the whole of the next one, unless somebody is woken.
+    assert min(waited[1:]) < TICK_SECONDS / 2
 
 
 @pytest.mark.parametrize("frame", [b"\x00", "{", '{"after": "x"}', '{"before": 1}', "[" * 10_000])
