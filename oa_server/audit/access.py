@@ -82,6 +82,15 @@ async def last_head() -> AuditHead | None:
     return await AuditHead.all().order_by("-size").first()
 
 
+async def is_quiet_since(head: AuditHead, size: int) -> bool:
+    """Whether the log, now of `size`, has grown since a head by no more than the record that tells of it."""
+    if size != head.size + 1:
+        return size == head.size
+    leaf = await AuditLeaf.get(seq=head.size).prefetch_related("record")
+    told_of: str = leaf.record.subject_id
+    return told_of == str(head.id)
+
+
 async def of_subject(subject_id: UUID) -> list[AuditRecord]:
     """What happened to one subject, oldest first, without the entries that only machines care for."""
     shown = [verb.value for verb in TITLES]

@@ -136,7 +136,10 @@ async def _sequence(find: Callable[[], Awaitable[list[dict[str, Any]]]]) -> int:
 
 
 async def sign_head() -> AuditHead | None:
-    """Sign the log as it stands, unless it has not grown since the last head. Raises Conflict when another was quicker."""
+    """Sign the log as it stands, unless nothing has happened since the last head but that head itself.
+
+    Raises Conflict when another was quicker.
+    """
     assert ports.head_signer is not None, "app.py plugs the head signer in"
     last = await access.last_head()
     frontier = (
@@ -145,7 +148,7 @@ async def sign_head() -> AuditHead | None:
     while leaves := await access.leaves_from(frontier.size, SEQUENCE_BATCH):
         for leaf in leaves:
             frontier.append(bytes.fromhex(leaf.digest))
-    if frontier.size == (last.size if last else 0):
+    if not frontier.size or (last and await access.is_quiet_since(last, frontier.size)):
         return None
     root, at = frontier.root().hex(), clock.now()
     signature = await ports.head_signer.sign_head(head_bytes(frontier.size, root, at), at)

@@ -52,6 +52,17 @@ async def test_a_log_that_goes_on(settings: Settings, later: timedelta) -> None:
     assert (first.signer == second.signer) is (later < YEAR)
 
 
+async def test_a_quiet_night(settings: Settings) -> None:
+    """While nothing happens no heads are signed, though each head leaves a record of its own; the next act has one again."""
+    async with open_house(settings) as house:
+        await signed()
+        for _minute in range(3):
+            assert await sign_head() is None
+            await sequence_all()
+        await house.register.renew_lists(SYSTEM)
+        await signed()
+
+
 async def test_a_head_that_is_not_ours(settings: Settings) -> None:
     """A signature is good over its own head only, and not at a moment at which it had not been made."""
     async with open_house(settings) as house:
