@@ -84,9 +84,10 @@ async def last_head() -> AuditHead | None:
 
 async def is_quiet_since(head: AuditHead, size: int) -> bool:
     """Whether the log, now of `size`, has grown since a head by no more than the record that tells of it."""
-    if size != head.size + 1:
-        return size == head.size
-    leaf = await AuditLeaf.get(seq=head.size).prefetch_related("record")
+    size_then: int = head.size
+    if size != size_then + 1:
+        return size == size_then
+    leaf = await AuditLeaf.get(seq=size_then).prefetch_related("record")
     told_of: str = leaf.record.subject_id
     return told_of == str(head.id)
 
