@@ -24,8 +24,8 @@ from tests.faults.house import DistantCity, until_answered
 from tests.faults.ledger import Ledger
 
 STEPS = (
-    "draft", "upload", "part", "submit", "approve", "review", "sign", "number", "seal", "dispatch",
-    "sign_for", "register", "copy_signed_for",
+    "draft", "upload", "part", "submit", "withdraw", "return", "approve", "review", "sign", "number", "seal", "dispatch",
+    "sign_for", "register", "propose", "instruct", "assign", "finish", "close_incoming", "copy_signed_for", "refuse", "close",
 )  # fmt: skip
 SMALL, TWO_PARTS = 50_000, PART_SIZE + 1000
 
@@ -45,6 +45,8 @@ class Desks:
     qian: Browser
     zhou: Browser
     feng: Browser
+    wu: Browser
+    zheng: Browser
 
     @classmethod
     async def of(cls, city: DistantCity) -> Desks:
@@ -76,15 +78,26 @@ class Errand:
         desks, path = self._desks, f"/api/documents/{await self._draft()}"
         await self._attach(path, SMALL)
         await self._attach(path, TWO_PARTS)
-        await self._move("submit", desks.wang, path, lambda: desks.wang.act(path, "submit"), after_submission)
+        await self._submit(path)
         reviewers = {"approve": (desks.li, "approve"), "review": (desks.zhao, "approve"), "sign": (desks.chen, "sign")}
         for step, (desk, verb) in reviewers.items():
             words = f"{self.name} {step}"
             await self._move(step, desk, path, signing(desk, path, verb, opinion=words), with_opinion(words))
         await self._number(path)
         await self._move("seal", desks.qian, path, signing(desks.qian, path, "seal", usage="seal"), once_sealed)
-        await self._move("dispatch", desks.sun, path, signing(desks.sun, path, "dispatch"), once_sent)
+        await self._move("dispatch", desks.sun, path, signing(desks.sun, path, "dispatch"), once("dispatched"))
         await self._receive(path)
+        await self._move("close", desks.sun, path, lambda: desks.sun.act(path, "close"), once("closed"))
+
+    async def _submit(self, path: str) -> None:
+        """Submitted and withdrawn again before anybody has read it, then sent back by the first reviewer, then submitted for good."""
+        wang, li, words = self._desks.wang, self._desks.li, f"{self.name} return"
+        submit = lambda: wang.act(path, "submit")  # noqa: E731
+        await self._move("submit", wang, path, submit, after_submission)
+        await self._move("withdraw", wang, path, lambda: wang.act(path, "withdraw"), once("drafting"))
+        await self._move("submit", wang, path, submit, after_submission)
+        await self._move("return", wang, path, signing(li, path, "return", reason=words), with_opinion(words))
+        await self._move("submit", wang, path, submit, after_submission)
 
     async def _surely(
         self,
@@ -152,13 +165,35 @@ class Errand:
         await self._move("number", sun, path, attempt, once_frozen)
 
     async def _receive(self, path: str) -> None:
-        """Both organs sign for it, and one registers it."""
+        """One organ signs for it and takes it all the way; the other signs for its copy, or every second time refuses it."""
         zhou, feng = self._desks.zhou, self._desks.feng
         doc_no = (await until_answered(self._desks.sun, path))["doc_no"]
         original, copy = [await incoming(desk, doc_no) for desk in (zhou, feng)]
         await self._move("sign_for", zhou, original, signing(zhou, original, "sign_for"), once_receipted)
-        await self._move("copy_signed_for", feng, copy, signing(feng, copy, "sign_for"), once_receipted)
-        await self._move("register", zhou, original, lambda: zhou.act(original, "register"), once_registered)
+        if int(self.name, 16) % 2:
+            await self._move("copy_signed_for", feng, copy, signing(feng, copy, "sign_for"), once_receipted)
+        else:
+            reason = {"reason": "不属于本机关职责范围", "parameters": {"code": "not_addressee"}}
+            await self._move("refuse", feng, copy, signing(feng, copy, "refuse", **reason), once_refused)
+        await self._handle(original)
+
+    async def _handle(self, path: str) -> None:
+        """From the register to the closing at the receiving organ. Its clerk sees all of it."""
+        zhou, wu, zheng = self._desks.zhou, self._desks.wu, self._desks.zheng
+        units = (await until_answered(zhou, f"/api/organs/{self._city.organs['JC002']}"))["units"]
+        leader = {"opinion": "拟请阅示", "parameters": {"leader_id": self._city.people["wu"]}}
+        unit = {"parameters": {"unit_id": next(unit["id"] for unit in units if unit["name"] == "预算科")}}
+        instruct, finish = f"{self.name} instruct", f"{self.name} finish"
+        steps: tuple[tuple[str, Callable[[], Awaitable[httpx.Response]], Facts], ...] = (
+            ("register", lambda: zhou.act(path, "register"), once_registered),
+            ("propose", lambda: zhou.act(path, "propose", **leader), once("proposed")),
+            ("instruct", signing(wu, path, "instruct", opinion=instruct), with_opinion(instruct)),
+            ("assign", lambda: zhou.act(path, "assign", **unit), once("handling")),
+            ("finish", signing(zheng, path, "finish", opinion=finish), with_opinion(finish)),
+            ("close_incoming", lambda: zhou.act(path, "close", opinion="已办结"), once("closed")),
+        )
+        for step, attempt, facts in steps:
+            await self._move(step, zhou, path, attempt, facts)
 
 
 async def incoming(desk: Browser, doc_no: str) -> str:
@@ -201,12 +236,16 @@ def once_sealed(document: State) -> State | None:
     return {"sealed_sha256": document["sealed_sha256"]} if document["sealed_sha256"] else None
 
 
-def once_sent(document: State) -> State | None:
-    return {} if document["state"] == "dispatched" else None
+def once(state: str) -> Facts:
+    return lambda document: {"state": state} if document["state"] == state else None
 
 
 def once_receipted(document: State) -> State | None:
     return {"sha256": document["receipt"]["sha256"]} if document["receipt"] else None
+
+
+def once_refused(document: State) -> State | None:
+    return {"sha256": document["sha256"]} if document["refusal"] else None
 
 
 def once_registered(document: State) -> State | None:

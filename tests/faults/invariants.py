@@ -22,14 +22,29 @@ from tests.faults.ledger import Ledger
 RECIPIENTS = 2
 ONCE_PER_DOCUMENT = {
     Verb.DRAFTED: 1,
-    Verb.SUBMITTED: 1,
+    Verb.SUBMITTED: 3,
+    Verb.WITHDRAWN: 1,
+    Verb.RETURNED: 1,
     Verb.APPROVED: 2,
     Verb.SIGNED: 1,
     Verb.NUMBERED: 1,
     Verb.FROZEN: 1,
     Verb.SEALED: 1,
     Verb.DISPATCHED: 1,
+    Verb.CLOSED: 1,
 }
+# What the receiving organ does with what it signed for.
+ONCE_PER_ORIGINAL = {
+    Verb.SIGNED_FOR: 1,
+    Verb.REGISTERED: 1,
+    Verb.PROPOSED: 1,
+    Verb.INSTRUCTED: 1,
+    Verb.ASSIGNED: 1,
+    Verb.HANDLED: 1,
+    Verb.INCOMING_CLOSED: 1,
+}
+OPINIONS = ("return", "approve", "review", "sign", "instruct", "finish")
+RECEIPTS = ("sign_for", "copy_signed_for", "refuse")
 
 
 async def broken(house: House, ledger: Ledger) -> list[str]:
@@ -46,14 +61,14 @@ async def _documents(ledger: Ledger) -> Any:
     if Counter(entry.facts["note"] for entry in ledger.of("draft")) != Counter(row.note for row in rows.values()):
         yield "drafts are lost or there twice"
     for step in ("submit", "number", "seal"):
-        for entry in ledger.of(step):
+        for entry in {entry.subject: entry for entry in ledger.of(step)}.values():  # of several submissions the last
             for name, value in entry.facts.items():
                 if getattr(rows[entry.subject], name) != value:
                     yield f"{step} of {entry.subject}: {name} was {value}"
 
 
 async def _opinions(ledger: Ledger) -> Any:
-    told = Counter(entry.facts["words"] for step in ("approve", "review", "sign") for entry in ledger.of(step))
+    told = Counter(entry.facts["words"] for step in OPINIONS for entry in ledger.of(step))
     if told != Counter(await Opinion.all().values_list("text", flat=True)):
         yield "opinions are lost or there twice"
 
@@ -92,8 +107,8 @@ async def _arrivals(ledger: Ledger) -> Any:
     told = Counter(event.payload["id"] for event in await Event.filter(kind="incoming.arrived"))
     if told != Counter(arrived.keys()):
         yield "arrivals were not told, or twice"
-    receipts = Counter(str(row.subject_id) for row in await Signature.filter(purpose="sign_for"))
-    signed_for = [entry for step in ("sign_for", "copy_signed_for") for entry in ledger.of(step)]
+    receipts = Counter(str(row.subject_id) for row in await Signature.filter(purpose__in=["sign_for", "refuse"]))
+    signed_for = [entry for step in RECEIPTS for entry in ledger.of(step)]
     if receipts != Counter(entry.subject for entry in signed_for):
         yield "receipts are lost or there twice"
     for entry in signed_for:
@@ -125,8 +140,9 @@ async def _records(ledger: Ledger) -> Any:
         yield problem
     for step, verbs in {
         "upload": {Verb.UPLOAD_STARTED: 1, Verb.UPLOAD_FINISHED: 1},
-        "sign_for": {Verb.SIGNED_FOR: 1, Verb.REGISTERED: 1},
-        "copy_signed_for": {Verb.SIGNED_FOR: 1},
+        "sign_for": ONCE_PER_ORIGINAL,
+        "copy_signed_for": {Verb.SIGNED_FOR: 1, Verb.REFUSED: 0},
+        "refuse": {Verb.SIGNED_FOR: 0, Verb.REFUSED: 1},
     }.items():
         for problem in _miscounted(found, ledger, step, verbs):
             yield problem
