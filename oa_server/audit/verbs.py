@@ -40,6 +40,8 @@ class Verb(StrEnum):
     ROUTE_STARTED = "workflow.route_started"  # template, version
     TASK_OPENED = "workflow.task_opened"  # route, step, tasks (each with its official)
     TASK_DONE = "workflow.task_done"  # step, decision
+    ROUTE_ENDED = "workflow.route_ended"  # nothing more; its subject was closed or given up
+    ROUTE_RENAMED = "workflow.route_renamed"  # words (that lists show)
     TEMPLATE_PUBLISHED = "workflow.template_published"  # code, version
 
     # documents, outgoing

@@ -96,11 +96,6 @@ async def open_database(url: str, *, statement_seconds: float = STATEMENT_SECOND
             await context.close_connections()
 
 
-async def create_schema() -> None:
-    """Make all tables of an empty database, as the migrations would leave them."""
-    await Tortoise.generate_schemas(safe=True)
-
-
 def connection() -> BaseDBAsyncClient:
     """The connection of the open transaction, or of the pool outside one."""
     return get_connection("default")

@@ -61,7 +61,6 @@ class Work:
         self._entries: list[AuditEntry] = []
         self._touched: list[Model] = []
         self._pushes: list[outbox.Push] = []
-        self._after_commit: list[Callable[[], Awaitable[None]]] = []
         self._open = True
 
     def audit(
@@ -98,11 +97,6 @@ class Work:
         self._check_open()
         self._pushes.append(outbox.Push(topic, kind, protection.plain(payload)))
 
-    def after_commit(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Run `callback` once the unit has committed; it is not run when it has not."""
-        self._check_open()
-        self._after_commit.append(callback)
-
     def _check_open(self) -> None:
         if not self._open:
             raise WorkIsOver
@@ -129,9 +123,7 @@ class Work:
             log.exception("audit.not_written")
             raise Unavailable(NOT_RECORDED) from error
 
-    async def _committed(self) -> None:
-        for callback in self._after_commit:
-            await callback()
+    def _committed(self) -> None:
         if self._pushes and ports.live is not None:
             ports.live.notify()
 
@@ -186,7 +178,7 @@ async def _transaction(actor: Actor, *, audited: bool) -> AsyncIterator[Work]:
         work._open = False
         writes.current.reset(counter_token)
         _current.reset(work_token)
-    await work._committed()
+    work._committed()
 
 
 @asynccontextmanager

@@ -120,7 +120,7 @@ async def terminate(work: Work, subject_id: UUID) -> None:
     await _close(work, route, [step.code for step in engine.steps_of(block)])
     route.state = RouteState.TERMINATED
     await route.save(update_fields=["state"])
-    work.audit(Verb.TASK_DONE, route.subject_type, subject_id, rows=[route], step="", decision="terminated")
+    work.audit(Verb.ROUTE_ENDED, route.subject_type, subject_id, rows=[route])
 
 
 async def rename(
@@ -130,7 +130,7 @@ async def rename(
     route = await access.route(subject_id)
     changed = {k: v for k, v in {"title": title, "doc_no": doc_no, "urgency": urgency}.items() if v is not None}
     await route.update_from_dict(changed).save(update_fields=list(changed))
-    work.audit(Verb.TASK_DONE, route.subject_type, subject_id, rows=[route], step="", decision="renamed")
+    work.audit(Verb.ROUTE_RENAMED, route.subject_type, subject_id, rows=[route], words=changed)
 
 
 async def mark_read(actor: Actor, subject_id: UUID) -> None:
