@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import Any
@@ -73,8 +73,7 @@ class FileKeeper:
         part.object_key = access.new_part_key(file.id, part.number)
         hasher = await self._hasher(file)
         async with self._place():
-            sealed = await asyncio.to_thread(self._seal, file, part.number, data, hasher)
-            await self._store.put(part.object_key, sealed)
+            await self._store.put(part.object_key, self._sealed(file, part.number, data, hasher))
         received = offset + len(data)
         done = received == file.size
         try:
@@ -98,9 +97,10 @@ class FileKeeper:
         finally:
             self._places.release()
 
-    def _seal(self, file: StoredFile, number: int, data: bytes, hasher: Any) -> bytes:
+    def _sealed(self, file: StoredFile, number: int, data: bytes, hasher: Any) -> Iterator[bytes]:
+        """A part as it is stored, made piece by piece while the pieces before are on their way to the disk."""
         hasher.update(data)
-        return envelope.encrypt(self.reader.key_of(file), access.context_of(file.id, number), data)
+        yield from envelope.encrypt_stream(self.reader.key_of(file), access.context_of(file.id, number), [data])
 
     @staticmethod
     async def _count(actor: Actor, file: StoredFile, part: FilePart, received: int, digest: str | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,24 @@ async def test_put_get_delete(store: ObjectStore) -> None:
     await store.delete("files/a/000001")
     with pytest.raises(NotFound):
         await store.get("files/a/000001")
+
+
+async def test_put_piece_by_piece(store: ObjectStore) -> None:
+    """An object may be stored as it is made; when the making fails nothing of it is there, and what was there before stays."""
+    pieces = [os.urandom(size) for size in (1 << 20, 0, 70_001, 1)]
+    await store.put("files/b/000001", iter(pieces))
+    assert await store.get("files/b/000001") == b"".join(pieces)
+
+    def broken() -> Iterator[bytes]:
+        yield pieces[0]
+        raise RuntimeError("no more")
+
+    for key in ("files/b/000001", "files/b/000002"):
+        with pytest.raises(RuntimeError, match="no more"):
+            await store.put(key, broken())
+    assert await store.get("files/b/000001") == b"".join(pieces)
+    with pytest.raises(NotFound):
+        await store.get("files/b/000002")
 
 
 async def test_the_folders_above_are_durable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
