@@ -3,23 +3,14 @@
 from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
-NAMES = ("main_recipients_as", "copies_to_as")
-
 
 class Migration(migrations.Migration):
     dependencies = [("oa", "0002_file_part")]
 
     initial = False
 
-    # Rows that are there already need a value that the database itself gives; after that it gives none any more.
     # The database itself knows the default, without which it adds no such column to a table that has rows.
     operations = [
-        *(
-            ops.AddField("OutgoingDocument", name, fields.CharField(default="", db_default="", max_length=200))
-            for name in NAMES
-        ),
-        *(
-            ops.AlterField("OutgoingDocument", name, fields.CharField(default="", db_default="", max_length=200))
-            for name in NAMES
-        ),
+        ops.AddField("OutgoingDocument", name, fields.CharField(default="", db_default="", max_length=200))
+        for name in ("main_recipients_as", "copies_to_as")
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -130,6 +130,9 @@ class Desks:
         actor, office = await actor_named(code), self._house.office
         if wanted.verb not in _UNSIGNED:
             key = self._seal(organ) if wanted.verb == "seal" else self._key(code)
+            # The pages lie before whoever signs.
+            shown = await access.outgoing_document(actor, document_id)
+            wanted = replace(wanted, read_sha256=shown.pages_sha256)
             asked = await asking.ask(office, actor, document_id, wanted, _choice(key))
             wanted = await self._signed(actor, key, asked.request_id, wanted, document_id)
         await actions.act(office, actor, document_id, wanted)
