@@ -16,10 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 from lxml import etree
 
 from oa_server.core.errors import Invalid, Reason, TooLarge
 from oa_server.documents.docx_numbering import Numbering, W, value, whole
+from oa_server.web.endpoint import JSON_LIMIT
 
 SIZE_LIMIT = 32 << 20
 UNPACKED_LIMIT = 128 << 20
@@ -28,8 +30,14 @@ MEMBER_LIMIT = 2000
 PART_LIMIT = 32 << 20
 MARKUP_LIMIT = 1_000_000  # elements' and attributes' signs in one part; libxml2 takes up to 140 bytes for each
 STYLE_DEPTH = 20
-COLUMN_LIMIT = 63  # Word's own
+SPAN_LIMIT = 63  # columns, Word's own
 TITLE_SIZE = 36  # half-points: 18 pt, 小二
+
+# What a draft can be saved with, as the schemas above this module say it; a test holds the two together.
+MOST_BLOCKS, MOST_ROWS, MOST_COLUMNS = 2000, 500, 20
+LONGEST_CELL, LONGEST_HEADING, LONGEST_PARAGRAPH, LONGEST_TITLE = 2000, 2000, 20_000, 300
+LARGEST_BODY = JSON_LIMIT - (1 << 20)  # the elements, with all their recipients, are saved in the same request
+BEGINNING = 20  # characters by which a paragraph is named
 
 NOT_DOCX = Reason(
     "documents.docx_unreadable", "文件不是可以读取的 .docx 文件", "The file is no .docx that can be read."
@@ -37,6 +45,41 @@ NOT_DOCX = Reason(
 BOMB = Reason("documents.docx_too_large", "文件解压后过大，已拒绝", "The file unpacks to more than is allowed.")
 HOSTILE = Reason(
     "documents.docx_hostile", "文件包含不允许的内容（外部实体或越界路径）", "The file holds what is not allowed."
+)
+MANY_BLOCKS = Reason(
+    "documents.docx_blocks",
+    f"文件的段落、标题和表格合计超过{MOST_BLOCKS}个，未导入，请将部分内容作为附件上传",
+    f"Nothing was taken: more than {MOST_BLOCKS} paragraphs, headings and tables. Attach part of them.",
+)
+MANY_ROWS = Reason(
+    "documents.docx_rows",
+    f"表格超过{MOST_ROWS}行，文件未导入，请拆分表格或将其作为附件上传",
+    f"Nothing was taken: a table has more than {MOST_ROWS} rows. Split it or attach it.",
+)
+MANY_COLUMNS = Reason(
+    "documents.docx_columns",
+    f"表格超过{MOST_COLUMNS}列，文件未导入，请拆分表格或将其作为附件上传",
+    f"Nothing was taken: a table has more than {MOST_COLUMNS} columns. Split it or attach it.",
+)
+LONG_CELL = Reason(
+    "documents.docx_cell",
+    f"表格单元格超过{LONGEST_CELL}字，文件未导入，请将其移到表格之外或作为附件上传",
+    f"Nothing was taken: a cell has more than {LONGEST_CELL} characters. Move its text out of the table or attach it.",
+)
+LONG_HEADING = Reason(
+    "documents.docx_heading",
+    f"标题超过{LONGEST_HEADING}字，文件未导入，请改为正文段落",
+    f"Nothing was taken: a heading has more than {LONGEST_HEADING} characters. Make it a paragraph.",
+)
+LONG_PARAGRAPH = Reason(
+    "documents.docx_paragraph",
+    f"段落超过{LONGEST_PARAGRAPH}字，文件未导入，请分段",
+    f"Nothing was taken: a paragraph has more than {LONGEST_PARAGRAPH} characters. Split it.",
+)
+LARGE_BODY = Reason(
+    "documents.docx_body",
+    "正文过长，文件未导入，请将部分内容作为附件上传",
+    "Nothing was taken: the text is too long to be saved. Attach part of it.",
 )
 HAS_IMAGES = Reason("documents.docx_images", "图片未导入，请作为附件上传", "Pictures were left out; attach them.")
 HAS_CHANGES = Reason("documents.docx_changes", "修订已按接受处理", "Tracked changes were taken as accepted.")
@@ -53,6 +96,11 @@ HAS_FOOTNOTES = Reason("documents.docx_footnotes", "脚注和尾注未导入", "
 HAS_MACROS = Reason("documents.docx_macros", "文件含有宏，未导入", "Macros were left out.")
 HAS_OBJECTS = Reason("documents.docx_objects", "嵌入对象未导入", "Embedded objects were left out.")
 HAS_MERGED = Reason("documents.docx_merged", "合并的单元格已拆分", "Merged cells were split.")
+HAS_BULLETS = Reason(
+    "documents.docx_bullets",
+    "项目符号未导入（国家标准的公文格式没有项目符号），文字已保留",
+    "Bullets were left out; their text stays.",
+)
 HAS_HIDDEN = Reason("documents.docx_hidden", "不可见字符已删除", "Invisible characters were removed.")
 
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
@@ -177,6 +225,48 @@ def _pieces(parent: etree._Element) -> Iterator[etree._Element]:
             yield from _pieces(child)
 
 
+class _Measure:
+    """Holds every block of a file against what a draft can be saved with: beyond it, every later save would fail.
+
+    Raises TooLarge with the limit and the place, counted from one.
+    """
+
+    def __init__(self) -> None:
+        self._blocks = self._tables = self._bytes = 0
+
+    def take(self, block: dict[str, Any]) -> None:
+        self._blocks += 1
+        if self._blocks > MOST_BLOCKS:
+            raise TooLarge(MANY_BLOCKS, limit=MOST_BLOCKS)
+        if block["type"] == "table":
+            self._tables += 1
+            self._check_rows(block["rows"])
+        elif block["type"] == "heading":
+            _check_text(block["text"], LONGEST_HEADING, LONG_HEADING)
+        else:
+            _check_text(block["text"], LONGEST_PARAGRAPH, LONG_PARAGRAPH)
+        self._bytes += len(msgspec.json.encode(block))
+        if self._bytes > LARGEST_BODY:
+            raise TooLarge(LARGE_BODY, limit=LARGEST_BODY)
+
+    def _check_rows(self, rows: list[list[str]]) -> None:
+        if len(rows) > MOST_ROWS:
+            raise TooLarge(MANY_ROWS, table=self._tables, found=len(rows), limit=MOST_ROWS)
+        width = max(map(len, rows))
+        if width > MOST_COLUMNS:
+            raise TooLarge(MANY_COLUMNS, table=self._tables, found=width, limit=MOST_COLUMNS)
+        for number, row in enumerate(rows, 1):
+            for column, cell in enumerate(row, 1):
+                place = {"table": self._tables, "row": number, "column": column}
+                _check_text(cell, LONGEST_CELL, LONG_CELL, **place)
+
+
+def _check_text(text: str, limit: int, reason: Reason, **place: int) -> None:
+    if len(text) > limit:
+        facts: dict[str, Any] = {**place} or {"begins": text[:BEGINNING]}
+        raise TooLarge(reason, **facts, found=len(text), limit=limit)
+
+
 class _Reader:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -197,11 +287,13 @@ class _Reader:
         blocks: list[dict[str, Any]] = []
         title = ""
         headed = False
+        measure = _Measure()
         for block, is_title in self._blocks(body):
-            if is_title and not title and not headed:
+            if is_title and not title and not headed and len(block["text"]) <= LONGEST_TITLE:
                 title = block["text"]
             else:
-                blocks.append(block)
+                measure.take(block)
+                blocks.append(_squared(block))
                 headed = headed or block["type"] == "heading"
         return Imported({"type": "doc", "content": blocks}, title, list(self._notes.values()))
 
@@ -243,9 +335,12 @@ class _Reader:
                 yield {"type": "table", "rows": rows, "header": _has_header(element)}, False
 
     def _paragraph(self, element: etree._Element) -> Iterator[tuple[dict[str, Any], bool]]:
-        text = self._clean(self._number(element) + _text(element)).strip()
+        number = self._number(element)
+        text = self._clean((number or "") + _text(element)).strip()
         if not text:
             return
+        if number is None:
+            self._note(HAS_BULLETS)
         level = self._level(element, text)
         if level:
             yield {"type": "heading", "level": level, "text": text}, False
@@ -286,26 +381,23 @@ class _Reader:
             style = value(self._styles[style], f"{W}basedOn")
         return found
 
-    def _number(self, element: etree._Element) -> str:
+    def _number(self, element: etree._Element) -> str | None:
         number_id = self._property(element, f"{W}numPr/{W}numId")
         level = self._property(element, f"{W}numPr/{W}ilvl")
         return self._numbering.next(number_id, whole(level), style=value(element, f"{W}pPr/{W}pStyle"))
 
     def _rows(self, table: etree._Element) -> list[list[str]]:
-        """The rows of a table that were not deleted, all made as wide as the widest."""
+        """The rows of a table that were not deleted, each as wide as it is; none when no row has a cell."""
         rows = [
             [text for cell in _unwrapped(row) if cell.tag == f"{W}tc" for text in self._cell(cell)]
             for row in _unwrapped(table)
             if row.tag == f"{W}tr" and row.find(f"{W}trPr/{W}del") is None
         ]
-        width = max(map(len, rows), default=0)
-        if width > COLUMN_LIMIT:
-            raise TooLarge(BOMB, columns=COLUMN_LIMIT)
-        return [row + [""] * (width - len(row)) for row in rows] if width else []
+        return rows if any(rows) else []
 
     def _cell(self, cell: etree._Element) -> list[str]:
         """A cell as text, and an empty one for each further column it spans."""
-        span = min(whole(value(cell, f"{W}tcPr/{W}gridSpan")) or 1, COLUMN_LIMIT)
+        span = min(whole(value(cell, f"{W}tcPr/{W}gridSpan")) or 1, SPAN_LIMIT)
         if span > 1 or cell.find(f"{W}tcPr/{W}vMerge") is not None:
             self._note(HAS_MERGED)
         lines: list[str] = []
@@ -316,6 +408,14 @@ class _Reader:
             else:
                 lines.append(block["text"])
         return ["\n".join(lines), *[""] * (span - 1)]
+
+
+def _squared(block: dict[str, Any]) -> dict[str, Any]:
+    """A block of the body; the rows of a table are all made as wide as the widest, once it is known not to be too wide."""
+    if block["type"] != "table":
+        return block
+    width = max(map(len, block["rows"]))
+    return {**block, "rows": [row + [""] * (width - len(row)) for row in block["rows"]]}
 
 
 def _text(paragraph: etree._Element) -> str:

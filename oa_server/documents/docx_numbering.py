@@ -62,8 +62,9 @@ class Numbering:
             if level is not None and start is not None:
                 self._restarts[number_id, level] = start
 
-    def next(self, number_id: str, level: int | None, *, style: str) -> str:
-        """Count one paragraph of a list, and give what stands before its text; nothing for what is in no list.
+    def next(self, number_id: str, level: int | None, *, style: str) -> str | None:
+        """Count one paragraph of a list, and give what stands before its text; nothing for what is in no list, and
+        None for a bullet, which official documents do not know (GB/T 9704).
 
         Without a level of its own, a paragraph is on the level that its style is linked to.
         """
@@ -73,7 +74,7 @@ class Numbering:
             return ""
         self._count(number_id, at, levels[at].start)
         if levels[at].kind == "bullet":
-            return ""
+            return None if levels[at].text else ""
         return re.sub(r"%([1-9])", lambda match: self._shown(number_id, int(match.group(1)) - 1), levels[at].text)
 
     def _count(self, number_id: str, level: int, start: int) -> None:

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from oa_server.core.errors import Invalid, OaError, TooLarge, all_reasons
+from oa_server.documents import docx as reading
 from oa_server.documents.docx import Imported, parse_docx, read_docx
 from oa_server.documents.docx_numbering import chinese_number
 from oa_server.documents.layout.model import parse_body
-from oa_server.documents.schemas import Body
+from oa_server.documents.schemas import Body, Elements
 from tests.hostile.docx import GOOD, READ, REFUSED, W, document, paragraph
 
 
@@ -232,6 +233,13 @@ def test_digits_that_run_out() -> None:
     """A list longer than any Chinese number we spell goes on in plain digits."""
     rules = numbered(level(0, "chineseCounting", "%1、", '<w:start w:val="9999"/>'))
     assert texts(parse_docx(document(item("项") * 2, rules))) == ["九千九百九十九、项", "10000、项"]
+
+
+def test_bullets_are_noted() -> None:
+    """A bullet, which the standard does not know, goes with a note; one that shows nothing, or has no text, does not."""
+    rules = numbered(level(0, "bullet", "\uf06c") + level(1, "bullet", ""))
+    assert notes(parse_docx(document(item("点"), rules))) == {"bullets"}
+    assert notes(parse_docx(document(item("点", 1) + item(""), rules))) == set()
 
 
 def test_paragraphs_in_no_known_list() -> None:
@@ -448,6 +456,67 @@ def test_normal_form() -> None:
     assert texts(parse_docx(document(paragraph("Cafe\u0301 \uf900")))) == ["Café 豈"]
 
 
+# --- what a draft can hold --------------------------------------------------------------------------------------------
+
+
+def rows_of(rows: int, columns: int, text: str = "格") -> str:
+    return "<w:tbl>" + ("<w:tr>" + f"<w:tc>{paragraph(text)}</w:tc>" * columns + "</w:tr>") * rows + "</w:tbl>"
+
+
+HEADING = '<w:outlineLvl w:val="0"/>'
+BEYOND = [
+    (rows_of(1, 1) + rows_of(2, 25), "columns", {"table": 2, "found": 25, "limit": 20}),
+    (rows_of(601, 2), "rows", {"table": 1, "found": 601, "limit": 500}),
+    (
+        rows_of(1, 1, "长" * 2500),
+        "cell",
+        {"table": 1, "row": 1, "column": 1, "found": 2500, "limit": 2000},
+    ),
+    (paragraph("段") * 2500, "blocks", {"limit": 2000}),
+    (paragraph("长" * 20_001), "paragraph", {"begins": "长" * 20, "found": 20_001, "limit": 20_000}),
+    (paragraph("题" * 2001, HEADING), "heading", {"begins": "题" * 20, "found": 2001, "limit": 2000}),
+    (paragraph("".join(random.Random(1).choices("公文处理工作条例", k=19_000))) * 150, "body", {"limit": 7 << 20}),
+]
+
+
+@pytest.mark.parametrize(("body", "code", "facts"), BEYOND, ids=[code for _, code, _ in BEYOND])
+def test_more_than_a_draft_holds(body: str, code: str, facts: dict[str, Any]) -> None:
+    """What no draft could be saved with is refused with its place and the limit, instead of at every later save."""
+    with pytest.raises(TooLarge) as caught:
+        parse_docx(document(body))
+    assert caught.value.code == f"documents.docx_{code}"
+    assert caught.value.facts == facts
+
+
+def test_the_limits_are_those_of_saving() -> None:
+    """The import refuses exactly what the schemas refuse when the draft is saved."""
+    shown = {name: msgspec.json.schema(struct)["$defs"] for name, struct in (("body", Body), ("elements", Elements))}
+    rows = shown["body"]["Table"]["properties"]["rows"]
+    assert shown["body"]["Body"]["properties"]["content"]["maxItems"] == reading.MOST_BLOCKS
+    assert rows["maxItems"] == reading.MOST_ROWS
+    assert rows["items"]["maxItems"] == reading.MOST_COLUMNS
+    assert rows["items"]["items"]["maxLength"] == reading.LONGEST_CELL
+    assert shown["body"]["Heading"]["properties"]["text"]["maxLength"] == reading.LONGEST_HEADING
+    assert shown["body"]["Paragraph"]["properties"]["text"]["maxLength"] == reading.LONGEST_PARAGRAPH
+    assert shown["elements"]["Elements"]["properties"]["title"]["maxLength"] == reading.LONGEST_TITLE
+
+
+def test_as_much_as_a_draft_holds() -> None:
+    """A file at every limit is taken, and the body can be saved."""
+    body = rows_of(500, 20) + rows_of(1, 1, "长" * 2000) + paragraph("长" * 20_000) + paragraph("题" * 2000, HEADING)
+    imported = parse_docx(document(body + paragraph("段") * 1996))
+    assert len(imported.body["content"]) == 2000
+    assert msgspec.convert(imported.body, Body)
+
+
+def test_a_title_too_long_for_one() -> None:
+    """A large centred paragraph that is longer than any title stays in the body, whole."""
+    large = '<w:p><w:pPr><w:jc w:val="center"/></w:pPr><w:r><w:rPr><w:sz w:val="44"/></w:rPr><w:t>{}</w:t></w:r></w:p>'
+    imported = parse_docx(document(large.format("题" * 301)))
+    assert (imported.title, texts(imported)) == ("", ["题" * 301])
+    assert parse_docx(document(large.format("题" * 300))).title == "题" * 300
+
+
 # --- hostile files ----------------------------------------------------------------------------------------------------
 
 
@@ -456,7 +525,7 @@ def test_normal_form() -> None:
 def test_refused(name: str) -> None:
     """A file that is no Word file, or is made to hurt, is refused with the reason, soon."""
     make, code = REFUSED[name]
-    with pytest.raises(Invalid if code != "docx_too_large" else TooLarge) as caught:
+    with pytest.raises(Invalid if code in {"docx_unreadable", "docx_hostile"} else TooLarge) as caught:
         parse_docx(make())
     assert caught.value.code == f"documents.{code}"
 

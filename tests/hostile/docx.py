@@ -187,7 +187,9 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         "docx_too_large",
     ),
     "flood of elements": (lambda: document("<a/>" * 1_000_001), "docx_too_large"),
-    "flood of columns": (lambda: document(_wide(20_000, 20_000)), "docx_too_large"),
+    "flood of columns": (lambda: document(_wide(20_000, 20_000)), "docx_rows"),
+    "widest cell": (lambda: _odd_numbers("999999"), "docx_columns"),
+    "long run": (lambda: document(paragraph("正文" * 500_000)), "docx_paragraph"),
 }
 
 
@@ -223,9 +225,7 @@ READ: dict[str, Callable[[], bytes]] = {
     "superscript digits": lambda: _odd_numbers("²"),
     "five thousand digits": lambda: _odd_numbers("9" * 5000),
     "negative digits": lambda: _odd_numbers("-1"),
-    "widest cell": lambda: _odd_numbers("999999"),
     "tables in tables": lambda: document(
         "<w:tbl><w:tr><w:tc>" * 40 + paragraph("正文") + "</w:tc></w:tr></w:tbl>" * 40
     ),
-    "long run": lambda: document(paragraph("正文" * 500_000)),
 }

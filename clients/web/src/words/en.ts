@@ -299,6 +299,11 @@ export const en: Words = {
     imported: 'The Word file was imported',
     importClean: 'Everything was imported.',
     importReplace: 'The present text will be replaced by the imported one; “Undo” brings it back. Go on?',
+    beyond: {
+      table: (table: number, found: number) => `Table ${table}: ${found}`,
+      cell: (table: number, row: number, column: number, found: number) => `Table ${table}, row ${row}, column ${column}: ${found} characters`,
+      text: (begins: string, found: number) => `“${begins}…”: ${found} characters`,
+    },
     notWord: 'Choose a Word file in the .docx format. Save old .doc files as .docx first.',
     conflictTitle: 'The document has changed',
     conflictLead:

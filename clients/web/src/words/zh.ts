@@ -294,6 +294,11 @@ export const zh = {
     imported: 'Word文件已导入',
     importClean: '全部内容已导入。',
     importReplace: '当前正文将被导入的内容替换，可用“撤销”恢复。是否继续？',
+    beyond: {
+      table: (table: number, found: number) => `第${table}个表格：${found}`,
+      cell: (table: number, row: number, column: number, found: number) => `第${table}个表格第${row}行第${column}列：${found}字`,
+      text: (begins: string, found: number) => `“${begins}……”：${found}字`,
+    },
     notWord: '请选择.docx格式的Word文件。旧的.doc文件请先另存为.docx。',
     conflictTitle: '公文已被修改',
     conflictLead: '您编辑期间，这份公文在别处被修改并保存。您的修改没有丢失，请选择保留哪一份。',
