@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from cryptography import x509
@@ -24,7 +25,7 @@ from crypto.revocation import build_crl
 from crypto.suite import INTL
 from oa_agent.config import Config, Server
 from oa_agent.errors import Refused
-from oa_agent.requests import visible
+from oa_agent.requests import REQUEST_LIMIT, visible
 from oa_agent.sources import certificate_id
 from oa_agent.trust import RequestKeys
 from oa_server.core.ids import new_id
@@ -277,7 +278,7 @@ def _twice(office: Office, claims: dict[str, Any]) -> str:
         (lambda office, _claims: office.request(b"\xff"), "request.malformed"),
         (lambda office, claims: office.request(claims) + "=", "request.malformed"),
         (lambda office, claims: office.request(claims)[:-1] + " ", "request.malformed"),
-        (lambda _office, _claims: "a." + "b" * (256 * 1024) + ".c", "request.malformed"),
+        (lambda _office, _claims: "a." + "b" * REQUEST_LIMIT + ".c", "request.malformed"),
         (lambda _office, _claims: "", "request.malformed"),
     ],
 )
@@ -289,6 +290,18 @@ async def test_forged_requests(
         request = forge(office, office.claims(key.certificate))
         assert await page.refusal("sign", certificate_id=_id(key), request=request) == code
         assert page.events.empty()
+
+
+async def test_sending_to_thousands(visit: Visit, office: Office, key: SoftKey) -> None:
+    """Sending a document to five thousand organs is one request that can be signed like any other."""
+    recipients = [{"organ": str(uuid4()), "role": "main"} for _ in range(5000)]
+    content = canonical_json({"type": "oa/dispatch/1", "title": "关于防汛工作的通知", "recipients": recipients})
+    attributes = prepare_cms(content, key.certificate).signed_attributes
+    claims = office.claims(key.certificate, content=b64(content), signed_attributes=b64(attributes))
+    async with visit() as page:
+        page.person = Person([PIN])
+        result = await page.get("sign", certificate_id=_id(key), request=office.request(claims))
+    assert INTL.verify(key.certificate.public_key(), base64.b64decode(result["signature"]), attributes)
 
 
 async def test_a_request_that_expires_during_the_pin_entry(visit: Visit, office: Office, key: SoftKey) -> None:

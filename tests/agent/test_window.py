@@ -156,17 +156,20 @@ async def test_no_display(monkeypatch: pytest.MonkeyPatch) -> None:
         await _ask(PROMPT)
 
 
+@pytest.mark.usefixtures("display")
 async def test_which_entry(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A window where there is a display, else the page; or what the configuration says."""
+    """A window where a display answers, else the page; or what the configuration says."""
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    real = os.environ["DISPLAY"]
     for kind, display, expected in (
-        (PinEntryKind.AUTO, ":0", WindowPin),
+        (PinEntryKind.AUTO, real, WindowPin),
         (PinEntryKind.AUTO, "", PinPage),
-        (PinEntryKind.PAGE, ":0", PinPage),
+        (PinEntryKind.AUTO, ":4711", PinPage),
+        (PinEntryKind.PAGE, real, PinPage),
         (PinEntryKind.WINDOW, "", WindowPin),
-        (PinEntryKind.CONSOLE, ":0", ConsolePin),
+        (PinEntryKind.CONSOLE, real, ConsolePin),
     ):
         monkeypatch.setenv("DISPLAY", display)
-        assert has_display() == bool(display)
+        assert has_display() == (display == real)
         async with pin_entry(msgspec.structs.replace(config, pin_entry=kind)) as entry:
             assert type(entry) is expected

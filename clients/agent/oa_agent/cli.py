@@ -37,6 +37,7 @@ from oa_agent.protocol import (
     Event,
     Failure,
     Generate,
+    Hello,
     Result,
     Sign,
     Subject,
@@ -86,6 +87,12 @@ def main(context: click.Context, path: Path) -> None:
 def serve(config: Config) -> None:
     _log_to(config.state / "agent.log")
     asyncio.run(_serve(config))
+
+
+@main.command(help="显示密钥代理的版本、协议和输入 PIN 的方式")
+@click.pass_obj
+def hello(config: Config) -> None:
+    _perform(config, Hello())
 
 
 @main.command(help="列出证书介质")

@@ -10,6 +10,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -24,6 +25,7 @@ from oa_agent.protocol import Event
 from oa_agent.requests import Shown
 
 PIN_LIMIT = 64
+DISPLAY_SECONDS = 5
 _WINDOW = Path(__file__).with_name("pin_window.py")
 
 Push = Callable[[Event], Awaitable[None]]
@@ -133,10 +135,18 @@ NOT_REPEATED = "两次输入的 PIN 不一致"
 
 
 def has_display() -> bool:
-    """Whether a window can be shown here."""
+    """Whether a window can be shown here: a display that is only named, as in a terminal that outlived it, shows none."""
     if importlib.util.find_spec("tkinter") is None:
         return False
-    return sys.platform in {"win32", "darwin"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    if sys.platform in {"win32", "darwin"}:
+        return True
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    try:
+        opening = [sys.executable, "-I", "-c", "import tkinter; tkinter.Tk().destroy()"]
+        return subprocess.run(opening, capture_output=True, check=False, timeout=DISPLAY_SECONDS).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def console_lines(prompt: Prompt) -> list[str]:

@@ -41,7 +41,7 @@ from oa_agent.trust import RequestKey, RequestKeys
 
 AUDIENCE = "oa-agent"
 KIND = "oa-signature-request"
-REQUEST_LIMIT = 256 * 1024
+REQUEST_LIMIT = 768 * 1024  # sending a document to five thousand organs takes three quarters of it
 ES256_BYTES = 64
 
 # What people decide by, in the order it is read. Everything else in the content is digests and identifiers.
