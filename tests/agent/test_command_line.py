@@ -11,7 +11,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -26,6 +26,7 @@ from crypto.profiles import Profile
 from oa_agent import config as config_module
 from oa_agent.cli import main
 from oa_agent.config import Config, Module, PinEntryKind, load_config
+from oa_agent.protocol import AgentCommand
 from oa_agent.sources import certificate_id
 from tests.agent.conftest import (
     HOLDER,
@@ -40,6 +41,7 @@ from tests.agent.conftest import (
     agent_environment,
     as_toml,
     b64url,
+    der,
 )
 
 
@@ -60,15 +62,24 @@ def _answer(result: Result) -> Any:
 
 
 async def test_the_same_json(
-    visit: Visit, pki: Pki, config: Config, office: Office, run_agent: Callable[..., subprocess.CompletedProcess[str]]
+    visit: Visit,
+    pki: Pki,
+    config: Config,
+    office: Office,
+    run_agent: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
 ) -> None:
-    """Every command prints what the socket sends, id aside."""
+    """Every command that the socket and the command line both have prints what the socket sends, id aside."""
     key = pki.key_file(Profile.SIGN_IN, config.keys, "登录")
     signing = pki.key_file(Profile.SIGNING, config.keys, "签名")
     key_id, signing_id = certificate_id(key.certificate), certificate_id(signing.certificate)
     nonce = b64url(new_nonce())
     late = office.request(office.claims(signing.certificate, exp=1))
+    pem = tmp_path / "certificate.pem"
+    pem.write_bytes(key.certificate.public_bytes(Encoding.PEM))
+    wanted = {"token": "none", "usage": "sign-in", "label": "登录"}
     commands = [
+        ({"command": "hello"}, ["hello"]),
         ({"command": "tokens"}, ["tokens"]),
         ({"command": "certificates", "usage": "sign-in"}, ["certificates", "--usage", "sign-in"]),
         (
@@ -79,14 +90,25 @@ async def test_the_same_json(
             {"command": "sign", "certificate_id": signing_id, "request": late},
             ["sign", "--origin", ORIGIN, "--certificate", signing_id, late],
         ),
+        (
+            {"command": "generate", **wanted, "subject": {"common": HOLDER}},
+            ["generate", "--token", "none", "--usage", "sign-in", "--label", "登录", "--name", HOLDER],
+        ),
+        (
+            {"command": "write-certificate", "token": "none", "certificate": der(key.certificate)},
+            ["write-certificate", "--token", "none", str(pem)],
+        ),
     ]
-    async with visit() as page:
+    both = {command.__struct_config__.tag for command in get_args(AgentCommand)}
+    assert {members["command"] for members, _ in commands} == both <= set(main.commands)
+    async with visit(pin_entry=PinEntryKind.CONSOLE) as page:
         for members, arguments in commands:
             said = await page.ask(**members)
             printed = await asyncio.to_thread(run_agent, config, arguments)
             assert printed.stdout, printed.stderr
             assert json.loads(printed.stdout) | {"id": None} == said | {"id": None}
             assert printed.returncode == (0 if said["ok"] else 1)
+    async with visit() as page:
         page.person = Person([PIN])
         said = await page.get("authenticate", certificate_id=key_id, nonce=nonce)
         arguments = ["authenticate", "--origin", ORIGIN, "--certificate", key_id, "--nonce", nonce]
