@@ -1,4 +1,4 @@
-/** Why a Word file was not imported: the server's sentence, and the table, cell or paragraph that is beyond the limit. */
+/** Why a Word file was not imported: in the words of the server, and where in the file it is beyond the limit. */
 import { Problem } from '@/api/problem'
 import { titleOf } from '@/ui/load'
 import { currentWords } from '@/words'
