@@ -4,7 +4,7 @@
  */
 import { computed, onScopeDispose, reactive, ref, shallowRef, watch, type Ref } from 'vue'
 
-import { api } from '@/api/client'
+import { api, newKey, onceAs } from '@/api/client'
 import { Problem } from '@/api/problem'
 import type { Attachment, Body, Draft, Elements, OutgoingDocument } from '@/api/types'
 import { titleOf } from '@/ui/load'
@@ -44,6 +44,8 @@ export function useDraft(firstId: Ref<string>, official: string, organ: string) 
   let applying = false
   let timer: ReturnType<typeof setTimeout> | undefined
   let saving: Promise<void> | null = null
+  // A creation whose answer got lost is sent again as it was, or there would be two drafts; later words come after it.
+  let creation: { key: string; draft: Draft } | null = null
 
   function current(): Draft {
     return { elements: JSON.parse(JSON.stringify(elements)) as Elements, body: body.value }
@@ -104,20 +106,22 @@ export function useDraft(firstId: Ref<string>, official: string, organ: string) 
     status.value = 'saving'
     problem.value = ''
     try {
-      const said = await put(draft)
+      const sent = isNew.value ? (creation ??= { key: newKey(), draft }).draft : draft
+      const said = await put(sent)
       const before = id.value
       id.value = said.id
+      creation = null
       adopt(said, false)
       savedAt.value = new Date()
       copies.drop(before)
-      if (!sameDraft(draft, current())) changed()
+      if (!sameDraft(sent, current())) changed()
     } catch (error) {
       await refused(error)
     }
   }
 
   function put(draft: Draft): Promise<OutgoingDocument> {
-    if (isNew.value) return api.post<OutgoingDocument>('/api/documents', draft)
+    if (creation) return api.post<OutgoingDocument>('/api/documents', draft, { headers: onceAs(creation.key) })
     return api.patch<OutgoingDocument>(`/api/documents/${id.value}`, draft, { 'If-Match': `"${etag ?? ''}"` })
   }
 
@@ -126,6 +130,7 @@ export function useDraft(firstId: Ref<string>, official: string, organ: string) 
     problem.value = titleOf(error)
     if (!(error instanceof Problem)) return
     if (error.isUnreachable || error.status >= 500) schedule(RETRY_AFTER_MS)
+    else creation = null
     if (error.status !== 412) return
     const now = await api.get<OutgoingDocument>(`/api/documents/${id.value}`)
     // The version moved, but not the text: what was written here simply goes on top of it.

@@ -98,4 +98,21 @@ describe('useUploads', () => {
     expect(server.offsets).toEqual([16])
     expect(ready).toBe(1)
   })
+
+  it('begins once, however often the answer to its beginning gets lost', async () => {
+    const server = new Server(8, 8)
+    server.install()
+    const answers = vi.mocked(fetch).getMockImplementation()
+    const keys: unknown[] = []
+    vi.mocked(fetch).mockImplementation(async (...request) => {
+      if (request[1]?.method === 'POST') keys.push((request[1].headers as Record<string, string>)['Idempotency-Key'])
+      if (keys.length < 5) throw new TypeError('the network broke')
+      return answers?.(...request) as Promise<Response>
+    })
+    void uploads.add([file(8)], [])
+    await vi.runAllTimersAsync()
+    expect(keys).toHaveLength(5)
+    expect(new Set(keys).size).toBe(1)
+    expect(ready).toBe(1)
+  })
 })

@@ -4,7 +4,7 @@
  */
 import { onScopeDispose, reactive, ref, type Ref } from 'vue'
 
-import { api, headersOf } from '@/api/client'
+import { api, headersOf, newKey, onceAs } from '@/api/client'
 import { Problem } from '@/api/problem'
 import type { Attachment, Upload } from '@/api/types'
 import { titleOf } from '@/ui/load'
@@ -12,6 +12,8 @@ import { currentWords } from '@/words'
 
 export interface Running {
   key: number
+  /** Names this upload's beginning, so that one whose answer got lost is not begun twice. */
+  creation: string
   file: File
   id: string
   sent: number
@@ -39,7 +41,7 @@ export function useUploads(subject: () => Promise<string>, onReady: () => void):
       // A file begun before, of the same name and size, is continued.
       const begun = known.find((one) => one.state === 'uploading' && one.name === file.name && one.size === file.size)
       const upload: Running = reactive({
-        key: (next += 1), file, id: begun?.id ?? '', sent: begun?.offset ?? 0, state: 'uploading', problem: '',
+        key: (next += 1), creation: newKey(), file, id: begun?.id ?? '', sent: begun?.offset ?? 0, state: 'uploading', problem: '',
       })
       running.value.push(upload)
       await run(upload)
@@ -66,7 +68,8 @@ export function useUploads(subject: () => Promise<string>, onReady: () => void):
 
   async function begin(upload: Running): Promise<Upload> {
     const { name, size } = upload.file
-    const begun = await api.post<Upload>('/api/files', { name, size, subject_type: 'outgoing', subject_id: await subject() })
+    const wanted = { name, size, subject_type: 'outgoing', subject_id: await subject() }
+    const begun = await api.post<Upload>('/api/files', wanted, { headers: onceAs(upload.creation) })
     upload.id = begun.id
     return begun
   }

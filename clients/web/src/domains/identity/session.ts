@@ -13,6 +13,8 @@ import { currentWords } from '@/words'
 const KEY_REMOVED = 'identity.key_removed'
 const STALE_CHALLENGE = 'identity.stale_challenge'
 const AGENT_RETRY_MS = 5000
+/** A token takes a moment to show after it was plugged in; one not there after so many looks has been pulled. */
+const LOOKS = 3
 
 export const useSession = defineStore('session', () => {
   const agent = useAgent()
@@ -23,6 +25,7 @@ export const useSession = defineStore('session', () => {
   const keyCertificate = ref<Certificate | null>(null)
   let onEnd: () => void = () => undefined
   let wasAsked = false
+  let missed = 0
 
   async function loadAbout(): Promise<About> {
     return (about.value ??= await api.get<About>('/api/about'))
@@ -43,6 +46,7 @@ export const useSession = defineStore('session', () => {
   function begin(opened: Session): void {
     session.value = opened
     endReason.value = ''
+    missed = 0
     setCsrf(opened.csrf)
     live.start()
     void watchKey()
@@ -76,7 +80,11 @@ export const useSession = defineStore('session', () => {
     const serial = session.value?.certificate_serial ?? ''
     const found = (await agent.certificates('sign-in')).find((one) => sameSerial(one.serial, serial))
     keyCertificate.value = found ?? null
-    if (found) await agent.watch(found.id)
+    if (found) {
+      missed = 0
+      await agent.watch(found.id)
+    } else if ((missed += 1) < LOOKS) setTimeout(() => session.value && watchKey(), AGENT_RETRY_MS)
+    else if (session.value) await signOut(KEY_REMOVED, currentWords().signIn.keyRemoved)
   }
 
   /** Forget the session on this side and show why it ended. */
