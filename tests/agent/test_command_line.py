@@ -12,6 +12,7 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -20,13 +21,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from websockets.asyncio.client import connect
 
+from crypto.canonical import canonical_json
 from crypto.challenge import new_nonce, verify_answer
+from crypto.cms import prepare_cms
 from crypto.keys import seal_key_file
 from crypto.profiles import Profile
+from crypto.suite import INTL
 from oa_agent import config as config_module
 from oa_agent.cli import main
 from oa_agent.config import Config, Module, PinEntryKind, load_config
 from oa_agent.protocol import AgentCommand
+from oa_agent.requests import REQUEST_LIMIT
 from oa_agent.sources import certificate_id
 from tests.agent.conftest import (
     HOLDER,
@@ -40,6 +45,7 @@ from tests.agent.conftest import (
     Visit,
     agent_environment,
     as_toml,
+    b64,
     b64url,
     der,
 )
@@ -153,6 +159,26 @@ def test_signing(command_line: Callable[..., Result], pki: Pki, config: Config, 
         assert words in result.stderr
     for secret in (PIN, "000000"):
         assert secret not in result.output
+
+
+def test_sending_to_thousands(
+    pki: Pki, config: Config, office: Office, tmp_path: Path, run_agent: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """A request too long for an argument is read from a file, up to the limit of every other request."""
+    key = pki.key_file(Profile.SIGNING, config.keys, "签名")
+    recipients = [{"organ": str(uuid4()), "role": "main"} for _ in range(3700)]
+    content = canonical_json({"type": "oa/dispatch/1", "title": "关于防汛工作的通知", "recipients": recipients})
+    attributes = prepare_cms(content, key.certificate).signed_attributes
+    claims = office.claims(key.certificate, content=b64(content), signed_attributes=b64(attributes))
+    file = tmp_path / "request"
+    file.write_text(office.request(claims) + "\n")
+    assert 400_000 < file.stat().st_size < REQUEST_LIMIT
+    who = ["sign", "--origin", ORIGIN, "--certificate", certificate_id(key.certificate)]
+    done = run_agent(config, [*who, "--from", str(file)], f"{PIN}\n")
+    signature = base64.b64decode(json.loads(done.stdout)["result"]["signature"])
+    assert INTL.verify(key.certificate.public_key(), signature, attributes)
+    assert "发往：共3700个机关" in done.stderr
+    assert run_agent(config, who).returncode == 2
 
 
 def test_giving_up_at_the_terminal(

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, NegotiationEr
 from oa_agent.config import Config
 from oa_agent.errors import Refused
 from oa_agent.origins import check_peer, is_origin
+from oa_agent.protocol import MESSAGE_LIMIT
 from oa_agent.server import serving
 from tests.agent.conftest import ORIGIN, Visit
 
@@ -180,7 +181,9 @@ async def test_long_messages(visit: Visit) -> None:
     """A message beyond the limit ends the connection."""
     async with visit() as page:
         with pytest.raises(ConnectionClosed) as closed:
-            await page.socket.send(json.dumps({"command": "hello", "id": "x" * (1 << 20)}))
+            long = json.dumps({"command": "hello", "id": "x" * MESSAGE_LIMIT})
+            # In pieces, so that the end of the connection is heard between two of them.
+            await page.socket.send(long[at : at + 65536] for at in range(0, len(long), 65536))
             await asyncio.wait_for(page.socket.wait_closed(), 5)
             await page.socket.send("{}")
     assert closed.value.rcvd is not None

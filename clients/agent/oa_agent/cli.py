@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 import msgspec
@@ -121,9 +121,22 @@ def authenticate(config: Config, origin: str, certificate_id: str, nonce: str) -
 @_origin
 @_certificate
 @click.option("--request-key", help="首次使用时服务器签名请求公钥")
-@click.argument("requests", nargs=-1, required=True)
+@click.option("--from", "file", type=click.File("r"), help="从文件读取签名请求，每行一个（请求很长时使用）")
+@click.argument("requests", nargs=-1)
 @click.pass_obj
-def sign(config: Config, origin: str, certificate_id: str, request_key: str | None, requests: tuple[str, ...]) -> None:
+def sign(
+    config: Config,
+    origin: str,
+    certificate_id: str,
+    request_key: str | None,
+    file: IO[str] | None,
+    requests: tuple[str, ...],
+) -> None:
+    # A system may take no argument longer than 128 KiB; sending to a thousand organs is a longer request.
+    if file is not None:
+        requests = (*requests, *file.read().split())
+    if not requests:
+        raise click.UsageError("没有签名请求")
     one = requests[0] if len(requests) == 1 else None
     many = requests if one is None else None
     command = Sign(certificate_id=certificate_id, request=one, requests=many, request_key=request_key)
@@ -210,7 +223,7 @@ def _perform(config: Config, command: AgentCommand, origin: str = LOCAL) -> None
 
 async def _answer(config: Config, command: AgentCommand, origin: str) -> Success | Failure:
     kind = (
-        PinEntryKind.WINDOW if has_display() and config.pin_entry is not PinEntryKind.CONSOLE else PinEntryKind.CONSOLE
+        PinEntryKind.WINDOW if config.pin_entry is not PinEntryKind.CONSOLE and has_display() else PinEntryKind.CONSOLE
     )
     try:
         if origin != LOCAL:

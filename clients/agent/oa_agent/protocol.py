@@ -18,7 +18,7 @@ from crypto.profiles import Profile
 from oa_agent.errors import MALFORMED, Reason, Refused
 
 SUBPROTOCOL = "oa-agent.1"
-MESSAGE_LIMIT = 1 << 20
+MESSAGE_LIMIT = 4 << 20  # a request at its limit, or a batch of shorter ones
 BATCH_LIMIT = 50
 
 CommandId = Annotated[str, Meta(max_length=64)] | int | None
