@@ -76,7 +76,14 @@ export const en: Words = {
     agentWaiting: 'Looking for the key agent…',
     agentReady: (version: string) => `The key agent is ready (version ${version})`,
     refused: 'Sign-in was refused',
-    keyRemoved: 'The key was pulled out, so the session has ended. Insert it and sign in again.',
+    endings: {
+      'identity.session_ended': 'The session has ended; sign in again.',
+      'identity.session_idle': 'You were idle for long and have been signed out; sign in again.',
+      'identity.session_expired': 'The session is over its time limit; sign in again.',
+      'identity.session_revoked': 'Your certificate was revoked, so the session has ended; ask the administrator.',
+      'identity.key_removed': 'The key was pulled out, so the session has ended. Insert it and sign in again.',
+      'identity.no_longer_an_official': 'You no longer hold an active post, so the session has ended; ask the administrator.',
+    },
     browser: 'This browser is too old for some functions; use one with a Chromium core of 87 or later.',
   },
   agent: {
@@ -114,7 +121,6 @@ export const en: Words = {
     title: 'About to sign out',
     lead: (seconds: number) => `You have been idle; you will be signed out in ${seconds} seconds.`,
     stay: 'Keep working',
-    ended: 'You were idle for long and have been signed out; sign in again.',
   },
   keys: {
     title: 'Keyboard shortcuts',

@@ -71,7 +71,14 @@ export const zh = {
     agentWaiting: '正在查找密钥代理……',
     agentReady: (version: string) => `密钥代理已就绪（版本${version}）`,
     refused: '登录未成功',
-    keyRemoved: '证书已拔出，登录已结束。请重新插入证书登录。',
+    endings: {
+      'identity.session_ended': '登录已结束，请重新登录。',
+      'identity.session_idle': '长时间未操作，已自动退出，请重新登录。',
+      'identity.session_expired': '登录已超过时限，请重新登录。',
+      'identity.session_revoked': '您的证书已被吊销，登录已结束，请联系管理员。',
+      'identity.key_removed': '证书已拔出，登录已结束。请重新插入证书登录。',
+      'identity.no_longer_an_official': '您已被停用或不再担任岗位，登录已结束，请联系系统管理员。',
+    } as Record<string, string>,
     browser: '浏览器版本过旧，部分功能可能无法使用。请使用内核版本87以上的浏览器。',
   },
   agent: {
@@ -109,7 +116,6 @@ export const zh = {
     title: '即将自动退出',
     lead: (seconds: number) => `您已较长时间未操作，${seconds}秒后将自动退出登录。`,
     stay: '继续工作',
-    ended: '长时间未操作，已自动退出，请重新登录。',
   },
   keys: {
     title: '键盘快捷键',

@@ -1,6 +1,6 @@
 /** Who is signed in. A session begins with a signature of the key and ends with the key, the clock or the user. */
 import { defineStore } from 'pinia'
-import { ref } from 'vue'
+import { computed, ref } from 'vue'
 
 import { useAgent, type Certificate } from '@/agent/agent'
 import { sameSerial } from '@/agent/subject'
@@ -8,7 +8,7 @@ import { api, setCsrf, whenSignedOut } from '@/api/client'
 import { Problem } from '@/api/problem'
 import type { About, Challenge, Session } from '@/api/types'
 import { useLive } from '@/live/live'
-import { currentWords } from '@/words'
+import { term, useWords } from '@/words'
 
 const KEY_REMOVED = 'identity.key_removed'
 const STALE_CHALLENGE = 'identity.stale_challenge'
@@ -19,13 +19,16 @@ const LOOKS = 3
 export const useSession = defineStore('session', () => {
   const agent = useAgent()
   const live = useLive()
+  const words = useWords()
   const about = ref<About | null>(null)
   const session = ref<Session | null>(null)
-  const endReason = ref('')
+  const ended = ref({ code: '', title: '' })
+  const endReason = computed(() => term(words.value.signIn.endings, ended.value.code, ended.value.title))
   const keyCertificate = ref<Certificate | null>(null)
   let onEnd: () => void = () => undefined
   let wasAsked = false
   let missed = 0
+  let looking: ReturnType<typeof setTimeout> | undefined
 
   async function loadAbout(): Promise<About> {
     return (about.value ??= await api.get<About>('/api/about'))
@@ -45,7 +48,7 @@ export const useSession = defineStore('session', () => {
 
   function begin(opened: Session): void {
     session.value = opened
-    endReason.value = ''
+    ended.value = { code: '', title: '' }
     missed = 0
     setCsrf(opened.csrf)
     live.start()
@@ -70,36 +73,40 @@ export const useSession = defineStore('session', () => {
     return api.post<Session>('/api/session', answer)
   }
 
-  /** Have the agent tell when the key of this session is pulled out. */
+  /** Have the agent tell when the key of this session is pulled out, looking again for as long as it cannot. */
   async function watchKey(): Promise<void> {
-    const { agent_port: port } = await loadAbout()
-    if (!(await agent.connect(port))) {
-      setTimeout(() => session.value && watchKey(), AGENT_RETRY_MS)
-      return
-    }
-    const serial = session.value?.certificate_serial ?? ''
-    const found = (await agent.certificates('sign-in')).find((one) => sameSerial(one.serial, serial))
-    keyCertificate.value = found ?? null
-    if (found) {
-      missed = 0
-      await agent.watch(found.id)
-    } else if ((missed += 1) < LOOKS) setTimeout(() => session.value && watchKey(), AGENT_RETRY_MS)
-    else if (session.value) await signOut(KEY_REMOVED, currentWords().signIn.keyRemoved)
+    const isWatched = await lookForKey().catch(() => false)
+    clearTimeout(looking)
+    if (!session.value || isWatched) return
+    if (missed >= LOOKS) await signOut(KEY_REMOVED)
+    else looking = setTimeout(() => void watchKey(), AGENT_RETRY_MS)
   }
 
-  /** Forget the session on this side and show why it ended. */
-  function end(reason = ''): void {
+  /** Forget the session on this side and show why it ended: by its code, or as the server says it. */
+  async function lookForKey(): Promise<boolean> {
+    const { agent_port: port } = await loadAbout()
+    if (!(await agent.connect(port))) return false
+    const all = await agent.certificates('sign-in')
+    const found = all.find((one) => sameSerial(one.serial, session.value?.certificate_serial ?? ''))
+    keyCertificate.value = found ?? null
+    missed = found ? 0 : missed + 1
+    if (found) await agent.watch(found.id)
+    return found !== undefined
+  }
+
+  /** Forget the session on this side and show why it ended: in our words for the code, else in those of the server. */
+  function end(code = '', title = ''): void {
     if (!session.value) return
     session.value = null
     keyCertificate.value = null
-    endReason.value = reason
+    ended.value = { code, title }
     live.stop()
     onEnd()
   }
 
-  async function signOut(code?: string, title = ''): Promise<void> {
+  async function signOut(code = ''): Promise<void> {
     await api.delete('/api/session', { reason: code }).catch(() => undefined)
-    end(title)
+    end(code)
   }
 
   /** Read the session anew: the counts change, and the server hears that somebody is here. */
@@ -109,12 +116,12 @@ export const useSession = defineStore('session', () => {
 
   agent.whenKeyRemoved((id) => {
     const isOurs = !id || id === keyCertificate.value?.id
-    if (session.value && isOurs) void signOut(KEY_REMOVED, currentWords().signIn.keyRemoved)
+    if (session.value && isOurs) void signOut(KEY_REMOVED)
   })
   agent.whenGone(() => session.value && void watchKey())
-  whenSignedOut((problem) => end(problem.title))
+  whenSignedOut(({ code, title }) => end(code, title))
   live.listen(({ kind, payload }) => {
-    if (kind === 'session.ended') end(String(payload.title ?? ''))
+    if (kind === 'session.ended') end(String(payload.code ?? ''), String(payload.title ?? ''))
   })
 
   return {
