@@ -1,0 +1,20 @@
+"""The web client's form takes as much as the server does: what can be typed can be saved."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from oa_server.documents.schemas import Elements
+
+FORM = Path(__file__).parents[2] / "clients/web/src/domains/documents/ElementsForm.vue"
+FIELD = re.compile(r'<el-input\s+v-model="elements\.(\w+)"[^>]*? maxlength="(\d+)"')
+
+
+def test_elements_form() -> None:
+    """Each text field of the elements' form ends where the server's limit for that element is."""
+    known = msgspec.json.schema(Elements)["$defs"]["Elements"]["properties"]
+    typed = {name: int(limit) for name, limit in FIELD.findall(FORM.read_text("utf-8"))}
+    assert typed == {name: element["maxLength"] for name, element in known.items() if "maxLength" in element}
