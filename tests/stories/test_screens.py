@@ -1,0 +1,89 @@
+"""The same pages in English and on a phone: nothing of the frame stays Chinese, and nothing runs over the edge."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.conftest import Founded
+from tests.desk import Desk, chromium, office, processes
+from tests.journey import Stages
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(200)]
+
+DONE = "tasks?tab=done"
+PHONE = {"width": 390, "height": 844}
+# What stands on the page or is read out, but for the button that names the other language in that language.
+SPOKEN = """() => [...document.querySelectorAll('title, body *')].filter((one) =>
+  !one.closest('script, style, [data-test=toggle-language]')).flatMap((one) => [
+  ...[...one.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data),
+  ...['aria-label', 'title', 'placeholder', 'alt'].map((name) => one.getAttribute(name) ?? '')]).join('\\n')"""
+# The page scrolls inside its frame, so both are measured; what sticks out is named.
+STICKING_OUT = """() => [document.documentElement, document.querySelector('#main')]
+  .filter((one) => one.scrollWidth > one.clientWidth)
+  .flatMap((one) => [one, ...one.querySelectorAll('*')])
+  .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+  .map((one) => `${one.tagName}.${one.className}`)"""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A clerk's desk, and the document that the clerk has sent to other organs."""
+
+    desk: Desk
+    document: str
+
+
+@pytest.fixture
+async def seat(founded_embedded: Founded, stages: Stages, tmp_path: Path) -> AsyncIterator[Seat]:
+    """The clerk, signed in at a demonstration."""
+    reached, path = await stages.reached(founded_embedded, "sent")
+    settings = office(reached, tmp_path / "var", demo=True)
+    with processes(settings):
+        async with chromium() as browser:
+            desk = await Desk.open(browser, settings, "孙丽")
+            yield Seat(desk, path.rpartition("/")[2])
+            assert desk.faults == []
+
+
+async def known(desk: Desk, *paths: str) -> str:
+    """What the server has said under these paths."""
+    return "".join([await (await desk.context.request.get(f"{desk.origin}{path}")).text() for path in paths])
+
+
+async def test_in_english(seat: Seat) -> None:
+    """A demonstration says so; in English what is left in Chinese are names and titles that the server holds."""
+    desk = seat.desk
+    await expect(desk.one("demo-banner")).to_contain_text("演示数据")
+    await desk.one("account").click()
+    await desk.one("toggle-language").click()
+    await expect(desk.one("nav-tasks")).to_contain_text("To do")
+    await expect(desk.one("demo-banner")).not_to_contain_text("演示")
+    await desk.page.goto(f"{desk.origin}/{DONE}")
+    await desk.one("open-task").first.wait_for()
+    # Steps of the standard routes have words of ours, so the server's are none of the data.
+    data = re.sub(r'"step_title":"[^"]*"', "", await known(desk, "/api/session", "/api/about", f"/api/{DONE}"))
+    spoken = await desk.page.evaluate(SPOKEN)
+    assert "孙丽" in spoken
+    assert "Number" in spoken
+    assert [words for words in re.findall(r"[\u3400-\u9fff]+", spoken) if words not in data] == []
+
+
+async def test_on_a_phone(seat: Seat) -> None:
+    """On a phone no page is wider than the screen: tasks, a document, its receipts, verifying."""
+    desk = seat.desk
+    await desk.page.set_viewport_size(PHONE)
+    for path, mark in (
+        (DONE, "open-task"),
+        (f"outgoing/{seat.document}", "state"),
+        (f"outgoing/{seat.document}/receipts", "receipt-tile"),
+        ("verify", "verify-drop"),
+    ):
+        await desk.page.goto(f"{desk.origin}/{path}")
+        await desk.one(mark).first.wait_for()
+        assert await desk.page.evaluate(STICKING_OUT) == [], path
