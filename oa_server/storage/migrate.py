@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import asyncpg
 from tortoise import Tortoise
+from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.migrations.api import migrate as apply_migrations
 
 from oa_server.storage import claims
@@ -41,6 +42,7 @@ async def upgrade(url: str) -> list[str]:
 
 
 async def _apply(settings: dict[str, object]) -> None:
+    EXECUTOR_CACHE.clear()  # as in `open_database`: what is prepared there may be for another kind of database
     try:
         await apply_migrations(config=settings, app_labels=[APP])
     finally:
