@@ -82,7 +82,7 @@ export const useSession = defineStore('session', () => {
     else looking = setTimeout(() => void watchKey(), AGENT_RETRY_MS)
   }
 
-  /** Whether the agent has the key of this session and will tell when it goes; only a connected agent can lack it. */
+  /** Whether the agent has the key of this session and tells when it goes; only a connected agent can lack it. */
   async function lookForKey(): Promise<boolean> {
     const { agent_port: port } = await loadAbout()
     if (!(await agent.connect(port))) return false
