@@ -29,6 +29,7 @@ from oa_server.audit import actions as audit
 from oa_server.core.actor import SYSTEM
 from oa_server.core.errors import OaError
 from oa_server.core.ports import ports
+from oa_server.core.tasks import is_ending
 from oa_server.documents import access as documents
 from oa_server.documents import reactions as document_reactions
 from oa_server.documents.gates import IssuedPages, OutgoingGate
@@ -247,6 +248,8 @@ async def _every(seconds: float, name: str, job: Callable[[], Awaitable[object]]
             log.warning("job.postponed", job=name, code=error.code)
         except Exception:
             log.exception("job.failed", job=name)
+        if is_ending():
+            return
         await asyncio.sleep(seconds)
 
 

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from oa_server.core.tasks import is_ending
+
 log = structlog.get_logger("oa.bus")
 
 CHANNEL = "oa_wake"
@@ -90,7 +92,7 @@ class _Relayed(ABC):
     @staticmethod
     async def _again(event: str, work: Callable[[], Awaitable[None]]) -> None:
         """Whatever the bus's client raises, it costs wake-ups only, so it is noted and tried again."""
-        while not _is_ending():
+        while not is_ending():
             try:
                 await work()
             except Exception as error:  # noqa: BLE001
@@ -98,7 +100,7 @@ class _Relayed(ABC):
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _relay(self) -> None:
-        while not _is_ending():
+        while not is_ending():
             await self._due.wait()
             self._due.clear()
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -176,16 +178,10 @@ class RedisBus(_Relayed):
     async def _listen(self, wake: Wake) -> None:
         async with self._redis.pubsub() as channel:
             await channel.subscribe(CHANNEL)
-            while not _is_ending():
+            while not is_ending():
                 # With a time of its own, or the socket's would end the subscription whenever nothing happens.
                 if await channel.get_message(ignore_subscribe_messages=True, timeout=IDLE_SECONDS):
                     wake()
 
     async def close(self) -> None:
         await self._redis.aclose()
-
-
-def _is_ending() -> bool:
-    """Whether this task was told to end. The client waits with `wait_for`, which can swallow that before Python 3.12."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import Denied, NotSignedIn, OaError, Unavailable
+from oa_server.core.tasks import is_ending
 from oa_server.storage import outbox
 from oa_server.web import guard
 from oa_server.web.errors import language_of
@@ -110,8 +111,7 @@ class LiveHub:
         """Read new events and hand them out until cancelled. Begun anew after a failure, it goes on where it was."""
         if self._last_id is None:
             self._last_id = await outbox.last_id()
-        while True:
-            # Not `wait_for`: before Python 3.12 it can swallow the cancellation that ends this task.
+        while not is_ending():
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._woken.wait()
@@ -164,7 +164,7 @@ class LiveHub:
                 raise error
 
     async def _receive(self, socket: WebSocket, connection: Connection) -> None:
-        while True:
+        while not is_ending():
             try:
                 follow = msgspec.json.decode(await socket.receive_text(), type=Follow)
             except (msgspec.DecodeError, RecursionError, KeyError):  # KeyError: a frame that is not text
@@ -191,7 +191,7 @@ class LiveHub:
     @staticmethod
     async def _watch(socket: WebSocket, connection: Connection) -> None:
         """End with the session: whoever has left hears nothing more, and who has moved hears what is said elsewhere."""
-        while True:
+        while not is_ending():
             await asyncio.sleep(CHECK_SECONDS)
             try:
                 actor = await guard.actor_of(socket, quietly=True)

@@ -85,7 +85,7 @@ def regions(data: bytes) -> dict[str, int]:
         "seal image": data.rindex(b"stream\n") - 20,
         "container's start": seal + 100,
         "container's middle": seal + 4000,
-        "container's padding": data.rindex(b"0>") - 100,
+        "container's padding": data.index(b">", seal) - 100,
         "byte range": data.rindex(b"/ByteRange [") + 14,
         "last offset": data.rindex(b"startxref") + 12,
         "end": len(data) - 3,
