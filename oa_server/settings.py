@@ -43,7 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     origin: str = "http://127.0.0.1:8080"
     # The port of the key agent beside the browser.
     agent_port: Annotated[int, Meta(ge=1, le=65535)] = 17173
-    # The highest classification whose content may enter: none, internal, confidential (秘密) or secret (机密).
+    # The highest classification whose content may enter: none, internal, confidential (秘密), secret (机密) or
+    # top_secret (绝密).
     classification_ceiling: str = "internal"
     # Font folders searched before our own, and for each style (fangsong, kaiti, heiti, songti, xiaobiaosong) the
     # site's official font family put first.
@@ -129,8 +130,8 @@ def _decode(kind: type, value: Any) -> Any:
 
 def _check(settings: Settings) -> None:
     """Refuse combinations that would be unsafe, saying what to change."""
-    if settings.classification_ceiling not in {"none", "internal", "confidential", "secret"}:
-        raise SettingsError("classification_ceiling: use none, internal, confidential or secret")
+    if settings.classification_ceiling not in {"none", "internal", "confidential", "secret", "top_secret"}:
+        raise SettingsError("classification_ceiling: use none, internal, confidential, secret or top_secret")
     origin = urlsplit(settings.origin)
     if origin.scheme not in {"http", "https"} or not origin.hostname or origin.path:
         raise SettingsError("origin: use scheme://host[:port] without a path")

@@ -145,6 +145,7 @@ async def _check_draft(office: Office, document: OutgoingDocument, attached: Map
         document,
         main=access.organs_as(recipients, RecipientRole.MAIN),
         copies=access.organs_as(recipients, RecipientRole.COPY),
+        superior_of=await identity.superior_ids(),
         has_text=any(plain(text) for text in _texts(document.body)),
         signer_leads=leads,
     )

@@ -117,6 +117,7 @@ def _elements(document: OutgoingDocument, main: list[UUID], copies: list[UUID]) 
         urgency=Urgency(document.urgency),
         classification=Classification(document.classification),
         classify_years=document.classify_years,
+        copy_no=document.copy_no,
         main_recipients=main,
         copies_to=copies,
         signer_id=document.signer_id,

@@ -110,6 +110,7 @@ def columns(elements: Elements) -> dict[str, Any]:
         "urgency": elements.urgency,
         "classification": elements.classification,
         "classify_years": elements.classify_years,
+        "copy_no": elements.copy_no.strip(),
         "title": elements.title.strip(),
         "signer_id": elements.signer_id,
         "note": elements.note,

@@ -28,6 +28,7 @@ class OutgoingDocument(fields.Model):
     urgency = fields.State(Urgency)
     classification = fields.State(Classification)
     classify_years = fields.Number(null=True)
+    copy_no = fields.Text(6, default="", db_default="")
     title = fields.Text(300)
     signer = fields.ForeignKey("oa.Official", null=True)
     note = fields.Text(200, default="")

@@ -60,7 +60,7 @@ async def content_of(actor: Actor, matter: Matter, *, verb: str, step: str, text
         "decision": DECISIONS[verb],
         "text": text,
         "pages_sha256": matter.pages_sha256,
-        "previous": await _last_sha256(matter),
+        "previous": (await _last(matter)).sha256,
         "actor": await actor_content(actor),
         "at": clock.now().isoformat(timespec="seconds"),
         **matter.also,
@@ -77,13 +77,13 @@ async def actor_content(actor: Actor) -> dict[str, Any]:
 async def keep(work: Work, matter: Matter, signed: Assembled) -> Opinion:
     """Store the signed opinion, if what it signs is still what stands: these pages, after that last opinion."""
     content = signed_content(signed)
-    if content["pages_sha256"] != matter.pages_sha256 or content["previous"] != await _last_sha256(matter):
+    last = await _last(matter)
+    if content["pages_sha256"] != matter.pages_sha256 or content["previous"] != last.sha256:
         raise Conflict(rules.PAGES_CHANGED)
-    before = await access.opinions(matter.subject_type, matter.id)
     signature = await signing.keep(work, signed)
     return await Opinion.create(
         # Opinions are read in the order of their ids, also when the clock was set back between two of them.
-        id=new_id(after=before[-1].id if before else None),
+        id=new_id(after=last.id),
         subject_type=matter.subject_type,
         subject_id=matter.id,
         step=content["step"],
@@ -119,11 +119,18 @@ async def issued(document_id: UUID) -> Mapping[str, Any]:
     return content
 
 
-async def _last_sha256(matter: Matter) -> str | None:
-    """The digest of the last opinion's signed content: the link that the next opinion signs."""
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """The last opinion on a subject, and the digest of its signed content, which the next opinion signs."""
+
+    id: UUID | None = None
+    sha256: str | None = None
+
+
+async def _last(matter: Matter) -> _Link:
     before = await access.opinions(matter.subject_type, matter.id)
     if not before:
-        return None
-    last = before[-1].signature_id
-    digest: str = (await signing_access.signatures([last]))[last].content_sha256
-    return digest
+        return _Link()
+    last = before[-1]
+    signatures = await signing_access.signatures([last.signature_id])
+    return _Link(last.id, signatures[last.signature_id].content_sha256)

@@ -60,6 +60,7 @@ async def compose_from(document: OutgoingDocument, *, main: Sequence[UUID], copi
         doc_date=document.doc_date,
         print_date=document.doc_date,
         signers=tuple(signer.values()) if upward else (),
+        copy_no=document.copy_no if _is_secret(document) else "",
         classification=_classification(document),
         urgency="" if document.urgency == Urgency.NORMAL else Urgency(document.urgency).title_zh,
         attachment_note=tuple(PurePath(f.name).stem for f in attached),
@@ -76,11 +77,15 @@ def _named(collective: str, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _classification(document: OutgoingDocument) -> str:
-    """密级★期限 (GB/T 9704-2012, 7.2.2); what is not classified carries no mark."""
-    classification = Classification(document.classification)
-    if classification is Classification.NONE:
+    """密级★期限 (GB/T 9704-2012, 7.2.2); what is no state secret carries no mark."""
+    if not _is_secret(document):
         return ""
-    return classification.title_zh + (f"★{document.classify_years}年" if document.classify_years else "")
+    years = f"★{document.classify_years}年" if document.classify_years else ""
+    return Classification(document.classification).title_zh + years
+
+
+def _is_secret(document: OutgoingDocument) -> bool:
+    return Classification(document.classification).longest_years is not None
 
 
 async def lay_out(
@@ -157,10 +162,10 @@ async def signed_opinions(document: OutgoingDocument) -> list[EmbeddedFile]:
 async def elements(document: OutgoingDocument) -> dict[str, Any]:
     """The elements that opinions sign, as JSON values, from the rows as they stand: the attachments are among them."""
     recipients = await access.recipients(document.id)
-    collective = {"main_recipients_as": document.main_recipients_as, "copies_to_as": document.copies_to_as}
+    later = ("main_recipients_as", "copies_to_as", "copy_no")
     return {
-        # Only where there is one: what was submitted before there were collective names stays what it was.
-        **{name: value for name, value in collective.items() if value},
+        # Only where there is one: what was submitted before there were such elements stays what it was.
+        **{name: value for name in later if (value := getattr(document, name))},
         "kind": document.kind,
         "title": document.title,
         "urgency": document.urgency,

@@ -123,7 +123,7 @@ async def _propose(work: Work, document: IncomingDocument, move: rules.IncomingM
 
 
 async def _instruct(work: Work, document: IncomingDocument, move: rules.IncomingMove, wanted: Act) -> None:
-    opinion = await opinions.keep(work, _matter_of(document), opinions.needed(wanted.signed))
+    opinion = await opinions.keep(work, await _matter_of(document), opinions.needed(wanted.signed))
     await _move(document, move)
     await workflow.complete(work, document.id, "instruct")
     work.audit(Verb.INSTRUCTED, access.INCOMING, document.id, rows=[document, opinion], opinion=opinion.id)
@@ -139,7 +139,7 @@ async def _assign(work: Work, document: IncomingDocument, move: rules.IncomingMo
 
 
 async def _finish(work: Work, document: IncomingDocument, move: rules.IncomingMove, wanted: Act) -> None:
-    opinion = await opinions.keep(work, _matter_of(document), opinions.needed(wanted.signed))
+    opinion = await opinions.keep(work, await _matter_of(document), opinions.needed(wanted.signed))
     await _move(document, move)
     await workflow.complete(work, document.id, "handle")
     work.audit(Verb.HANDLED, access.INCOMING, document.id, rows=[document, opinion], opinion=opinion.id)
@@ -174,9 +174,21 @@ def chosen(wanted: Act, name: str) -> UUID:
         raise Invalid(rules.NO_CHOICE) from None
 
 
-def _matter_of(document: IncomingDocument) -> Matter:
-    """What opinions on the document are about: the sealed pages that came."""
-    return Matter(access.INCOMING, document.id, document.title, document.sha256)
+async def _matter_of(document: IncomingDocument) -> Matter:
+    """What opinions on the document are about: the sealed pages that came, and what was registered of them."""
+    elements = {
+        "kind": document.kind,
+        "title": document.title,
+        "urgency": document.urgency,
+        "classification": document.classification,
+        "doc_no": document.doc_no,
+        "source_organ": document.source_organ,
+        "role": document.role,
+        "receive_no": document.receive_no,
+        "proposal": document.proposal,
+        "attachments": await access.attachments(await access.document_of(document)),
+    }
+    return Matter(access.INCOMING, document.id, document.title, document.sha256, {"elements": elements})
 
 
 async def ask(office: Office, actor: Actor, document_id: UUID, wanted: Act, key: KeyChoice) -> Asked:
@@ -246,6 +258,6 @@ def _lines(document: IncomingDocument) -> tuple[str, ...]:
 
 async def _opinion(actor: Actor, document: IncomingDocument, wanted: Act) -> Prepared:
     content = await opinions.content_of(
-        actor, _matter_of(document), verb=wanted.verb, step=STEPS[wanted.verb], text=wanted.opinion
+        actor, await _matter_of(document), verb=wanted.verb, step=STEPS[wanted.verb], text=wanted.opinion
     )
     return content, opinions.REQUEST_TITLES[wanted.verb], (document.title, f"意见：{wanted.opinion}")

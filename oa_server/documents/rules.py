@@ -5,7 +5,8 @@ Sources: 《党政机关公文处理工作条例》, articles as cited; nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -81,10 +82,25 @@ WORD_TAKEN = Reason(
     "机关代字已由另一机关使用，请改用其他代字",
     "Another organ has this issuing word; choose another.",
 )
-REQUEST_ONE_RECIPIENT = Reason(
-    "documents.request_one_recipient",
-    "请示只能主送一个上级机关（条例第十五条）",
-    "A request goes to exactly one superior (article 15).",
+UPWARD_ONE_SUPERIOR = Reason(
+    "documents.upward_one_superior",
+    "报告、请示只能主送一个上级机关（条例第十五条第一项）",
+    "A report or a request goes to exactly one superior (article 15(1)).",
+)
+UPWARD_NO_SUBORDINATE = Reason(
+    "documents.upward_no_subordinate",
+    "报告、请示不得抄送下级机关（条例第十五条第一项）",
+    "A report or a request is not copied to subordinates (article 15(1)).",
+)
+NO_SECRECY_YEARS = Reason(
+    "documents.no_secrecy_years",
+    "涉密公文应标注保密期限，且不得超过该密级的最长期限（条例第九条第二项）",
+    "A classified document says for how many years, and no more than its class allows (article 9(2)).",
+)
+NO_COPY_NUMBER = Reason(
+    "documents.no_copy_number",
+    "涉密公文应标注六位份号（条例第九条第一项）",
+    "A classified document carries a copy number of six digits (article 9(1)).",
 )
 ABOVE_CEILING = Reason(
     "documents.above_ceiling",
@@ -138,6 +154,10 @@ NOT_IN_UNIT = Reason("documents.not_in_unit", "您没有所在部门，不能起
 
 
 REFUSAL_LIMIT = 500
+_COPY_NUMBER = re.compile("[0-9]{6}")
+
+# Every organ with the one above it.
+Superiors = Mapping[UUID, UUID | None]
 VOID_REASON_LIMIT = 200
 
 
@@ -271,7 +291,13 @@ class Finding:
 
 
 def examine(
-    document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID], has_text: bool, signer_leads: bool
+    document: OutgoingDocument,
+    *,
+    main: Sequence[UUID],
+    copies: Sequence[UUID],
+    superior_of: Superiors,
+    has_text: bool,
+    signer_leads: bool,
 ) -> list[Finding]:
     """Everything that keeps a draft from being submitted (articles 9, 13–17)."""
     kind = DocKind(document.kind)
@@ -283,9 +309,39 @@ def examine(
         Finding(NO_SIGNER, "22") if document.signer_id is None else None,
         Finding(SIGNER_NOT_LEADER, "22") if document.signer_id is not None and not signer_leads else None,
         Finding(OWN_ORGAN, "14") if document.organ_id in {*main, *copies} else None,
-        Finding(REQUEST_ONE_RECIPIENT, "15") if kind in UPWARD_KINDS and len(main) != 1 and main else None,
+        *_secrecy(document),
+        *(_upward(document.organ_id, main, copies, superior_of) if kind in UPWARD_KINDS and main else ()),
     ]
     return [finding for finding in found if finding]
+
+
+def _secrecy(document: OutgoingDocument) -> Iterator[Finding]:
+    """What a state secret must carry besides its class."""
+    longest = Classification(document.classification).longest_years
+    if longest is None:
+        return
+    if not document.classify_years or document.classify_years > longest:
+        yield Finding(NO_SECRECY_YEARS, "9(2)")
+    if not _COPY_NUMBER.fullmatch(document.copy_no):
+        yield Finding(NO_COPY_NUMBER, "9(1)")
+
+
+def _upward(organ: UUID, main: Sequence[UUID], copies: Sequence[UUID], superior_of: Superiors) -> Iterator[Finding]:
+    """To whom a report or a request may go, and who may not have a copy of it."""
+    if len(main) != 1 or main[0] not in _above(organ, superior_of):
+        yield Finding(UPWARD_ONE_SUPERIOR, "15(1)")
+    if any(organ in _above(copy, superior_of) for copy in copies):
+        yield Finding(UPWARD_NO_SUBORDINATE, "15(1)")
+
+
+def _above(organ: UUID, superior_of: Superiors) -> set[UUID]:
+    """Every organ above one, up to the highest."""
+    found: set[UUID] = set()
+    at = superior_of.get(organ)
+    while at is not None and at not in found:
+        found.add(at)
+        at = superior_of.get(at)
+    return found
 
 
 def check_complete(findings: Sequence[Finding]) -> None:

@@ -52,6 +52,7 @@ class Elements(Struct, forbid_unknown_fields=True):
     urgency: Urgency = Urgency.NORMAL
     classification: Classification = Classification.NONE
     classify_years: Annotated[int, Meta(ge=1, le=30)] | None = None
+    copy_no: Annotated[str, Meta(max_length=6)] = ""
     main_recipients: Organs = []
     copies_to: Organs = []
     signer_id: UUID | None = None

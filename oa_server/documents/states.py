@@ -60,10 +60,19 @@ class Classification(Word):
     INTERNAL = "internal", "内部"
     CONFIDENTIAL = "confidential", "秘密"
     SECRET = "secret", "机密"
+    TOP_SECRET = "top_secret", "绝密"
 
     @property
     def rank(self) -> int:
         return list(Classification).index(self)
+
+    @property
+    def longest_years(self) -> int | None:
+        """How long such a secret may be kept (保守国家秘密法, article 20); None for what is no state secret at all."""
+        return _LONGEST_YEARS.get(self)
+
+
+_LONGEST_YEARS = {Classification.CONFIDENTIAL: 10, Classification.SECRET: 20, Classification.TOP_SECRET: 30}
 
 
 class Publicity(Word):

@@ -64,6 +64,12 @@ async def superiors() -> dict[str, str]:
     return {row["code"]: row["superior__code"] or "" for row in rows}
 
 
+async def superior_ids() -> dict[UUID, UUID | None]:
+    """Every organ with the one above it."""
+    rows: Any = await Organ.all().values_list("id", "superior_id")
+    return dict(rows)
+
+
 async def organs_by_id(ids: Collection[UUID]) -> dict[UUID, Organ]:
     """The organs with these ids; unknown ids are missing from the answer."""
     return {row.id: row for row in await Organ.filter(id__in=list(ids))} if ids else {}

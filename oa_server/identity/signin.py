@@ -96,7 +96,7 @@ class SignIn:
         register = ports.certificates
         assert register is not None, "app.py plugs the certificate register in"
         shown = register.read(answer.certificate)
-        # Who does not hold the key learns nothing of the certificate, and leaves no mark on its holder's record.
+        # Who does not hold the key learns nothing of the certificate.
         if not signin_challenge.verify_answer(shown.public_key, self._policy.origin, answer.nonce, answer.signature):
             raise NotSignedIn(rules.WRONG_SIGNATURE)
         holder = await register.examine(answer.certificate, answer.chain, "sign-in")

@@ -20,6 +20,7 @@ from oa_server.storage.database import select
 from oa_server.storage.fields import Model
 
 PAGE = 500
+_NOTHING = (None, "")
 
 
 def plain(value: Any) -> Any:  # noqa: PLR0911  one line per kind of value
@@ -45,9 +46,12 @@ def name_of(row: Model) -> str:
 
 
 def digest_of(row: Model) -> str:
-    """The SHA-256 of the row's columns in canonical JSON; binary columns stand as their own digests."""
-    columns = {name: plain(getattr(row, name)) for name in sorted(row._meta.fields_db_projection)}
-    return sha256(canonical_json(columns)).hexdigest()
+    """The SHA-256 of the row's columns in canonical JSON; binary columns stand as their own digests.
+
+    A column that holds nothing is left out, so a column that a later version adds changes no digest of an older row.
+    """
+    columns = {name: plain(getattr(row, name)) for name in row._meta.fields_db_projection}
+    return sha256(canonical_json({name: value for name, value in columns.items() if value not in _NOTHING})).hexdigest()
 
 
 async def digests(rows: Iterable[Model]) -> dict[str, str]:

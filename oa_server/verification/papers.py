@@ -33,7 +33,10 @@ from oa_server.storage.protection import name_of, pages_of, rows_of
 from oa_server.verification.faults import Fault
 
 # Signatures over a document's attachments, by what their subject is.
-_OVER_ATTACHMENTS = {"sign": OutgoingDocument, "dispatch": OutgoingDocument, "sign_for": IncomingDocument}
+_OVER_ATTACHMENTS = {
+    **dict.fromkeys(("sign", "dispatch"), OutgoingDocument),
+    **dict.fromkeys(("sign_for", "instruct", "finish"), IncomingDocument),
+}
 
 
 async def signature_faults() -> AsyncIterator[Fault]:

@@ -158,6 +158,21 @@ async def test_handling_out_of_turn(begin: Begin) -> None:
         assert done.json()["state"] == "handled"
         opinions = done.json()["opinions"]
         assert [(o["step_title"], o["decision"]) for o in opinions] == [("批示", "instruct"), ("承办", "handled")]
+        for purpose in ("instruct", "finish"):
+            signed = httpx.Response(200, content=(await Signature.get(purpose=purpose)).content).json()["elements"]
+            shown = done.json()
+            for name in (
+                "kind",
+                "title",
+                "urgency",
+                "classification",
+                "doc_no",
+                "source_organ",
+                "receive_no",
+                "proposal",
+            ):
+                assert signed[name] == shown[name]
+            assert [file["name"] for file in signed["attachments"]] == [file["name"] for file in shown["attachments"]]
         assert refusal(await story.does("zheng", "close", path)) == (403, "documents.not_receiver")
 
 

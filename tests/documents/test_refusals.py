@@ -112,7 +112,7 @@ INVISIBLE = {
         (
             {"kind": "request", "title": "关于追加经费的请示", "main_recipients": ["JC002", "JC003"]},
             BODY,
-            ["request_one_recipient"],
+            ["upward_one_superior"],
         ),
         (
             {"title": "", "main_recipients": [], "copies_to": [], "signer_id": None},

@@ -19,6 +19,8 @@ from oa_server.documents.states import Classification, DocKind, IncomingState, O
 
 ORGAN, OTHER_ORGAN = uuid4(), uuid4()
 DRAFTER, SIGNER, SOMEBODY = uuid4(), uuid4(), uuid4()
+HIGHEST, ABOVE, BELOW = uuid4(), uuid4(), uuid4()
+SUPERIORS = {HIGHEST: None, ABOVE: HIGHEST, ORGAN: ABOVE, OTHER_ORGAN: ABOVE, BELOW: ORGAN}
 
 
 def actor(official: Any = SOMEBODY, *roles: Role, organ: Any = ORGAN) -> Actor:
@@ -27,6 +29,7 @@ def actor(official: Any = SOMEBODY, *roles: Role, organ: Any = ORGAN) -> Actor:
 
 def outgoing(state: OutgoingState, **more: Any) -> Any:
     fields = {"organ_id": ORGAN, "drafter_id": DRAFTER, "signer_id": SIGNER, "kind": "notice", "title": "关于甲的通知"}
+    fields |= {"classification": "none", "classify_years": None, "copy_no": ""}
     return SimpleNamespace(state=state, **(fields | more))
 
 
@@ -207,7 +210,7 @@ def test_titles(title: str, kind: DocKind, *, fits: bool) -> None:
 def test_everything_missing_at_once() -> None:
     """All that a draft lacks is listed with its article, first things first."""
     document = outgoing(DRAFTING, title=" ", signer_id=None)
-    findings = rules.examine(document, main=[], copies=[], has_text=False, signer_leads=False)
+    findings = rules.examine(document, main=[], copies=[], superior_of={}, has_text=False, signer_leads=False)
     assert [(f.reason.code, f.article) for f in findings] == [
         ("documents.no_title", "9(6)"),
         ("documents.no_body", "9(8)"),
@@ -227,18 +230,54 @@ def test_everything_missing_at_once() -> None:
         ("notice", [OTHER_ORGAN], [], False, ["signer_not_leader"]),
         ("notice", [ORGAN], [], True, ["own_organ"]),
         ("notice", [OTHER_ORGAN], [ORGAN], True, ["own_organ"]),
-        ("request", [OTHER_ORGAN, uuid4()], [], True, ["request_one_recipient"]),
-        ("request", [OTHER_ORGAN], [uuid4()], True, []),
+        ("request", [ABOVE, HIGHEST], [], True, ["upward_one_superior"]),
+        ("request", [ABOVE], [OTHER_ORGAN], True, []),
+        ("report", [HIGHEST], [ABOVE], True, []),
+        ("request", [OTHER_ORGAN], [], True, ["upward_one_superior"]),
+        ("request", [BELOW], [], True, ["upward_one_superior"]),
+        ("report", [ABOVE], [OTHER_ORGAN, BELOW], True, ["upward_no_subordinate"]),
+        ("notice", [BELOW], [ABOVE], True, []),
         ("report", [], [], True, ["no_recipient"]),
     ],
 )
 def test_recipients_and_signer(kind: str, main: Any, copies: Any, codes: list[str], *, leads: bool) -> None:
     """To whom a document may go and who may sign it: articles 14, 15 and 22."""
     document = outgoing(DRAFTING, kind=kind, title=f"关于甲的{DocKind(kind).title_zh}")
-    findings = rules.examine(document, main=main, copies=copies, has_text=True, signer_leads=leads)
+    findings = rules.examine(
+        document, main=main, copies=copies, superior_of=SUPERIORS, has_text=True, signer_leads=leads
+    )
     assert [f.reason.code.removeprefix("documents.") for f in findings] == codes
     if not codes:
         rules.check_complete(findings)
+
+
+@pytest.mark.parametrize(
+    ("classification", "years", "copy_no", "codes"),
+    [
+        ("internal", None, "", []),
+        ("confidential", 10, "000001", []),
+        ("confidential", 11, "000001", ["no_secrecy_years"]),
+        ("secret", 20, "000001", []),
+        ("top_secret", 30, "999999", []),
+        ("secret", None, "00001", ["no_secrecy_years", "no_copy_number"]),
+        ("secret", 5, "00000１", ["no_copy_number"]),
+    ],
+)
+def test_secrets(classification: str, years: int | None, copy_no: str, codes: list[str]) -> None:
+    """A state secret says for how long it is one, within the law, and carries a copy number (articles 9(1) and 9(2))."""
+    document = outgoing(DRAFTING, classification=classification, classify_years=years, copy_no=copy_no)
+    findings = rules.examine(
+        document, main=[OTHER_ORGAN], copies=[], superior_of=SUPERIORS, has_text=True, signer_leads=True
+    )
+    assert [f.reason.code.removeprefix("documents.") for f in findings] == codes
+
+
+def test_superiors_in_a_circle() -> None:
+    """Organs that the directory puts above each other keep nobody waiting."""
+    document = outgoing(DRAFTING, kind="request", title="关于甲的请示")
+    circle = {ORGAN: ABOVE, ABOVE: ORGAN}
+    findings = rules.examine(document, main=[ABOVE], copies=[], superior_of=circle, has_text=True, signer_leads=True)
+    assert findings == []
 
 
 def test_numbers() -> None:

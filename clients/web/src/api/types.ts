@@ -125,6 +125,7 @@ export interface Elements {
   urgency: string
   classification: string
   classify_years: number | null
+  copy_no: string
   main_recipients: string[]
   copies_to: string[]
   signer_id: string | null

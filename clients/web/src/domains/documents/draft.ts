@@ -19,8 +19,8 @@ export type Status = 'new' | 'saved' | 'dirty' | 'saving' | 'failed' | 'conflict
 
 export function emptyElements(printingOrgan: string): Elements {
   return {
-    kind: 'notice', title: '', urgency: 'normal', classification: 'none', classify_years: null, main_recipients: [],
-    copies_to: [], signer_id: null, note: '', publicity: 'on_request', printing_organ: printingOrgan,
+    kind: 'notice', title: '', urgency: 'normal', classification: 'none', classify_years: null, copy_no: '',
+    main_recipients: [], copies_to: [], signer_id: null, note: '', publicity: 'on_request', printing_organ: printingOrgan,
     main_recipients_as: '', copies_to_as: '',
   }
 }

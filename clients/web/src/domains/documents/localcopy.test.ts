@@ -7,7 +7,7 @@ import { asText, differingElements, LocalCopies, sameDraft } from './localcopy'
 function draft(title: string, text = '正文'): Draft {
   return {
     elements: {
-      kind: 'notice', title, urgency: 'normal', classification: 'none', classify_years: null, main_recipients: ['a'],
+      kind: 'notice', title, urgency: 'normal', classification: 'none', classify_years: null, copy_no: '', main_recipients: ['a'],
       copies_to: [], signer_id: null, note: '', publicity: 'on_request', printing_organ: '',
       main_recipients_as: '', copies_to_as: '',
     },
