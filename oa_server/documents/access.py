@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from oa_server.core.actor import Actor, Role
@@ -149,16 +149,25 @@ async def waiting_arrivals(actor: Actor) -> int:
     return await IncomingDocument.filter(organ_id=actor.organ_id, state=IncomingState.ARRIVED).count()
 
 
-async def recipients(document_id: UUID) -> list[Recipient]:
-    return await Recipient.filter(document_id=document_id).order_by("role", "position")
+class Addressee(NamedTuple):
+    """An organ that a document goes to, and as what."""
+
+    organ_id: UUID
+    role: str
 
 
-def organs_as(recipients: Sequence[Recipient], role: RecipientRole) -> list[UUID]:
+async def recipients(document_id: UUID) -> list[Addressee]:
+    """The distribution list of a document in its order."""
+    rows = Recipient.filter(document_id=document_id).order_by("role", "position")
+    return [Addressee(*row) for row in await rows.values_list("organ_id", "role")]
+
+
+def organs_as(recipients: Sequence[Addressee], role: RecipientRole) -> list[UUID]:
     """The organs among `recipients` in this role, in their order."""
     return [row.organ_id for row in recipients if row.role == role]
 
 
-def addressed(recipients: Sequence[Recipient]) -> list[dict[str, Any]]:
+def addressed(recipients: Sequence[Addressee]) -> list[dict[str, Any]]:
     """The recipients as a dispatch signs them."""
     return [{"organ": str(row.organ_id), "role": row.role} for row in recipients]
 

@@ -309,7 +309,7 @@ async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, w
     organ = await identity.organ(document.organ_id)
     async with unit_of_work(actor) as work:
         held = await hold(actor, document.id, "dispatch")
-        recipients = await access.recipients(document.id)
+        recipients = await access.recipients(held.id)
         rules.check_recipients(opinions.signed_content(signed)["recipients"], access.addressed(recipients))
         await signing.keep(work, signed)
         sent = [
@@ -334,7 +334,12 @@ async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, w
             work.push(f"clerks:{row.organ_id}", "incoming.arrived", payload)
         await work.announce(DocumentDispatched(document.id, len(sent)))
         work.audit(
-            Verb.DISPATCHED, access.OUTGOING, document.id, rows=[document, *sent, *arrived], recipients=len(sent)
+            Verb.DISPATCHED,
+            access.OUTGOING,
+            document.id,
+            rows=[document],
+            made=[*sent, *arrived],
+            recipients=len(sent),
         )
 
 

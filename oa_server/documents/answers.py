@@ -76,7 +76,7 @@ async def document_out(actor: Actor, document: OutgoingDocument, language: str) 
     recipients = await access.recipients(document.id)
     main = access.organs_as(recipients, RecipientRole.MAIN)
     copies = access.organs_as(recipients, RecipientRole.COPY)
-    organs = await identity.organs_by_id([document.organ_id, *main, *copies])
+    organs = await identity.organ_names([document.organ_id, *main, *copies])
     people = await identity.names_of([i for i in (document.drafter_id, document.signer_id) if i])
     unit = await identity.unit(document.unit_id)
     at = await actions.standing(actor, document)
@@ -163,7 +163,7 @@ async def _history(subject_id: UUID) -> list[HistoryOut]:
 async def board(document_id: UUID) -> list[ConsignmentOut]:
     """The sender's board: main recipients first, each in the order of the official list."""
     rows = await access.consignments(document_id)
-    organs = await identity.organs_by_id([row["organ_id"] for row in rows])
+    organs = await identity.organ_names([row["organ_id"] for row in rows])
     rows.sort(key=lambda row: (row["role"] != RecipientRole.MAIN, organs[row["organ_id"]].code))
     return [_consignment(row, Named(row["organ_id"], organs[row["organ_id"]].full_name)) for row in rows]
 

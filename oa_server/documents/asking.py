@@ -66,7 +66,7 @@ async def _ask_dispatch(office: Office, actor: Actor, document: OutgoingDocument
     rules.check_attachments(signed["elements"]["attachments"], elements["attachments"])
     rules.check_elements(signed["elements"], elements)
     recipients = await access.recipients(document.id)
-    organs = await identity.organs_by_id([r.organ_id for r in recipients])
+    organs = await identity.organ_names([r.organ_id for r in recipients])
     content = {
         "type": "oa/dispatch/1",
         "document": str(document.id),

@@ -58,7 +58,8 @@ async def draft(office: Office, actor: Actor, elements: Elements, body: Body) ->
             Verb.DRAFTED,
             access.OUTGOING,
             document.id,
-            rows=[document, *recipients],
+            rows=[document],
+            made=recipients,
             kind=document.kind,
             title=document.title,
         )
@@ -91,7 +92,8 @@ async def revise(
             Verb.REVISED,
             access.OUTGOING,
             document.id,
-            rows=[document, *fresh],
+            rows=[document],
+            made=fresh,
             removed=gone,
             version=document.version_no,
         )
@@ -125,7 +127,7 @@ async def _check_elements(office: Office, elements: Elements) -> None:
     """Refuse what may not even be drafted: content above the ceiling, and people and organs that there are not."""
     rules.check_ceiling(Classification(elements.classification), office.ceiling)
     named = {*elements.main_recipients, *elements.copies_to}
-    unknown = named - (await identity.organs_by_id(named)).keys()
+    unknown = named - (await identity.organ_names(named)).keys()
     if unknown:
         raise Invalid(UNKNOWN_ORGAN, organs=sorted(str(organ_id) for organ_id in unknown))
     if elements.signer_id is not None and not await identity.names_of([elements.signer_id]):

@@ -44,7 +44,7 @@ async def compose(document: OutgoingDocument) -> DocumentLayout:
 async def compose_from(document: OutgoingDocument, *, main: Sequence[UUID], copies: Sequence[UUID]) -> DocumentLayout:
     """As `compose`, for recipients that are not stored yet (the live preview)."""
     organ = await identity.organ(document.organ_id)
-    organs = await identity.organs_by_id([*main, *copies])
+    organs = await identity.organ_names([*main, *copies])
     attached = [f for f in await files.files_of("outgoing", [document.id]) if f.is_ready]
     signer = await identity.names_of([document.signer_id]) if document.signer_id else {}
     upward = DocKind(document.kind) in UPWARD_KINDS

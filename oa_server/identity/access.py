@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -70,9 +70,20 @@ async def superior_ids() -> dict[UUID, UUID | None]:
     return dict(rows)
 
 
-async def organs_by_id(ids: Collection[UUID]) -> dict[UUID, Organ]:
-    """The organs with these ids; unknown ids are missing from the answer."""
-    return {row.id: row for row in await Organ.filter(id__in=list(ids))} if ids else {}
+class OrganNames(NamedTuple):
+    """What an organ is called: by its code, in full, and in lists."""
+
+    code: str
+    full_name: str
+    short_name: str
+
+
+async def organ_names(ids: Collection[UUID]) -> dict[UUID, OrganNames]:
+    """The names of the organs with these ids; unknown ids are missing from the answer."""
+    if not ids:
+        return {}
+    rows: Any = await Organ.filter(id__in=list(ids)).values_list("id", "code", "full_name", "short_name")
+    return {key: OrganNames(*names) for key, *names in rows}
 
 
 async def units_of(organ_id: UUID) -> list[Unit]:

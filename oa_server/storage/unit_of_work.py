@@ -60,6 +60,7 @@ class Work:
         self.now = clock.now()
         self._entries: list[AuditEntry] = []
         self._touched: list[Model] = []
+        self._made: list[Model] = []
         self._pushes: list[outbox.Push] = []
         self._open = True
 
@@ -70,16 +71,18 @@ class Work:
         subject_id: UUID | str,
         *,
         rows: Iterable[Model] = (),
+        made: Iterable[Model] = (),
         removed: Iterable[Model] = (),
         **facts: Any,
     ) -> None:
         """Record an act on a subject. `rows` are the protected rows that the act wrote, whose digests join the record;
-        `removed` are those it took away."""
+        `made` are those it created and left as they are, which need not be read again; `removed` those it took away."""
         self._check_open()
         if gone := [protection.name_of(row) for row in removed]:
             facts["removed"] = gone
         self._entries.append(AuditEntry(verb, subject_type, str(subject_id), protection.plain(facts)))
         self._touched.extend(rows)
+        self._made.extend(made)
 
     def protect(self, *rows: Model) -> None:
         """Have the digests of more rows join the record of the act: what a reaction wrote on the way."""
@@ -113,8 +116,9 @@ class Work:
     async def _record(self) -> None:
         """Write the audit entries. Whatever keeps them from being written, an act without its record does not happen."""
         assert ports.audit is not None, "app.py plugs the audit sink in"
-        if self._touched:
-            self._entries[-1].facts["rows"] = await protection.digests(self._touched)
+        if self._touched or self._made:
+            made = {protection.name_of(row): protection.digest_of(row) for row in self._made}
+            self._entries[-1].facts["rows"] = made | await protection.digests(self._touched)
         try:
             await ports.audit.record(self.actor, self._entries)
         except OaError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,6 +16,8 @@ from oa_server.identity import access as identity
 from oa_server.storage.unit_of_work import Work, lock_row, marking, unit_of_work
 from oa_server.workflow import access, engine, rules
 from oa_server.workflow.models import Route, RouteState, RouteTemplate, Task, TaskState
+
+FindHolders = Callable[..., Awaitable[list[UUID]]]  # as `identity.access.holders`
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ async def _locked(subject_id: UUID) -> tuple[Route, engine.Block]:
 
 async def _is_through(block: engine.Block, route: Route, code: str) -> bool:
     """Whether a step has all the people it needs."""
-    step = next(step for step in engine.steps_of(block) if step.code == code)
+    step = engine.step_of(block, code)
     if step.how_many is engine.HowMany.ANY:
         return True
     return not await Task.filter(route_id=route.id, step=code, state=TaskState.OPEN).exists()
@@ -198,15 +200,31 @@ async def _open(work: Work, route: Route, steps: Sequence[engine.Step]) -> None:
 
 async def join_holders(work: Work, organ_ids: Collection[UUID]) -> None:
     """Who has come to a role finds on their desk what is open there to those who hold it already."""
-    routes = Route.filter(organ_id__in=list(organ_ids), state=RouteState.RUNNING)
-    for route in await routes.select_related("template"):
-        steps = {step.code: step for step in engine.steps_of(engine.read_template(route.template.tree))}
-        open_tasks = await Task.filter(route_id=route.id, state=TaskState.OPEN)
-        for code in sorted({task.step for task in open_tasks}):
-            known = [task for task in open_tasks if task.step == code]
-            fresh = set(await _people(steps[code], route)) - {task.official_id for task in known}
-            like = {name: getattr(known[0], name) for name in ("step", "step_title", "iteration", "due_at")}
-            await _hand_to(work, route, sorted(fresh), **like)
+    running = {"organ_id__in": list(organ_ids), "state": RouteState.RUNNING}
+    routes = {route.id: route for route in await Route.filter(**running).select_related("template")}
+    open_steps: dict[tuple[UUID, str], list[Task]] = {}
+    for task in await Task.filter(state=TaskState.OPEN, **{f"route__{name}": value for name, value in running.items()}):
+        open_steps.setdefault((task.route_id, task.step), []).append(task)
+    holders = _Remembered()
+    for (route_id, code), known in sorted(open_steps.items()):
+        route = routes[route_id]
+        step = engine.step_of(engine.read_template(route.template.tree), code)
+        fresh = set(await _people(step, route, holders.of)) - {task.official_id for task in known}
+        like = {name: getattr(known[0], name) for name in ("step", "step_title", "iteration", "due_at")}
+        await _hand_to(work, route, sorted(fresh), **like)
+
+
+class _Remembered:
+    """Holders of roles, each asked for once: thousands of routes of an organ wait for the same few people."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Role, UUID, UUID | None], list[UUID]] = {}
+
+    async def of(self, role: Role, *, organ_id: UUID, unit_id: UUID | None) -> list[UUID]:
+        asked = (role, organ_id, unit_id)
+        if asked not in self._found:
+            self._found[asked] = await identity.holders(role, organ_id=organ_id, unit_id=unit_id)
+        return self._found[asked]
 
 
 async def _hand_to(work: Work, route: Route, officials: Sequence[UUID], **step: Any) -> None:
@@ -231,9 +249,9 @@ async def _hand_to(work: Work, route: Route, officials: Sequence[UUID], **step: 
         work.push(f"official:{official}", "task.opened", payload)
 
 
-async def _people(step: engine.Step, route: Route) -> list[UUID]:
+async def _people(step: engine.Step, route: Route, holders: FindHolders = identity.holders) -> list[UUID]:
     if step.who.fact:
         chosen = route.facts.get(step.who.fact)
         return [UUID(str(chosen))] if chosen else []
     unit = route.facts.get(step.who.unit_fact) if step.who.unit_fact else None
-    return await identity.holders(Role(step.who.role), organ_id=route.organ_id, unit_id=UUID(unit) if unit else None)
+    return await holders(Role(step.who.role), organ_id=route.organ_id, unit_id=UUID(unit) if unit else None)

@@ -135,6 +135,11 @@ def steps_of(block: Block) -> Iterator[Step]:
             yield inner
 
 
+def step_of(block: Block, code: str) -> Step:
+    """The step of this code, which the template has."""
+    return next(step for step in steps_of(block) if step.code == code)
+
+
 def _blocks_of(block: Block) -> Iterator[Block]:
     yield block
     for child in _children(block):
