@@ -34,7 +34,8 @@ class Subject:
 
 
 async def publish_template(actor: Actor, code: str, title: str, tree: dict[str, Any]) -> RouteTemplate:
-    """Publish the next version of a template. Raises Invalid when it cannot be walked."""
+    """Publish the next version of a template. Raises Denied for whoever may not, and Invalid when it cannot be walked."""
+    rules.check(actor, "publish_template")
     try:
         engine.read_template(tree)
     except engine.BadTemplate as error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from oa_server.core.errors import Reason
+from oa_server.core.actor import Actor, Role
+from oa_server.core.errors import Ability, Reason
 
 NOT_OPEN = Reason("workflow.not_open", "该环节已被处理，请刷新", "The step has been dealt with; reload.")
 NOBODY = Reason("workflow.nobody", "下一环节没有可以办理的人员，请联系系统管理员", "Nobody can do the next step.")
@@ -12,6 +13,9 @@ TOO_MANY_ROWS = Reason(
     "workflow.too_many_rows", "清单过长，请缩小筛选范围后再导出", "The list is too long to export; narrow it first."
 )
 BAD_TEMPLATE = Reason("workflow.bad_template", "流程模板不正确", "The route template cannot be walked.")
+NOT_SYSTEM_ADMIN = Reason(
+    "workflow.not_system_admin", "只有系统管理员可以发布流程模板", "Only the system administrator publishes routes."
+)
 
 
 def _step(code: str, title: str, *, hours: int = 0, **who: str) -> dict[str, Any]:
@@ -45,3 +49,14 @@ INCOMING = {
 
 # Time limits of a step by urgency, in hours; configuration of the installation, not the regulation's.
 HOURS = {"extra_urgent": 8, "urgent": 24, "normal": 72}
+
+
+def abilities(actor: Actor) -> list[Ability]:
+    """What `actor` may do with route templates."""
+    publishes = actor.is_system or actor.has(Role.SYSTEM_ADMIN)
+    return [Ability("publish_template", None if publishes else NOT_SYSTEM_ADMIN)]
+
+
+def check(actor: Actor, verb: str) -> None:
+    """Refuse a verb that is not open to the actor. Raises Denied saying why."""
+    next(a for a in abilities(actor) if a.verb == verb).check()

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from oa_server.core.actor import SYSTEM
-from oa_server.core.errors import Conflict, Invalid, NotFound
+from oa_server.core.errors import Conflict, Denied, Invalid, NotFound
 from oa_server.identity.access import official_by_code
 from oa_server.storage.unit_of_work import unit_of_work
 from oa_server.workflow import access, actions
@@ -123,6 +123,16 @@ async def test_a_template_that_cannot_be_walked(city: City, tree: dict[str, Any]
     newest = await access.newest_template("outgoing")
     assert newest is not None
     assert newest.version == 1
+
+
+async def test_who_publishes_templates(city: City) -> None:
+    """Only the system administrator changes the way documents go; nobody else's version exists afterwards."""
+    for person in ("wang", "sun", "chen", "sec", "aud"):
+        with pytest.raises(Denied) as refused:
+            await actions.publish_template(await actor_of(person), "outgoing", "捷径", OUTGOING)
+        assert refused.value.code == "workflow.not_system_admin"
+    published = await actions.publish_template(await actor_of("sys"), "outgoing", "发文流程", OUTGOING)
+    assert published.version == 2
 
 
 async def actor_of(code: str) -> Any:
