@@ -37,10 +37,14 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of equally many cells; with `header` the first row is repeated on every page the table reaches."""
+    """Rows of equally many cells; with `header` the first row is repeated on every page the table reaches.
+
+    A `landscape` table (横排表格) has pages of its own, on which it lies turned by 90°.
+    """
 
     rows: tuple[tuple[str, ...], ...]
     header: bool = False
+    landscape: bool = False
 
 
 Block = Heading | Paragraph | Table
@@ -48,10 +52,35 @@ Block = Heading | Paragraph | Table
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """附件 printed with the document: on a new page, before the colophon."""
+    """附件 printed with the document: on a new page, before the colophon.
+
+    A `separate` one cannot be bound with the text (7.3.6): it makes a file of its own, and keeps its place in the count.
+    """
 
     title: str
     body: tuple[Block, ...]
+    separate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JointOrgan:
+    """联署机关: an organ that issues the document together with the lead organ (联合行文).
+
+    `mark` is its name in 发文机关标志, empty where that names the lead organ alone.
+    """
+
+    signature: str
+    mark: str = ""
+    seal_diameter_mm: float = 42.0
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureStamp:
+    """签名章: the stamp of a leader's signature beside his full post (职务), after 7.3.5.3; its size is in mm."""
+
+    post: str
+    width_mm: float = 40.0
+    height_mm: float = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +95,7 @@ class DocumentLayout:
     title: str  # a line feed forces a line break
     body: tuple[Block, ...]
     issuer_signature: str
+    joint_organs: tuple[JointOrgan, ...] = ()  # the others of 联合行文; what is named above is the lead organ's
     main_recipients: tuple[str, ...] = ()
     doc_no: str | None = None
     number_word: str = ""  # 机关代字, shown in the place of the number until there is one
@@ -77,6 +107,7 @@ class DocumentLayout:
     doc_date: date | None = None
     sealed: bool = True  # whether the organ's seal is put on; 纪要 and some others carry none
     seal_diameter_mm: float = 42.0
+    signature_stamps: tuple[SignatureStamp, ...] = ()  # 签名章 in the place of names and seals, the lead organ's first
     note: str = ""  # 附注, without its brackets
     copies_to: tuple[str, ...] = ()
     printing_organ: str = ""
@@ -88,8 +119,8 @@ def text_digest(layout: DocumentLayout) -> str:
     """SHA-256 (hex) of the text that the leader signs; article 25(1) forbids any change of it afterwards.
 
     It is taken over canonical JSON of the title, the main recipients, the blocks of the body, the attachment note, the
-    printed attachments and the note, each in normal form C. It does not depend on number, date, names of signers,
-    distribution, marks, fonts or pages: these follow from the acts after the signing, or from the machine.
+    attachments and the note, each in normal form C. It does not depend on number, date, names of signers, organs,
+    distribution, marks, fonts, settings or pages: these follow from the acts after the signing, or from the machine.
     """
     return sha256(canonical_json(_signed_text(layout))).hexdigest()
 
@@ -109,14 +140,16 @@ def _signed_text(layout: DocumentLayout) -> dict[str, Any]:
 
 
 def block_json(block: Block) -> dict[str, Any]:
-    """The block in the shape that drafts are kept in, its text made plain."""
+    """The block in the shape that drafts are kept in, its text made plain. `landscape` is written where it is true: what
+    was signed before there were such tables keeps its digest."""
     match block:
         case Heading(level, text):
             return {"type": "heading", "level": level, "text": plain(text)}
         case Paragraph(text):
             return {"type": "paragraph", "text": plain(text)}
-        case Table(rows, header):
-            return {"type": "table", "rows": [[plain(cell) for cell in row] for row in rows], "header": header}
+        case Table(rows, header, landscape):
+            turned = {"landscape": True} if landscape else {}
+            return {"type": "table", "rows": [[plain(cell) for cell in row] for row in rows], "header": header} | turned
 
 
 def plain(text: str) -> str:
@@ -145,7 +178,8 @@ def _parse_block(block: Any, position: int) -> Block:
         case {"type": "paragraph", "text": str(text)}:
             return Paragraph(text)
         case {"type": "table", "rows": [*rows], **rest} if _is_grid(rows):
-            return Table(tuple(tuple(row) for row in rows), header=rest.get("header") is True)
+            flags = {flag: rest.get(flag) is True for flag in ("header", "landscape")}
+            return Table(tuple(tuple(row) for row in rows), **flags)
     raise Invalid(BODY_SHAPE, block=position)
 
 

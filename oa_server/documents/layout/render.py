@@ -25,9 +25,11 @@ import typst
 from oa_server.core.errors import Invalid, Reason
 from oa_server.documents.layout.fonts import FontLibrary, Style
 from oa_server.documents.layout.model import (
+    Attachment,
     Block,
     DocumentLayout,
     Heading,
+    JointOrgan,
     Paragraph,
     Table,
     block_json,
@@ -38,6 +40,16 @@ from oa_server.documents.layout.title import break_title, width
 
 INCOMPLETE = Reason(
     "layout.incomplete", "尚未编号或没有成文日期，不能定版", "Without number and date the pages cannot be final."
+)
+NO_ATTACHMENT = Reason(
+    "layout.no_separate_attachment",
+    "没有该序号的单独装订附件",
+    "There is no separately bound attachment of that number.",
+)
+MARKS_TOO_MANY = Reason(
+    "layout.marks_too_many",
+    "联合行文机关过多，首页排不下正文，发文机关标志请只用主办机关名称",
+    "With so many organs in the mark no text fits the first page; let it name the lead organ alone.",
 )
 COPIES_TOO_MANY = Reason(
     "layout.copies_too_many",
@@ -53,8 +65,10 @@ SIZE_3, SIZE_4 = 16.0, 14.0
 # Kept free at the foot, so that rounding never pushes the last line to the next page.
 SLACK = 0.2
 LINE_PITCH = 29.60
-# How far the seal's centre stands above the middle of name and date, so that both lie in its lower half.
-SEAL_RISE = 3 * POINTS_PER_MM
+# Of 发文机关标志, in points: how high one name alone is at the usual pitch, and how far apart the base lines of several
+# are when they are as small as the text.
+MARK_HEIGHT, SMALLEST_STEP = 51.0, 1.25 * SIZE_3
+MARK_SUFFIX = "文件"
 # 4号 characters between the colon of 抄送 and the right edge, one left free for the compression of punctuation.
 COLOPHON_CHARS = 25.5
 # Distances from line to line in 版记, each with the number of lines up to which it is used.
@@ -90,8 +104,8 @@ class EmbeddedFile:
 
 @dataclass(frozen=True, slots=True)
 class SealPosition:
-    """Where the seal belongs. `page` counts from 0; `x`, `y` are the lower left corner in PDF points from the page's
-    own."""
+    """Where a seal or a signature stamp belongs. `page` counts from 0; `x`, `y` are the lower left corner in PDF points
+    from the page's own."""
 
     page: int
     x: float
@@ -107,16 +121,23 @@ class SealPosition:
 
 @dataclass(frozen=True, slots=True)
 class RenderedPages:
-    """Pages and what is known of them. `substitutes`: characters shown in another face than their style's, and in
+    """Pages and what is known of them. `seal_positions`, `stamp_positions`: one for each organ that seals and for each
+    signature stamp, the lead organ's first. `substitutes`: characters shown in another face than their style's, and in
     which."""
 
     pdf: bytes
     sha256: str
     page_count: int
     text_sha256: str
-    seal_position: SealPosition | None
     substitutes: Mapping[str, str]
     line_pitch: float
+    seal_positions: tuple[SealPosition, ...] = ()
+    stamp_positions: tuple[SealPosition, ...] = ()
+
+    @property
+    def seal_position(self) -> SealPosition | None:
+        """The seal of the organ that issues alone, or of the lead organ."""
+        return self.seal_positions[0] if self.seal_positions else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +146,7 @@ class _Fit:
 
     pitch: float
     colophon_pitch: float
+    mark_lines: int = 0  # how many more lines than one organ's mark that of several takes
     carry: int = 0
     recipients_below: bool = False
     even_colophon: bool = False
@@ -149,7 +171,8 @@ def render(
     """Lay `layout` out. Review pages (`final=False`) show places for number and date, and the mark 送审稿; what comes
     into these places later moves nothing.
 
-    Raises Invalid when characters cannot be shown, when final pages lack number or date, or when 抄送 overflows a page.
+    Raises Invalid when characters cannot be shown, when final pages lack number or date, or when the organs in the mark
+    leave the first page, or those of 抄送 any page, no room.
     """
     if final and not (layout.doc_no and layout.doc_date):
         raise Invalid(INCOMPLETE)
@@ -162,7 +185,47 @@ def render(
         sha256=sha256(pdf).hexdigest(),
         page_count=probes["colophon"].page,
         text_sha256=text_digest(layout),
-        seal_position=_seal_position(probes["seal"], layout) if layout.sealed else None,
+        substitutes=substitutes,
+        line_pitch=fit.pitch,
+        seal_positions=_seal_positions(probes, layout),
+        stamp_positions=_stamp_positions(probes, layout),
+    )
+
+
+def render_attachment(
+    layout: DocumentLayout,
+    number: int,
+    *,
+    fonts: FontLibrary,
+    final: bool,
+    made_at: datetime,
+    settings: PageSettings = PageSettings(),
+) -> RenderedPages:
+    """Lay out the separately bound attachment of this number, counted from 1, as a file of its own (7.3.6): number and
+    label on its first line, as in 江政办发〔2026〕1号附件1, page numbers of its own, no signature and no colophon.
+
+    Raises Invalid when there is none of this number, when characters cannot be shown, or when final pages lack the
+    document's number.
+    """
+    if not 1 <= number <= len(layout.attachments) or not layout.attachments[number - 1].separate:
+        raise Invalid(NO_ATTACHMENT, number=number)
+    if final and not layout.doc_no:
+        raise Invalid(INCOMPLETE)
+    substitutes = fonts.substitutes(_texts_by_style(layout))
+    shown = _attachments(layout)[number - 1]
+    own = {
+        "separate": True,
+        "full_title": plain(layout.attachments[number - 1].title),
+        "attachments": [shown | {"label": _number_shown(layout) + shown["label"]}],
+    }
+    job = _Job(fonts, _content(layout, fonts=fonts, final=final) | own, layout)
+    fit = _Fit(settings.line_pitch, COLOPHON_PITCH)
+    pdf = job.compile(fit, made_at, ())
+    return RenderedPages(
+        pdf=pdf,
+        sha256=sha256(pdf).hexdigest(),
+        page_count=job.measure(fit)["tail"].page,
+        text_sha256=text_digest(layout),
         substitutes=substitutes,
         line_pitch=fit.pitch,
     )
@@ -175,6 +238,10 @@ class _Job:
     fonts: FontLibrary
     content: Mapping[str, Any]
     layout: DocumentLayout
+
+    @property
+    def mark_names(self) -> list[str]:
+        return _mark_names(self.layout)
 
     def measure(self, fit: _Fit) -> dict[str, _Probe]:
         found = json.loads(typst.eval(_FILES, _PROBES, **self._arguments(fit)))
@@ -216,10 +283,12 @@ def _settle(job: _Job, settings: PageSettings) -> tuple[_Fit, dict[str, _Probe]]
     tried: list[tuple[int, _Fit, dict[str, _Probe]]] = []
     for candidate in _candidates(job, settings):
         fit, probes = _with_consequences(job, candidate, settings)
-        tried.append((_fault(probes, settings), fit, probes))
+        tried.append((_fault(probes, job.layout, settings), fit, probes))
         if not tried[-1][0]:
             break
     _, fit, probes = min(tried, key=lambda each: each[0])
+    if probes["body"].page > 1 and job.mark_names:
+        raise Invalid(MARKS_TOO_MANY, organs=len(job.mark_names))
     return fit, probes
 
 
@@ -228,11 +297,12 @@ def _candidates(job: _Job, settings: PageSettings) -> Iterator[_Fit]:
     with the end of the text carried over."""
     pitches = (settings.line_pitch, _pitch_of(23), _pitch_of(21), _pitch_of(24))
     colophon_pitches = _colophon_pitches(job.layout.copies_to)
+    mark_lines = max(0, len(job.mark_names) - 1)
     for colophon_pitch in colophon_pitches:
-        yield from (_Fit(pitch, colophon_pitch) for pitch in pitches)
+        yield from (_Fit(pitch, colophon_pitch, mark_lines) for pitch in pitches)
     for colophon_pitch in colophon_pitches:
-        usual = _Fit(settings.line_pitch, colophon_pitch)
-        end = job.measure(usual)["tail" if job.layout.attachments else "body-end"]
+        usual, probes = _begun(job, _Fit(settings.line_pitch, colophon_pitch, mark_lines))
+        end = probes["tail" if _bound(job.layout) else "body-end"]
         free = math.floor((TYPE_BOTTOM - end.y) / usual.pitch)
         yield from (replace(usual, carry=free + lines) for lines in (2, 1))
 
@@ -244,24 +314,46 @@ def _pitch_of(lines: int) -> float:
 
 def _with_consequences(job: _Job, fit: _Fit, settings: PageSettings) -> tuple[_Fit, dict[str, _Probe]]:
     """Measure, and follow what the standard says of the outcome."""
-    probes = job.measure(fit)
+    given = fit
+    fit, probes = _begun(job, given)
     if probes["body"].page > 1 and job.layout.main_recipients:
         # 7.3.2: recipients so many that the first page would hold no text move into the colophon.
         below = _colophon_pitches(job.layout.main_recipients, job.layout.copies_to)
-        fit = replace(fit, recipients_below=True, colophon_pitch=min(fit.colophon_pitch, below[0]))
-        probes = job.measure(fit)
+        given = replace(given, recipients_below=True, colophon_pitch=min(given.colophon_pitch, below[0]))
+        fit, probes = _begun(job, given)
     if settings.colophon_on_even_page and probes["colophon"].page % 2:
         fit = replace(fit, even_colophon=True)
         probes = job.measure(fit)
     return fit, probes
 
 
-def _fault(probes: Mapping[str, _Probe], settings: PageSettings) -> int:
-    """0 when the document ends well: text on the first page and on the signature's, and something on the colophon's."""
+def _begun(job: _Job, fit: _Fit) -> tuple[_Fit, dict[str, _Probe]]:
+    """Measure; the names of 联合行文 become smaller until text begins on the first page, but not as small as text."""
+    probes = job.measure(fit)
+    fewest = math.ceil(((len(job.mark_names) - 1) * SMALLEST_STEP + SIZE_3 - MARK_HEIGHT) / fit.pitch)
+    while probes["body"].page > 1 and fit.mark_lines > max(0, fewest):
+        fit = replace(fit, mark_lines=fit.mark_lines - 1)
+        probes = job.measure(fit)
+    return fit, probes
+
+
+def _fault(probes: Mapping[str, _Probe], layout: DocumentLayout, settings: PageSettings) -> int:
+    """0 when the document ends well: text on the first page and on the signature's, and something on the colophon's.
+    After a turned table, which fills its page, everything stands alone whatever the pitch: that is no fault."""
+    bound = _bound(layout)
     bare = probes["body"].page > 1
-    torn = probes["signature"].page > probes["body-end"].page
-    alone = probes["colophon"].page > probes["tail"].page and not settings.colophon_on_even_page
-    return 4 * bare + 2 * torn + alone
+    torn = probes["signature"].page > probes["body-end"].page and not _ends_turned(layout.body)
+    alone = probes["colophon"].page > probes["tail"].page and not (bound and _ends_turned(bound[-1].body))
+    return 4 * bare + 2 * torn + (alone and not settings.colophon_on_even_page)
+
+
+def _bound(layout: DocumentLayout) -> list[Attachment]:
+    """The attachments printed with the document."""
+    return [each for each in layout.attachments if not each.separate]
+
+
+def _ends_turned(body: Sequence[Block]) -> bool:
+    return bool(body) and isinstance(body[-1], Table) and body[-1].landscape
 
 
 def _colophon_pitches(*lists: Sequence[str]) -> Sequence[float]:
@@ -279,9 +371,31 @@ def _colophon_pitches(*lists: Sequence[str]) -> Sequence[float]:
     return fitting
 
 
-def _seal_position(centre: _Probe, layout: DocumentLayout) -> SealPosition:
-    size = layout.seal_diameter_mm * POINTS_PER_MM
-    return SealPosition(centre.page - 1, centre.x - size / 2, PAGE_HEIGHT - centre.y - size / 2, size, size)
+def _seal_positions(probes: Mapping[str, _Probe], layout: DocumentLayout) -> tuple[SealPosition, ...]:
+    if layout.signature_stamps or not layout.sealed:
+        return ()
+    return tuple(
+        _around(probes[f"seal-{number}"], each.seal_diameter_mm, each.seal_diameter_mm)
+        for number, each in enumerate(_organs(layout), 1)
+    )
+
+
+def _stamp_positions(probes: Mapping[str, _Probe], layout: DocumentLayout) -> tuple[SealPosition, ...]:
+    return tuple(
+        _around(probes[f"stamp-{number}"], each.width_mm, each.height_mm)
+        for number, each in enumerate(layout.signature_stamps, 1)
+    )
+
+
+def _around(centre: _Probe, width_mm: float, height_mm: float) -> SealPosition:
+    width, height = width_mm * POINTS_PER_MM, height_mm * POINTS_PER_MM
+    return SealPosition(centre.page - 1, centre.x - width / 2, PAGE_HEIGHT - centre.y - height / 2, width, height)
+
+
+def _organs(layout: DocumentLayout) -> tuple[JointOrgan, ...]:
+    """All organs that issue the document, the lead organ first."""
+    lead = JointOrgan(layout.issuer_signature, layout.issuer_mark, layout.seal_diameter_mm)
+    return lead, *layout.joint_organs
 
 
 # --- what the template is told ---------------------------------------------------------------------------------------
@@ -289,27 +403,42 @@ def _seal_position(centre: _Probe, layout: DocumentLayout) -> SealPosition:
 
 def _content(layout: DocumentLayout, *, fonts: FontLibrary, final: bool) -> dict[str, Any]:
     """Everything that no fit changes."""
-    names = (layout.issuer_signature, *layout.main_recipients)
     above, below = fonts.ink(Style.XIAOBIAOSONG, plain(layout.issuer_mark))
     return {
         "fonts": fonts.for_engine,
         "final": final,
         "mark": plain(layout.issuer_mark),
         "mark_ink": {"above": above, "below": below},
+        **_joint_mark(layout, fonts),
         "marks": _marks(layout),
-        "doc_no": plain(layout.doc_no or f"{layout.number_word}〔　　〕　号"),
+        "doc_no": _number_shown(layout),
         "signers": [_spread(plain(name)) for name in layout.signers],
         "full_title": plain(layout.title),
-        "title": [plain(line) for line in break_title(layout.title, names=names)] or ["　"],
+        "title": _title(layout.title, layout),
         "body": _blocks(layout.body) or [{"type": "paragraph", "text": "　"}],
         "attachment_note": [plain(name) for name in layout.attachment_note],
         "issuer_signature": plain(layout.issuer_signature),
         "doc_date": _chinese_date(layout.doc_date),
         "sealed": layout.sealed,
+        "organs": [
+            {"name": plain(each.signature), "seal_diameter": each.seal_diameter_mm * POINTS_PER_MM}
+            for each in _organs(layout)
+        ],
+        "stamps": [
+            {
+                "post": plain(each.post),
+                "width": each.width_mm * POINTS_PER_MM,
+                "height": each.height_mm * POINTS_PER_MM,
+            }
+            for each in layout.signature_stamps
+        ],
         "note": plain(layout.note),
         "printing_organ": plain(layout.printing_organ or layout.issuer_signature),
         "print_date": _chinese_date(layout.print_date) + "印发",
-        "attachments": _attachments(layout, names),
+        "attachments": [
+            shown for shown, each in zip(_attachments(layout), layout.attachments, strict=True) if not each.separate
+        ],
+        "separate": False,
         "keywords": [plain(layout.doc_no)] if layout.doc_no else [],
     }
 
@@ -317,29 +446,48 @@ def _content(layout: DocumentLayout, *, fonts: FontLibrary, final: bool) -> dict
 def _fitted(layout: DocumentLayout, fit: _Fit) -> dict[str, Any]:
     """Everything that a fit decides."""
     recipients = [plain(name) for name in layout.main_recipients]
-    above, below = _blank_lines(layout, fit.pitch)
     lists = [("主送", recipients if fit.recipients_below else []), ("抄送", [plain(name) for name in layout.copies_to])]
     return {
         "pitch": fit.pitch,
+        "mark_lines": fit.mark_lines,
         "carry": fit.carry,
         "main_recipients": [] if fit.recipients_below else recipients,
         "colophon_lists": [{"label": label, "names": names} for label, names in lists if names],
         "colophon_pitch": fit.colophon_pitch,
         "colophon_on_even_page": fit.even_colophon,
-        "blank_before_signature": above,
-        "blank_after_signature": below,
     }
 
 
-def _blank_lines(layout: DocumentLayout, pitch: float) -> tuple[int, int]:
-    """How many lines stay free above and under the signature. The seal's top comes within one line of the text and
-    does not touch it (7.3.5.1), and its foot touches neither the colophon nor the edge of the type area."""
-    if not layout.sealed:
-        return 1, 0
-    radius = layout.seal_diameter_mm * POINTS_PER_MM / 2
-    half, gap = (pitch + SIZE_3) / 2, pitch - SIZE_3
-    above, below = radius + SEAL_RISE - half, radius - SEAL_RISE - half
-    return max(1, math.ceil((above - gap) / pitch)), max(0, math.ceil((below - gap) / pitch))
+def _number_shown(layout: DocumentLayout) -> str:
+    """发文字号, or its place while there is none."""
+    return plain(layout.doc_no or f"{layout.number_word}〔　　〕　号")
+
+
+def _title(title: str, layout: DocumentLayout) -> list[str]:
+    """The lines of the document's title, or of an attachment's, which keep the organs' names whole."""
+    names = (*(each.signature for each in _organs(layout)), *layout.main_recipients)
+    return [plain(line) for line in break_title(title, names=names)] or ["　"]
+
+
+def _mark_names(layout: DocumentLayout) -> list[str]:
+    """The organs' names in 发文机关标志, the lead organ's first, without 文件; none where only that one is named."""
+    marks = (layout.issuer_mark, *(each.mark for each in layout.joint_organs if each.mark))
+    return [plain(mark).removesuffix(MARK_SUFFIX) for mark in marks] if len(marks) > 1 else []
+
+
+def _joint_mark(layout: DocumentLayout, fonts: FontLibrary) -> dict[str, Any]:
+    """The parts of a mark of several names, each with how far its strokes reach above and under its base line."""
+
+    def measured(text: str) -> dict[str, Any]:
+        above, below = fonts.ink(Style.XIAOBIAOSONG, text)
+        return {"text": text, "above": above, "below": below}
+
+    names = _mark_names(layout)
+    with_suffix = bool(names) and plain(layout.issuer_mark).endswith(MARK_SUFFIX)
+    return {
+        "mark_names": [measured(name) for name in names],
+        "mark_suffix": measured(MARK_SUFFIX) if with_suffix else None,
+    }
 
 
 def _marks(layout: DocumentLayout) -> list[dict[str, str]]:
@@ -358,13 +506,13 @@ def _chinese_date(day: date | None) -> str:
     return f"{day.year}年{day.month}月{day.day}日" if day else "　　年　月　日"
 
 
-def _attachments(layout: DocumentLayout, names: Sequence[str]) -> list[dict[str, Any]]:
+def _attachments(layout: DocumentLayout) -> list[dict[str, Any]]:
     """附件 and its number, which a single one does not have."""
     many = len(layout.attachments) > 1 or len(layout.attachment_note) > 1
     return [
         {
             "label": f"附件{number}" if many else "附件",
-            "title": [plain(line) for line in break_title(each.title, names=names)] or ["　"],
+            "title": _title(each.title, layout),
             "body": _blocks(each.body),
         }
         for number, each in enumerate(layout.attachments, 1)
@@ -403,12 +551,16 @@ def _texts_by_style(layout: DocumentLayout) -> dict[Style, str]:
 
 
 def _shown(layout: DocumentLayout) -> Iterator[tuple[Style, str]]:
-    titles = (layout.issuer_mark, layout.title, *(each.title for each in layout.attachments))
+    marks = (layout.issuer_mark, *(each.mark for each in layout.joint_organs))
+    titles = (*marks, layout.title, *(each.title for each in layout.attachments))
     yield from ((Style.XIAOBIAOSONG, text) for text in titles)
-    yield from ((Style.HEITI, text) for text in (layout.classification, layout.urgency))
+    labels = (layout.doc_no or layout.number_word for each in layout.attachments if each.separate)
+    yield from ((Style.HEITI, text) for text in (layout.classification, layout.urgency, *labels))
     yield from ((Style.KAITI, text) for text in layout.signers)
     names = (*layout.main_recipients, *layout.attachment_note, *layout.copies_to)
-    ends = (layout.doc_no or layout.number_word, layout.issuer_signature, layout.note, layout.printing_organ)
+    posts = (each.post for each in layout.signature_stamps)
+    signed = (*(each.signature for each in _organs(layout)), *posts)
+    ends = (layout.doc_no or layout.number_word, *signed, layout.note, layout.printing_organ)
     yield from ((Style.FANGSONG, text) for text in (*names, *ends, layout.copy_no))
     for block in (*layout.body, *(block for each in layout.attachments for block in each.body)):
         yield from _shown_block(block)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from oa_server.documents.layout.model import DocumentLayout, Heading, Paragraph
+from oa_server.documents.layout.model import DocumentLayout, Heading, JointOrgan, Paragraph
 
 FONTS = Path(__file__).parents[3] / "var" / "fonts"
 MADE_AT = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -64,6 +65,43 @@ def make_notice() -> DocumentLayout:
         ),
         printing_organ="江州市人民政府办公厅",
         print_date=date(2026, 11, 25),
+    )
+
+
+ORGANS = (
+    "江州市发展和改革委员会",
+    "江州市财政局",
+    "江州市住房和城乡建设局",
+    "江州市民政局",
+    "江州市审计局",
+    "江州市水务局",
+    "江州市司法局",
+    "江州市体育局",
+    "江州市统计局",
+    "江州市城市管理局",
+)
+SHORT_ORGANS = (
+    "江州市财政局",
+    "江州市民政局",
+    "江州市审计局",
+    "江州市水务局",
+    "江州市司法局",
+    "江州市体育局",
+    "江州市统计局",
+)
+
+
+def make_joint(*organs: str) -> DocumentLayout:
+    """联合通知 of these organs, the lead organ first, the name of each in the mark and over its seal."""
+    lead, *others = organs
+    return replace(
+        make_notice(),
+        issuer_mark=f"{lead}文件",
+        issuer_signature=lead,
+        joint_organs=tuple(JointOrgan(name, mark=name) for name in others),
+        title="关于开展城镇老旧小区改造工作检查的通知",
+        attachment_note=(),
+        note="",
     )
 
 

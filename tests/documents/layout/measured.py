@@ -9,6 +9,7 @@ from itertools import groupby
 
 import pdfplumber
 import pypdfium2
+from PIL.Image import Image
 
 MM = 72 / 25.4
 # The em square of a glyph: so much of it stands above the base line.
@@ -19,6 +20,8 @@ CENTRE = (LEFT + RIGHT) / 2
 CHAR = 156 / 28
 SIZE_3, SIZE_2, SIZE_4 = 16 / MM, 22 / MM, 14 / MM
 TOLERANCE = 0.1
+BLACK, RED = "black", "red"
+DARK = 200  # of 255: darker is ink
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,11 @@ class Glyph:
     baseline: float
     size: float
     font: str
-    red: bool
+    colour: str
+
+    @property
+    def red(self) -> bool:
+        return self.colour == RED
 
     @property
     def top(self) -> float:
@@ -93,7 +100,24 @@ class Rule:
     right: float
     y: float
     thickness: float
-    red: bool
+    colour: str
+
+    @property
+    def red(self) -> bool:
+        return self.colour == RED
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedGlyph:
+    """A glyph that reads upwards: its base line stands upright at `x`, it begins at `foot` and ends at `head`."""
+
+    text: str
+    x: float
+    foot: float
+    head: float
+    size: float
+    font: str
+    colour: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +126,24 @@ class Page:
     height: float
     lines: tuple[Line, ...]
     rules: tuple[Rule, ...]
+    turned: tuple[TurnedGlyph, ...]
+    edges: tuple[float, ...]  # where upright lines stand, from left to right
+
+    @property
+    def turned_lines(self) -> list[str]:
+        """What is written upwards, base line by base line from left to right."""
+        lines: list[list[TurnedGlyph]] = []
+        for glyph in sorted(self.turned, key=lambda g: g.x):
+            if not lines or glyph.x - lines[-1][0].x > 1:
+                lines.append([])
+            lines[-1].append(glyph)
+        return ["".join(glyph.text for glyph in sorted(line, key=lambda g: -g.foot)) for line in lines]
+
+    @property
+    def colours(self) -> set[str]:
+        """The colours of everything on the page."""
+        glyphs = (glyph.colour for line in self.lines for glyph in line.glyphs)
+        return {*glyphs, *(rule.colour for rule in self.rules), *(glyph.colour for glyph in self.turned)}
 
     def line(self, text: str) -> Line:
         """The first line that holds `text`."""
@@ -124,10 +166,12 @@ def read_pages(pdf: bytes) -> list[Page]:
 def _read_page(page: pdfplumber.page.Page) -> Page:
     height = float(page.height)
     upright = [char for char in page.chars if char["matrix"][1] == 0]  # the mark of review copies is turned
+    turned = tuple(_turned(char) for char in page.chars if abs(char["matrix"][0]) < 1e-6)
     glyphs = sorted((_glyph(char, height) for char in upright), key=lambda g: (round(g.baseline, 1), g.left))
     lines = tuple(Line(tuple(group)) for _, group in groupby(glyphs, key=lambda g: round(g.baseline, 1)))
     rules = tuple(_rules(page))
-    return Page(float(page.width) / MM, height / MM, lines, rules)
+    edges = tuple(sorted(line["x0"] / MM for line in page.lines if abs(line["x0"] - line["x1"]) < 0.01))
+    return Page(float(page.width) / MM, height / MM, lines, rules, turned, edges)
 
 
 def _glyph(char: dict, height: float) -> Glyph:
@@ -139,8 +183,26 @@ def _glyph(char: dict, height: float) -> Glyph:
         baseline=(height - baseline) / MM,
         size=char["size"] / MM,
         font=char["fontname"].partition("+")[2],
-        red=char["non_stroking_color"] == (1, 0, 0),
+        colour=_colour(char["non_stroking_color"]),
     )
+
+
+def _turned(char: dict) -> TurnedGlyph:
+    *_, x, _ = char["matrix"]
+    return TurnedGlyph(
+        text=char["text"],
+        x=x / MM,
+        foot=char["bottom"] / MM,
+        head=char["top"] / MM,
+        size=char["size"] / MM,
+        font=char["fontname"].partition("+")[2],
+        colour=_colour(char["non_stroking_color"]),
+    )
+
+
+def _colour(components: float | tuple[float, ...]) -> str:
+    """Black and red by name, anything else by its numbers."""
+    return {0.0: BLACK, (0.0,): BLACK, (1.0, 0.0, 0.0): RED}.get(components, str(components))
 
 
 def _rules(page: pdfplumber.page.Page) -> Iterator[Rule]:
@@ -151,19 +213,30 @@ def _rules(page: pdfplumber.page.Page) -> Iterator[Rule]:
                 line["x1"] / MM,
                 line["top"] / MM,
                 line["linewidth"] / MM,
-                line["stroking_color"] == (1, 0, 0),
+                _colour(line["stroking_color"]),
             )
 
 
 def ink_rows(pdf: bytes, page: int, *, box: tuple[float, float, float, float]) -> tuple[float, float]:
     """Where ink begins and ends inside `box` (left, top, right, bottom): measured on the page as a printer sees it."""
+    picture, (_, top, _, bottom) = _printed(pdf, page, box), box
+    dark = [y for y in range(picture.height) if picture.crop((0, y, picture.width, y + 1)).getextrema()[0] < DARK]
+    step = (bottom - top) / picture.height
+    return top + dark[0] * step, top + (dark[-1] + 1) * step
+
+
+def ink_columns(pdf: bytes, page: int, *, box: tuple[float, float, float, float]) -> tuple[float, float]:
+    """Where ink begins and ends from left to right inside `box`."""
+    picture, (left, _, right, _) = _printed(pdf, page, box), box
+    dark = [x for x in range(picture.width) if picture.crop((x, 0, x + 1, picture.height)).getextrema()[0] < DARK]
+    step = (right - left) / picture.width
+    return left + dark[0] * step, left + (dark[-1] + 1) * step
+
+
+def _printed(pdf: bytes, page: int, box: tuple[float, float, float, float]) -> Image:
     left, top, right, bottom = box
-    scale = 600 / 72
     with pypdfium2.PdfDocument(pdf) as document:
         sheet = document[page]
         width, height = sheet.get_size()
         crop = (left * MM, height - bottom * MM, width - right * MM, top * MM)
-        picture = sheet.render(scale=scale, crop=crop).to_pil().convert("L")
-    dark = [y for y in range(picture.height) if picture.crop((0, y, picture.width, y + 1)).getextrema()[0] < 200]
-    step = (bottom - top) / picture.height
-    return top + dark[0] * step, top + (dark[-1] + 1) * step
+        return sheet.render(scale=600 / 72, crop=crop).to_pil().convert("L")
