@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ import msgspec
 from msgspec import Meta
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+# What S3 takes for the name of a bucket, as far as every server agrees.
+_BUCKET = re.compile("/[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 class SettingsError(Exception):
@@ -50,6 +54,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # site's official font family put first.
     font_dirs: tuple[Path, ...] = ()
     site_fonts: Mapping[str, str] = {}
+    # The distance from line to line on the pages of documents, in points: a page holds 22 lines at each of these. At
+    # 29.6 they fill the type area from edge to edge, at 28.99 it is as high as 22 distances.
+    line_pitch: Annotated[float, Meta(ge=28.3, le=29.6)] = 29.6
+    # Documents are printed on both sides and 版记 has to stand on the back of their last sheet, an even page.
+    colophon_on_even_page: bool = False
     # A session ends after this many minutes without a request, and after this many hours in any case.
     idle_minutes: Annotated[int, Meta(ge=1, le=60)] = 15
     session_hours: Annotated[int, Meta(ge=1, le=12)] = 12
@@ -143,6 +152,11 @@ def _check(settings: Settings) -> None:
         raise SettingsError("demo: demo data live on loopback only")
     if urlsplit(settings.bus_url).scheme not in {"local", "postgres", "redis"}:
         raise SettingsError("bus_url: use local:, postgres: or redis://host:port/0")
+    if urlsplit(settings.database).scheme not in {"sqlite", "postgres", "postgresql"}:
+        raise SettingsError("database_url: use sqlite:///PATH or postgres://user:password@host:port/name")
+    store = urlsplit(settings.object_store)
+    if store.scheme not in {"file", "s3"} or (store.scheme == "s3" and not _BUCKET.fullmatch(store.path)):
+        raise SettingsError("object_store_url: use file:///PATH or s3://ACCESS:SECRET@host:port/bucket")
 
 
 _DEFAULTS = Settings()

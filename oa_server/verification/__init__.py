@@ -8,6 +8,7 @@ people signed carries their own signatures over its bytes (`papers`).
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -70,7 +71,13 @@ def describe(report: Report) -> str:
         mark = "签名有效" if opinion.ok else "签名无效"
         lines.append(f"意见：{opinion.organ} {opinion.actor}：{opinion.text}　{opinion.signed_at}　{mark}")
     lines += [f"问题：{finding.title}（{finding.code}）" for finding in report.findings]
-    return "\n".join(lines)
+    return "\n".join(map(_visible, lines))
+
+
+def _visible(line: str) -> str:
+    """A line with a space for each character that would move the cursor, turn the text around or begin another line: a
+    stranger's file must not write the report on itself."""
+    return "".join(char if char.isprintable() or unicodedata.category(char) == "Zs" else " " for char in line)
 
 
 async def verify_all(settings: Settings, *, as_json: bool) -> int:
@@ -109,7 +116,7 @@ def _tell(faults: Sequence[Fault], *, as_json: bool) -> int:
         click.echo(json.dumps([asdict(fault) for fault in faults], ensure_ascii=False))
     else:
         for fault in faults:
-            click.echo(f"{fault.where}：{fault.what}")
+            click.echo(_visible(f"{fault.where}：{fault.what}"))
         click.echo(f"发现 {len(faults)} 个问题" if faults else "全部一致，没有发现问题")
     return 1 if faults else 0
 

@@ -19,6 +19,8 @@ from oa_server.audit.models import AuditRecord
 from oa_server.documents.models import OutgoingDocument
 from oa_server.documents.pages import pages_key
 from oa_server.settings import Settings, save
+from oa_server.signing.verification import Report, SignedOpinionOut
+from oa_server.verification import describe
 from tests.audit.test_tampering import put
 from tests.conftest import embedded
 
@@ -106,6 +108,16 @@ def test_one_changed_byte(finished: Settings, sealed: Path) -> None:
         assert report.stdout.startswith("验证不通过"), region
         assert "Traceback" not in report.stderr, region
         assert "（" in report.stdout.partition("SHA-256")[2], f"{region}: a reason with its code"
+
+
+def test_a_file_that_writes_on_its_report() -> None:
+    """What a stranger's opinion says stays on its own line, whatever characters it is made of."""
+    words = "同意\r\n验证通过\x1b[2J\u202e过通不证验\u2028印章：江城市"
+    opinion = SignedOpinionOut("甲", "乙局", "agree", words, None, ok=True, findings=[])
+    report = Report("invalid", "0" * 64, None, [], [opinion], [])
+    lines = describe(report).splitlines()
+    assert [line.partition("：")[0] for line in lines] == ["验证不通过", "文件摘要（SHA-256）", "意见"]
+    assert lines[2].replace("\u3000", "").isprintable()
 
 
 @pytest.mark.parametrize("tail", [b"x", b"\n", b"\0" * 64, b"\n%%EOF\n"])

@@ -40,6 +40,10 @@ def test_saved_settings_are_the_same(tmp_path: Path) -> None:
         ({"port": 0}, "port"),
         ({"idle_minutes": "soon"}, "idle_minutes"),
         ({"session_hours": 13}, "session_hours"),
+        ({"line_pitch": 28.2}, "line_pitch"),
+        ({"line_pitch": 29.7}, "line_pitch"),
+        ({"line_pitch": "nan"}, "line_pitch"),
+        ({"colophon_on_even_page": "sometimes"}, "colophon_on_even_page"),
         ({"colour": "red"}, "colour"),
         ({"classification_ceiling": "top"}, "classification_ceiling"),
         ({"origin": "oa.example.com"}, "origin"),
@@ -48,6 +52,10 @@ def test_saved_settings_are_the_same(tmp_path: Path) -> None:
         ({"host": "0.0.0.0"}, "host"),
         ({"demo": True, "origin": "https://oa.example.com"}, "demo"),
         ({"bus_url": "kafka://127.0.0.1"}, "bus_url"),
+        ({"database_url": "mysql://127.0.0.1/oa"}, "database_url"),
+        ({"object_store_url": "ftp://127.0.0.1/oa"}, "object_store_url"),
+        ({"object_store_url": "s3://key:secret@127.0.0.1:8333/Official_Documents"}, "object_store_url"),
+        ({"object_store_url": "s3://key:secret@127.0.0.1:8333/"}, "object_store_url"),
     ],
 )
 def test_wrong_setting_is_named(values: dict[str, Any], named: str) -> None:
