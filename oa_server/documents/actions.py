@@ -19,7 +19,6 @@ from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import STALE, Conflict, Denied, Invalid, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.documents import access, numbering, opinions, pages, rules
-from oa_server.documents.events import DocumentDispatched
 from oa_server.documents.layout.model import DocumentLayout, plain, text_digest
 from oa_server.documents.models import Consignment, DocumentVersion, IncomingDocument, OutgoingDocument
 from oa_server.documents.office import Office
@@ -332,7 +331,6 @@ async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, w
             # Only those who sign for documents may know yet that there is one.
             payload = {"id": str(row.id), "title": row.title, "from": organ.full_name, "urgency": row.urgency}
             work.push(f"clerks:{row.organ_id}", "incoming.arrived", payload)
-        await work.announce(DocumentDispatched(document.id, len(sent)))
         work.audit(
             Verb.DISPATCHED,
             access.OUTGOING,

@@ -11,7 +11,6 @@ from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import Invalid
 from oa_server.documents import access, numbering, opinions, rules
 from oa_server.documents.actions import Act
-from oa_server.documents.events import DocumentRefused, DocumentSignedFor
 from oa_server.documents.models import IncomingDocument
 from oa_server.documents.office import Office
 from oa_server.documents.opinions import Matter
@@ -84,7 +83,6 @@ async def _sign_for(work: Work, document: IncomingDocument, move: rules.Incoming
         document.doc_no,
     )
     await workflow.start(work, "incoming", subject, {})
-    await work.announce(DocumentSignedFor(document_id, document.organ_id))
     work.audit(Verb.SIGNED_FOR, access.INCOMING, document.id, rows=[document], sha256=document.sha256)
 
 
@@ -101,8 +99,6 @@ async def _refuse(work: Work, document: IncomingDocument, move: rules.IncomingMo
         refusal_code=content["code"],
         refusal_text=content["text"],
     )
-    document_id = await access.document_of(document)
-    await work.announce(DocumentRefused(document_id, document.organ_id, content["code"]))
     work.audit(Verb.REFUSED, access.INCOMING, document.id, rows=[document], code=content["code"])
 
 

@@ -2,7 +2,7 @@
 
 Owns: key devices, certificate requests, certificates, trust anchors, revocation lists; the signer process with its keys.
 Calls: identity (holders; ends sessions when a certificate is revoked).
-Announces: `CertificateRevoked`.
+Announces: nothing.
 
 Vocabulary: 证书 = certificate, 介质 = key device, 吊销 = revoke, 吊销列表 = CRL, 时间戳 = timestamp, 信任锚 = trust anchor.
 

@@ -28,7 +28,6 @@ from oa_server.core.ports import Holder, ShownCertificate
 from oa_server.identity import access as identity
 from oa_server.identity import actions as identity_actions
 from oa_server.pki import access, rules
-from oa_server.pki.events import CertificateRevoked
 from oa_server.pki.models import (
     Certificate,
     CertificateRequest,
@@ -237,7 +236,6 @@ class CertificateRegister:
                 change={"state": CertificateState.REVOKED, "revoked_at": work.now, "revocation_reason": reason},
             )
             await identity_actions.end_sessions_of(work, serial)
-            await work.announce(CertificateRevoked(serial))
             work.audit(
                 Verb.CERTIFICATE_REVOKED,
                 "certificate",

@@ -19,9 +19,7 @@ class CertificateState(StrEnum):
 
 class RequestState(StrEnum):
     PENDING = "pending"
-    APPROVED = "approved"
     ISSUED = "issued"
-    REJECTED = "rejected"
 
 
 class KeyDevice(fields.Model):

@@ -3,7 +3,7 @@
     async with unit_of_work(actor) as work:
         …change rows…
         work.audit(Verb.SIGNED, "document", document.id, opinion=…)
-        await work.announce(DocumentSigned(…))
+        await work.announce(OrganRegistered(…))
         work.push("organ:…", "incoming.arrived", {…})
 
 A unit that changed something and recorded no audit entry is rolled back: that is a fault of the program, and it is

@@ -9,7 +9,6 @@ from oa_server.storage import fields
 
 class RouteState(StrEnum):
     RUNNING = "running"
-    SUSPENDED = "suspended"
     FINISHED = "finished"
     TERMINATED = "terminated"
 
