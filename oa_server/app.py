@@ -34,6 +34,7 @@ from oa_server.documents import access as documents
 from oa_server.documents import reactions as document_reactions
 from oa_server.documents.gates import IssuedPages, OutgoingGate
 from oa_server.documents.layout.fonts import FontLibrary, chains_with
+from oa_server.documents.layout.render import PageSettings
 from oa_server.documents.office import Office
 from oa_server.documents.states import Classification
 from oa_server.files.actions import FileKeeper
@@ -97,6 +98,9 @@ def build_house(settings: Settings) -> House:
         signing=SigningDesk(register, keyset, settings.origin),
         store=store,
         fonts=fonts,
+        page_settings=PageSettings(
+            line_pitch=settings.line_pitch, colophon_on_even_page=settings.colophon_on_even_page
+        ),
         ceiling=Classification(settings.classification_ceiling),
     )
     policy = SignInPolicy(

@@ -1,10 +1,12 @@
-"""What the verbs of documents work with: the desk for signatures, the object store, the fonts, the ceiling."""
+"""What the verbs of documents work with: the desk for signatures, the object store, the fonts and how pages are set, the
+ceiling."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from oa_server.documents.layout.fonts import FontLibrary
+from oa_server.documents.layout.render import PageSettings
 from oa_server.documents.states import Classification
 from oa_server.signing.actions import SigningDesk
 from oa_server.storage.objects import ObjectStore
@@ -17,4 +19,5 @@ class Office:
     signing: SigningDesk
     store: ObjectStore
     fonts: FontLibrary
+    page_settings: PageSettings
     ceiling: Classification

@@ -96,8 +96,16 @@ async def lay_out(
     final: bool = False,
     embedded: Sequence[EmbeddedFile] = (),
 ) -> RenderedPages:
-    """Render in a worker thread."""
-    return await asyncio.to_thread(render, layout, fonts=office.fonts, made_at=made_at, final=final, embedded=embedded)
+    """Render in a worker thread, as this installation sets its pages."""
+    return await asyncio.to_thread(
+        render,
+        layout,
+        fonts=office.fonts,
+        made_at=made_at,
+        final=final,
+        embedded=embedded,
+        settings=office.page_settings,
+    )
 
 
 async def keep(office: Office, document_id: UUID, kind: RenditionKind, rendered: RenderedPages) -> Rendition:

@@ -32,6 +32,8 @@ class Table(Struct, tag_field="type", tag="table", forbid_unknown_fields=True):
         list[Annotated[list[Annotated[str, Meta(max_length=2000)]], Meta(max_length=20)]], Meta(max_length=500)
     ]
     header: bool = False
+    # Whether it lies turned on pages of its own; unsaid of drafts from before there were such tables, and kept so.
+    landscape: bool | UnsetType = UNSET
 
 
 class Body(Struct, forbid_unknown_fields=True):
