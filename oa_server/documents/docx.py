@@ -12,7 +12,7 @@ import re
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -288,7 +288,7 @@ class _Reader:
         title = ""
         headed = False
         measure = _Measure()
-        for block, is_title in self._blocks(body):
+        for block, is_title in self._blocks(body, turned=_turned_tables(body)):
             if is_title and not title and not headed and len(block["text"]) <= LONGEST_TITLE:
                 title = block["text"]
             else:
@@ -322,8 +322,11 @@ class _Reader:
         if relations is not None and any(each.get("TargetMode") == "External" for each in relations.iter()):
             self._note(HAS_LINKS)
 
-    def _blocks(self, parent: etree._Element) -> Iterator[tuple[dict[str, Any], bool]]:
-        """The blocks of the body, a cell or a text box, each with whether it looks like the title."""
+    def _blocks(
+        self, parent: etree._Element, turned: Collection[etree._Element] = ()
+    ) -> Iterator[tuple[dict[str, Any], bool]]:
+        """The blocks of the body, a cell or a text box, each with whether it looks like the title. Tables in `turned` lie
+        on their side."""
         for element in _unwrapped(parent):
             if element.tag == f"{W}p":
                 yield from self._paragraph(element)
@@ -332,7 +335,8 @@ class _Reader:
                         self._note(HAS_BOXES)
                         yield from self._blocks(piece)
             elif element.tag == f"{W}tbl" and (rows := self._rows(element)):
-                yield {"type": "table", "rows": rows, "header": _has_header(element)}, False
+                sideways = {"landscape": True} if element in turned else {}
+                yield {"type": "table", "rows": rows, "header": _has_header(element)} | sideways, False
 
     def _paragraph(self, element: etree._Element) -> Iterator[tuple[dict[str, Any], bool]]:
         number = self._number(element)
@@ -422,6 +426,32 @@ def _text(paragraph: etree._Element) -> str:
     return "".join(
         piece.text or "" if piece.tag == f"{W}t" else _SIGNS.get(piece.tag, "") for piece in _pieces(paragraph)
     )
+
+
+def _turned_tables(body: etree._Element) -> set[etree._Element]:
+    """The tables in sections whose pages are landscape. The properties of a section stand in its last paragraph, those of
+    the last section at the end of the body."""
+    found: set[etree._Element] = set()
+    waiting: list[etree._Element] = []
+    for element in _unwrapped(body):
+        if element.tag == f"{W}tbl":
+            waiting.append(element)
+        section = element if element.tag == f"{W}sectPr" else element.find(f"{W}pPr/{W}sectPr")
+        if section is not None:
+            found.update(waiting if _is_landscape(section) else ())
+            waiting = []
+    return found
+
+
+def _is_landscape(section: etree._Element) -> bool:
+    """Whether pages are broader than high; what the section calls itself is but a hint for printers."""
+    size = section.find(f"{W}pgSz")
+    if size is None:
+        return False
+    width, height = whole(size.get(f"{W}w", "")), whole(size.get(f"{W}h", ""))
+    if width is None or height is None:
+        return size.get(f"{W}orient") == "landscape"
+    return width > height
 
 
 def _has_header(table: etree._Element) -> bool:

@@ -350,6 +350,61 @@ def test_ragged_table() -> None:
     assert tables(imported) == [[["格", "格", "格"], ["短", "", ""]]]
 
 
+def section(size: str) -> str:
+    return f"<w:sectPr>{size}</w:sectPr>"
+
+
+def test_table_in_a_landscape_section() -> None:
+    """A table on pages that are broader than high lies turned on ours; those in the sections before and behind it do not.
+    A section's pages are told at its end."""
+    upright, sideways = '<w:pgSz w:w="11906" w:h="16838"/>', '<w:pgSz w:w="16838" w:h="11906" w:orient="landscape"/>'
+    table = "<w:tbl><w:tr><w:tc>{}</w:tc></w:tr></w:tbl>"
+    before, within, behind = (table.format(paragraph(text)) for text in ("前", "中", "后"))
+    ends = [f"<w:p><w:pPr>{section(size)}</w:pPr></w:p>" for size in (upright, sideways)]
+    data = document(before + ends[0] + within + within + ends[1] + behind + section(upright))
+    blocks = parse_docx(data).body["content"]
+    assert [(block["rows"][0][0], block.get("landscape")) for block in blocks] == [
+        ("前", None),
+        ("中", True),
+        ("中", True),
+        ("后", None),
+    ]
+    assert [block.landscape for block in parse_body({"type": "doc", "content": blocks})] == [False, True, True, False]
+    assert msgspec.convert({"type": "doc", "content": blocks}, Body)
+
+
+@pytest.mark.parametrize(
+    ("size", "turned"),
+    [
+        ('<w:pgSz w:w="16838" w:h="11906" w:orient="landscape"/>', True),
+        ('<w:pgSz w:w="16838" w:h="11906"/>', True),
+        ('<w:pgSz w:orient="landscape"/>', True),
+        ('<w:pgSz w:w="11906" w:h="16838" w:orient="landscape"/>', False),
+        ('<w:pgSz w:w="wide" w:h="11906"/>', False),
+        ("<w:pgSz/>", False),
+        ("", False),
+    ],
+)
+def test_what_a_landscape_section_is(size: str, turned: bool) -> None:
+    """The size of the pages tells; where it is not given, the hint for printers does; and a file whose only section is
+    landscape has all its tables turned."""
+    data = document(f"<w:tbl><w:tr><w:tc>{paragraph('甲')}</w:tc></w:tr></w:tbl>{section(size)}")
+    (block,) = parse_docx(data).body["content"]
+    assert block.get("landscape", False) is turned
+
+
+def test_nested_table_in_a_landscape_section() -> None:
+    """A table within a table goes into its cell as everywhere."""
+    inner = f"<w:tbl><w:tr><w:tc>{paragraph('内')}</w:tc></w:tr></w:tbl>"
+    data = document(
+        f"<w:tbl><w:tr><w:tc>{inner}{paragraph('外')}</w:tc></w:tr></w:tbl>"
+        + section('<w:pgSz w:w="16838" w:h="11906"/>')
+    )
+    imported = parse_docx(data)
+    assert imported.body["content"] == [{"type": "table", "rows": [["内\n外"]], "header": False, "landscape": True}]
+    assert notes(imported) == {"nested"}
+
+
 @pytest.mark.parametrize(("properties", "header"), [("<w:tblHeader/>", True), ("", False)])
 def test_table_header(properties: str, header: bool) -> None:
     """A first row that repeats on every page is the header."""
