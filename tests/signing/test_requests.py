@@ -7,8 +7,9 @@ import base64
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
@@ -22,13 +23,13 @@ from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import SYSTEM
 from oa_server.core.errors import Denied, NotFound
-from oa_server.demo.enrolment import actor_named
+from oa_server.demo.enrolment import Enrolment, actor_named
 from oa_server.pki import access as pki
 from oa_server.signing.actions import register_seal
 from oa_server.signing.models import Seal, SealState, Signature, SignatureRequest
 from oa_server.storage.unit_of_work import unit_of_work
 from oa_server.verification import all_faults
-from tests.city import Browser, City, b64, seal_image, told
+from tests.city import PIN, Browser, City, b64, seal_image, told
 from tests.forge import city_authority, enter, foreign_authority, minted
 
 
@@ -358,6 +359,17 @@ async def test_a_new_seal_takes_the_place_of_the_old(city: City) -> None:
     while await audit.sequence():
         pass
     assert [fault async for fault in all_faults(city.app.state.house)] == []
+
+
+async def test_two_seals_at_once(city: City, tmp_path: Path) -> None:
+    """Of two seals that are registered for an organ at the same moment, one stays in use."""
+    register = city.app.state.register
+    enrolment = Enrolment(register, tmp_path, await actor_named("sys"), await actor_named("sec"))
+    organ = UUID(city.organs["JC001"])
+    serials = [(await enrolment.seal(organ, f"JC001-{number}", PIN))[1] for number in range(4)]
+    for _ in range(5):
+        await asyncio.gather(*(new_seal(city, serial) for serial in serials))
+        assert await Seal.filter(organ_id=organ, state=SealState.IN_USE).count() == 1
 
 
 @pytest.mark.parametrize("by", ["qian", "sys", "aud", "chen"])
