@@ -110,6 +110,8 @@ export interface Table {
   type: 'table'
   rows: string[][]
   header: boolean
+  /** 横排: it lies turned on pages of its own; of a table that does not, nothing is said. */
+  landscape?: boolean
 }
 
 export type Block = Heading | Paragraph | Table

@@ -338,6 +338,8 @@ export const en: Words = {
     deleteColumn: 'Delete column',
     deleteTable: 'Delete table',
     headerRow: 'Header row',
+    landscape: 'Landscape',
+    landscapeHint: 'The table takes pages of its own and lies turned on them',
   },
   files: {
     drop: 'Drop files here, or click to choose attachments',

@@ -332,6 +332,8 @@ export const zh = {
     deleteColumn: '删除列',
     deleteTable: '删除表格',
     headerRow: '表头行',
+    landscape: '横排',
+    landscapeHint: '表格另起一页，旋转90度横排',
   },
   files: {
     drop: '把文件拖到这里，或点击选择附件',

@@ -25,7 +25,7 @@ function tableToEditor(table: Table): JSONContent {
     type: 'tableRow',
     content: row.map((text) => cell(text, table.header && index === 0)),
   }))
-  return { type: 'table', content: rows }
+  return { type: 'table', attrs: { landscape: table.landscape ?? false }, content: rows }
 }
 
 function inline(text: string): JSONContent[] {
@@ -48,7 +48,8 @@ function tableFromEditor(node: JSONContent): Table {
   const width = Math.max(1, ...rows.map((row) => row.length))
   const filled = rows.map((row) => [...row, ...Array<string>(width - row.length).fill('')])
   const first = node.content?.[0]?.content ?? []
-  return { type: 'table', rows: filled, header: first.length > 0 && first.every((cell) => cell.type === 'tableHeader') }
+  const header = first.length > 0 && first.every((cell) => cell.type === 'tableHeader')
+  return { type: 'table', rows: filled, header, ...(node.attrs?.landscape ? { landscape: true } : {}) }
 }
 
 function cellText(cell: JSONContent): string {

@@ -1,9 +1,14 @@
+import { Editor } from '@tiptap/core'
+import { createPinia, setActivePinia } from 'pinia'
 import { describe, expect, it } from 'vitest'
+import { createApp, h, nextTick, ref } from 'vue'
 
 import type { Block, Body } from '@/api/types'
 
+import BodyEditor from './BodyEditor.vue'
 import { fromEditor, hasText, toEditor } from './body'
 import { chinese, isHeading, levelOf, nextOrdinal, numberFor, renumbered, withoutNumber } from './numbering'
+import { extensions } from './schema'
 
 const BODY: Body = {
   type: 'doc',
@@ -12,6 +17,7 @@ const BODY: Body = {
     { type: 'paragraph', text: '各单位要高度重视。' },
     { type: 'paragraph', text: '' },
     { type: 'table', header: true, rows: [['单位', '责任人'], ['市水务局', '王建国\n李敏']] },
+    { type: 'table', header: false, landscape: true, rows: [['一季度', '二季度', '三季度', '四季度']] },
   ],
 }
 
@@ -31,6 +37,41 @@ describe('body', () => {
   it('tells text from mere empty lines', () => {
     expect(hasText(BODY)).toBe(true)
     expect(hasText({ type: 'doc', content: [{ type: 'paragraph', text: '　 ' }] })).toBe(false)
+  })
+})
+
+describe('landscape tables', () => {
+  const inFirstCell = 4
+
+  function editorWith(content: object): Editor {
+    return new Editor({ extensions: extensions(''), content })
+  }
+  it('stay turned in the editor, and when copied', () => {
+    const editor = editorWith(toEditor(BODY))
+    expect(fromEditor(editor.getJSON())).toEqual(BODY)
+    const copy = new Editor({ extensions: extensions(''), content: editor.getHTML() })
+    expect(fromEditor(copy.getJSON()).content.slice(-2).map((block) => 'landscape' in block)).toEqual([false, true])
+  })
+  it('are turned, and turned back, by a button that the keyboard reaches', async () => {
+    setActivePinia(createPinia())
+    const body = ref<Body>({ type: 'doc', content: [{ type: 'table', header: false, rows: [['甲', '乙']] }] })
+    const place = document.body.appendChild(document.createElement('div'))
+    const app = createApp(() => h(BodyEditor, { modelValue: body.value, 'onUpdate:modelValue': (now: Body) => (body.value = now) }))
+    app.mount(place)
+    await nextTick()
+    const text = place.querySelector<HTMLElement & { editor: Editor }>('.ProseMirror')
+    text?.editor.commands.setTextSelection(inFirstCell)
+    await nextTick()
+    const button = () => place.querySelector<HTMLButtonElement>('[data-test="table-landscape"]')
+    expect([button()?.textContent, button()?.tabIndex, button()?.getAttribute('aria-pressed')]).toEqual(['横排', 0, 'false'])
+    button()?.click()
+    await nextTick()
+    expect(body.value.content).toEqual([{ type: 'table', header: false, landscape: true, rows: [['甲', '乙']] }])
+    expect(button()?.getAttribute('aria-pressed')).toBe('true')
+    button()?.click()
+    await nextTick()
+    expect(body.value.content).toEqual([{ type: 'table', header: false, rows: [['甲', '乙']] }])
+    app.unmount()
   })
 })
 

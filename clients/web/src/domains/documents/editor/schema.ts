@@ -3,7 +3,7 @@ import { Extension, InputRule, type Extensions } from '@tiptap/core'
 import { Document } from '@tiptap/extension-document'
 import { Heading } from '@tiptap/extension-heading'
 import { Paragraph } from '@tiptap/extension-paragraph'
-import { TableKit } from '@tiptap/extension-table'
+import { Table, TableKit } from '@tiptap/extension-table'
 import { Text } from '@tiptap/extension-text'
 import { Gapcursor, Placeholder, UndoRedo } from '@tiptap/extensions'
 import { Fragment, Slice, type Node, type Schema } from '@tiptap/pm/model'
@@ -31,6 +31,20 @@ function inTable(doc: Node, position: number): boolean {
   return doc.resolve(position).depth > 1
 }
 
+/** A table may lie turned on pages of its own (横排); copied and pasted, it still does. */
+const TurnableTable = Table.extend({
+  addAttributes() {
+    return {
+      ...this.parent?.(),
+      landscape: {
+        default: false,
+        parseHTML: (element) => element.hasAttribute('data-landscape'),
+        renderHTML: (attributes) => (attributes.landscape ? { 'data-landscape': '' } : {}),
+      },
+    }
+  },
+}).configure({ resizable: false })
+
 /** Pasted paragraphs that look like headings become headings. */
 const PastedHeadings = Extension.create({
   name: 'pastedHeadings',
@@ -54,7 +68,8 @@ export function extensions(placeholder: string): Extensions {
     Paragraph,
     Text,
     NumberedHeading,
-    TableKit.configure({ table: { resizable: false }, tableCell: {}, tableHeader: {}, tableRow: {} }),
+    TableKit.configure({ table: false, tableCell: {}, tableHeader: {}, tableRow: {} }),
+    TurnableTable,
     UndoRedo,
     Gapcursor,
     PastedHeadings,
