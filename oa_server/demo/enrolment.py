@@ -35,7 +35,7 @@ class Enrolment:
         subject = Subject(official_id=official_id)
         device = await self.register.register_device(self.requester, DeviceKind.SOFTWARE, label, subject)
         return [
-            await self._key(profile, subject, f"{label}.{profile}", pin, device.label)
+            (await self._key(profile, subject, f"{label}.{profile}", pin, device.label))[0]
             for profile in (Profile.SIGN_IN, Profile.SIGNING)
         ]
 
@@ -43,12 +43,12 @@ class Enrolment:
         """The seal key of an organ: its file and the serial number of its certificate."""
         subject = Subject(organ_id=organ_id)
         device = await self.register.register_device(self.requester, DeviceKind.SOFTWARE, label, subject)
-        path = await self._key(Profile.SEAL, subject, f"{label}.seal", pin, device.label)
-        certificate = await pki.seal_certificate(organ_id)
-        assert certificate is not None
-        return path, certificate.serial
+        return await self._key(Profile.SEAL, subject, f"{label}.seal", pin, device.label)
 
-    async def _key(self, profile: Profile, subject: Subject, file: str, pin: str, device_label: str) -> Path:
+    async def _key(
+        self, profile: Profile, subject: Subject, file: str, pin: str, device_label: str
+    ) -> tuple[Path, str]:
+        """A new key in its file, and the serial number of its certificate."""
         key = INTL.generate_key()
         device = await pki.device(device_label)
         request = await self.register.request(
@@ -61,7 +61,7 @@ class Enrolment:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(seal_key_file(key, pin, chain))
         path.chmod(0o600)
-        return path
+        return path, issued.serial
 
 
 async def actor_named(code: str) -> Actor:

@@ -75,11 +75,6 @@ async def revoked() -> list[Certificate]:
     return await Certificate.filter(state=CertificateState.REVOKED).order_by("revoked_at")
 
 
-async def seal_certificate(organ_id: UUID) -> Certificate | None:
-    """The good seal certificate of an organ."""
-    return await Certificate.filter(organ_id=organ_id, profile="seal", state=CertificateState.GOOD).first()
-
-
 async def device(label: str) -> KeyDevice | None:
     return await KeyDevice.get_or_none(label=label)
 
