@@ -363,7 +363,7 @@ class _Reader:
         outline = whole(self._property(element, f"{W}outlineLvl"))
         if outline is not None and outline < len(_HEADINGS):
             return outline + 1
-        if len(text) > HEADING_LENGTH or text.endswith(("。", "；")):
+        if len(text) > HEADING_LENGTH or text.endswith(("。", "；", "！", "？")):
             return 0
         return next((level for level, pattern in _HEADINGS if pattern.match(text)), 0)
 

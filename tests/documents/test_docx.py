@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import unicodedata
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -24,6 +26,9 @@ from oa_server.documents.docx_numbering import chinese_number
 from oa_server.documents.layout.model import parse_body
 from oa_server.documents.schemas import Body, Elements
 from tests.hostile.docx import GOOD, READ, REFUSED, W, document, paragraph
+
+
+ROOT = Path(__file__).parents[2]
 
 
 def texts(imported: Imported) -> list[str]:
@@ -113,11 +118,26 @@ def test_inherited_style() -> None:
         ("2026.11.24", 0),
         ("一是提高认识", 0),
         ("一、" + "长" * 60, 0),
+        ("一、谁来负责？", 0),
     ],
 )
 def test_heading_by_its_number(text: str, level: int) -> None:
     """A short paragraph that begins as offices number headings is one; a sentence, an amount and a date are none."""
     assert levels(parse_docx(document(paragraph(text)))) == [level]
+
+
+def test_the_editor_knows_the_same_headings() -> None:
+    """What is pasted or typed in the editor becomes a heading exactly where a Word file's paragraph would."""
+    script = (ROOT / "clients/web/src/domains/documents/editor/numbering.ts").read_text("utf-8")
+    patterns = re.search(r"const PATTERNS = \[(.+)\]", script)
+    ends = re.search(r"!/\[(.+)\]\$/\.test\(text\)", script)
+    longest = re.search(r"LONGEST_HEADING = (\d+)", script)
+    assert patterns
+    assert patterns[1].strip("/").split("/, /") == [pattern.pattern for _level, pattern in reading._HEADINGS]
+    assert ends
+    assert all(levels(parse_docx(document(paragraph(f"一、要求{end}")))) == [0] for end in ends[1])
+    assert longest
+    assert int(longest[1]) == reading.HEADING_LENGTH
 
 
 def test_title_only_before_the_first_heading() -> None:

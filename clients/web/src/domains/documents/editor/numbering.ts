@@ -2,7 +2,7 @@
 import type { Block } from '@/api/types'
 
 const DIGITS = '零一二三四五六七八九'
-const PATTERNS = [/^[一二三四五六七八九十百]+、/, /^[（(][一二三四五六七八九十百]+[）)]/, /^\d+[.．](?!\d)/, /^[（(]\d+[）)]/]
+const PATTERNS = [/^[零一二三四五六七八九十百]+、/, /^[（(][零一二三四五六七八九十百]+[）)]/, /^\d+[.．](?!\d)/, /^[（(]\d+[）)]/]
 /** What is longer, or ends like a sentence, is text that merely begins with a number. */
 const LONGEST_HEADING = 60
 
