@@ -491,9 +491,12 @@ def _joint_mark(layout: DocumentLayout, fonts: FontLibrary) -> dict[str, Any]:
 
 
 def _marks(layout: DocumentLayout) -> list[dict[str, str]]:
-    """份号, 密级和保密期限, 紧急程度: one line each, top left."""
+    """份号, 密级和保密期限, 紧急程度: one line each, top left. 密级 has the second line (7.2.2), so that of what is
+    classified the first one is kept for 份号."""
     marks = ((layout.copy_no, Style.FANGSONG), (layout.classification, Style.HEITI), (layout.urgency, Style.HEITI))
-    return [{"text": plain(text), "style": style.value} for text, style in marks if text]
+    given = [{"text": plain(text), "style": style.value} for text, style in marks if text]
+    kept = [{"text": "", "style": Style.FANGSONG.value}] if layout.classification and not layout.copy_no else []
+    return kept + given
 
 
 def _spread(name: str) -> str:

@@ -86,6 +86,16 @@ class Line:
     def font(self) -> str:
         return self.glyphs[0].font
 
+    @property
+    def faces(self) -> set[str]:
+        """The faces of its characters, but for digits and Latin letters, which may have another beside these."""
+        return {glyph.font for glyph in self.glyphs if not glyph.text.isascii()}
+
+    @property
+    def sizes(self) -> set[float]:
+        """The sizes of its glyphs, to a tenth of a millimetre."""
+        return {round(glyph.size, 1) for glyph in self.glyphs}
+
     def part(self, text: str) -> Line:
         """The glyphs of `text` within the line."""
         start = self.text.index(text)

@@ -13,11 +13,13 @@ from oa_server.documents.layout.render import PageSettings
 from tests.documents.layout.cast import MAIN, TEXT
 from tests.documents.layout.conftest import Render
 from tests.documents.layout.measured import (
+    BLACK,
     BOTTOM,
     CENTRE,
     CHAR,
     LEFT,
     MM,
+    RED,
     RIGHT,
     SIZE_2,
     SIZE_3,
@@ -31,6 +33,10 @@ from tests.documents.layout.measured import (
 
 PITCH = 29.60 / MM
 GAP = PITCH - SIZE_3
+
+
+FANGSONG = "FandolFang-Regular"
+THREE, FOUR = round(SIZE_3, 1), round(SIZE_4, 1)
 
 
 def near(value: float) -> object:
@@ -72,6 +78,19 @@ def test_a_line_holds_28_characters(dense: list[Page]) -> None:
         assert line.size == near(SIZE_3)
         assert line.font == "FandolFang-Regular"
         assert [b.left - a.left for a, b in pairwise(line.glyphs)] == [near(CHAR)] * 27
+
+
+def test_all_is_black_but_the_head(rendered: Render, notice: DocumentLayout, request_upward: DocumentLayout) -> None:
+    """Of glyphs and rules on all pages only 发文机关标志 and the rule under the number are red, these wholly; all others
+    are black (5.2.3)."""
+    sheet = Attachment("年度计划表", (Table((("序号", "任务"), ("1", "改造")), header=True),))
+    for layout in (replace(notice, attachments=(sheet,)), request_upward):
+        pages = read_pages(rendered(layout).pdf)
+        red = "".join(glyph.text for page in pages for line in page.lines for glyph in line.glyphs if glyph.red)
+        assert red == layout.issuer_mark
+        assert [rule.red for page in pages for rule in page.rules].count(True) == 1
+        assert pages[0].rules[0].red
+        assert [page.colours for page in pages] == [{RED, BLACK}, *[{BLACK}] * (len(pages) - 1)]
 
 
 def test_the_first_page_stands_on_the_grid(rendered: Render, notice: DocumentLayout) -> None:
@@ -151,6 +170,8 @@ def test_main_recipients(pages: list[Page]) -> None:
     assert first.top == near(title_end.top + 2 * PITCH)
     assert [line.left for line in lines] == [near(LEFT)] * len(lines)
     assert "".join(line.text for line in lines) == "、".join(MAIN) + "："
+    assert {size for line in lines for size in line.sizes} == {THREE}
+    assert {face for line in lines for face in line.faces} == {FANGSONG}
 
 
 def test_body_indent(pages: list[Page]) -> None:
@@ -177,11 +198,12 @@ def test_heading_faces(rendered: Render, notice: DocumentLayout, level: int, tex
     body = (Paragraph("前文。"), Heading(level, text), Paragraph("后文。"), *[Paragraph(TEXT)] * 4)
     page = read_pages(rendered(replace(notice, body=body)).pdf)[0]
     line = page.line(text)
-    assert {glyph.font for glyph in line.glyphs if not glyph.text.isascii()} == {font}
-    assert line.size == near(SIZE_3)
+    assert line.faces == {font}
+    assert line.sizes == {THREE}
     assert line.top == near(page.line("前文").top + PITCH)
     assert page.line("后文").top == near(line.top + PITCH)
-    assert line.glyphs[1].right <= LEFT + 4 * CHAR + TOLERANCE
+    assert line.left == near(LEFT + 2 * CHAR)
+    assert page.line("前文").left == near(LEFT + 2 * CHAR)
 
 
 def test_attachment_note(pages: list[Page]) -> None:
@@ -197,6 +219,8 @@ def test_attachment_note(pages: list[Page]) -> None:
     assert wrapped.left == near(first.glyphs[5].left)
     assert wrapped.text[-1] == "表"
     assert second.text[-1] == "单"
+    assert [line.sizes for line in (first, wrapped, second)] == [{THREE}] * 3
+    assert [line.faces for line in (first, wrapped, second)] == [{FANGSONG}] * 3
 
 
 def test_single_attachment_has_no_number(rendered: Render, notice: DocumentLayout) -> None:
@@ -214,6 +238,8 @@ def test_signature_with_seal(pages: list[Page]) -> None:
     assert day.right == near(RIGHT - 4 * CHAR)
     assert name.middle == near(day.middle)
     assert day.top == near(name.top + PITCH)
+    assert [line.sizes for line in (name, day)] == [{THREE}] * 2
+    assert [line.faces for line in (name, day)] == [{FANGSONG}] * 2
 
 
 def test_long_name_stays_in_the_type_area(rendered: Render, notice: DocumentLayout) -> None:
@@ -269,12 +295,13 @@ def test_short_name_without_seal_makes_room_for_the_date(rendered: Render, notic
 
 
 def test_note(pages: list[Page]) -> None:
-    """附注 stands on the line under the date, two characters in, in brackets (7.3.7)."""
+    """附注 stands on the line under the date, two characters in, in brackets, 3号 仿宋 (7.3.7)."""
     line = pages[-1].line("此件公开发布")
     assert line.text == "（此件公开发布）"
     assert line.top == near(pages[-1].line("2026年11月24日").top + PITCH)
-    # The bracket's blank half is set off the line's beginning; the first word stands on the third character.
-    assert line.glyphs[1].right == pytest.approx(LEFT + 4 * CHAR, abs=0.6 * CHAR)
+    assert line.left == near(LEFT + 2 * CHAR)
+    assert line.glyphs[1].left == near(LEFT + 3 * CHAR)
+    assert (line.sizes, line.faces) == ({THREE}, {FANGSONG})
 
 
 def test_attachment_page(rendered: Render, notice: DocumentLayout) -> None:
@@ -288,10 +315,11 @@ def test_attachment_page(rendered: Render, notice: DocumentLayout) -> None:
     first, second = pages[-2], pages[-1]
     label = first.body[0]
     assert label.text == "附件1"
-    assert label.font == "FandolHei-Regular"
+    assert (label.sizes, label.faces) == ({THREE}, {"FandolHei-Regular"})
     assert (label.left, label.top) == (near(LEFT), near(TOP))
     title = first.line("年度计划表")
     assert title.size == near(SIZE_2)
+    assert title.font == "NotoSerifCJKsc-Bold"
     assert (title.middle, title.top) == (near(CENTRE), near(TOP + 2 * PITCH))
     assert second.body[0].text == "附件2"
     assert second.has("抄送：")
@@ -317,9 +345,16 @@ def test_copies(pages: list[Page]) -> None:
     assert first.font == "FandolFang-Regular"
     assert first.size == near(SIZE_4)
     assert first.left == near(LEFT + SIZE_4)
-    assert first.right <= RIGHT - SIZE_4 + TOLERANCE
     assert second.left == near(first.glyphs[3].left)
     assert second.text[-1] == "。"
+
+
+def test_copies_end_one_character_from_the_right(rendered: Render, notice: DocumentLayout) -> None:
+    """A full line of 抄送 ends one character of 4号 from the right edge of the type area (7.4.2)."""
+    page = read_pages(rendered(replace(notice, copies_to=("江州市城镇老旧小区改造工作领导小组办公室" * 4,))).pdf)[-1]
+    first, second, *_ = (line for line in page.lines if line.size == near(SIZE_4) and line.top < page.rules[1].y)
+    assert first.right == near(RIGHT - SIZE_4)
+    assert second.left == near(first.glyphs[3].left)
 
 
 def test_printing_organ_and_date(pages: list[Page]) -> None:
@@ -327,7 +362,8 @@ def test_printing_organ_and_date(pages: list[Page]) -> None:
     (7.4.3)."""
     line = pages[-1].line("印发")
     assert line.text == "江州市人民政府办公厅2026年11月25日印发"
-    assert line.size == near(SIZE_4)
+    assert line.sizes == {FOUR}
+    assert line.faces == {FANGSONG}
     assert (line.left, line.right) == (near(LEFT + SIZE_4), near(RIGHT - SIZE_4))
 
 
@@ -345,7 +381,8 @@ def test_page_numbers(rendered: Render, notice: DocumentLayout) -> None:
         line = page.lines[-1]
         assert line.text == f"—{number}—"
         assert {glyph.font for glyph in line.glyphs} == {"FandolSong-Regular"}
-        assert line.size == near(SIZE_4)
+        assert line.sizes == {FOUR}
+        assert line.glyphs[1].right - line.glyphs[1].left == near(SIZE_4 / 2)
         if number % 2:
             assert line.right == near(RIGHT - SIZE_4)
         else:
@@ -356,13 +393,36 @@ def test_page_numbers(rendered: Render, notice: DocumentLayout) -> None:
 
 
 def test_marks_stand_on_the_first_lines(rendered: Render, request_upward: DocumentLayout) -> None:
-    """份号, 密级 and 紧急程度 stand flush left on lines 1, 2 and 3, the last two in 黑体 (7.2.1–7.2.3)."""
+    """份号, 密级 and 紧急程度 stand flush left on lines 1, 2 and 3, the last two in 黑体, 份号 in the digits of the text
+    (7.2.1–7.2.3)."""
     page = read_pages(rendered(request_upward).pdf)[0]
     marks = [page.line(text) for text in ("000012", "秘密★5年", "特急")]
+    assert [mark.text for mark in marks] == ["000012", "秘密★5年", "特急"]
     assert [mark.left for mark in marks] == [near(LEFT)] * 3
     assert [mark.top for mark in marks] == [near(TOP + line * PITCH) for line in range(3)]
-    assert [mark.size for mark in marks] == [near(SIZE_3)] * 3
-    assert [mark.font for mark in marks[1:]] == ["FandolHei-Regular"] * 2
+    assert [mark.sizes for mark in marks] == [{THREE}] * 3
+    assert [mark.faces for mark in marks[1:]] == [{"FandolHei-Regular"}] * 2
+    assert {glyph.font for glyph in marks[0].glyphs} == {page.line("江财").part("2026").font}
+
+
+@pytest.mark.parametrize(
+    ("marks", "lines"),
+    [
+        ({"classification": "秘密★5年", "urgency": "加急"}, {"秘密★5年": 1, "加急": 2}),
+        ({"urgency": "加急"}, {"加急": 0}),
+        ({"copy_no": "000001", "urgency": "加急"}, {"000001": 0, "加急": 1}),
+    ],
+    ids=["no copy number yet", "urgency alone", "not classified"],
+)
+def test_marks_that_are_missing(
+    rendered: Render, notice: DocumentLayout, marks: dict[str, str], lines: dict[str, int]
+) -> None:
+    """密级 stands on the second line, also before there is a 份号 above it; otherwise the marks stand without gaps
+    (7.2.1–7.2.3)."""
+    page = read_pages(rendered(replace(notice, **marks)).pdf)[0]
+    assert {text: page.line(text).top for text in lines} == {
+        text: near(TOP + line * PITCH) for text, line in lines.items()
+    }
 
 
 def test_upward_document_names_its_signers(rendered: Render, request_upward: DocumentLayout) -> None:
@@ -374,8 +434,10 @@ def test_upward_document_names_its_signers(rendered: Render, request_upward: Doc
     assert last.left == near(LEFT + CHAR)
     assert first.right == near(RIGHT - CHAR)
     assert last.part("李建国").left == near(first.part("张").left)
-    assert last.part("李建国").font == "FandolKai-Regular"
-    assert first.part("签发人：").font == "FandolFang-Regular"
+    assert last.part("李建国").faces == {"FandolKai-Regular"}
+    assert first.part("签发人：").faces == {FANGSONG}
+    assert last.part("江财〔2026〕103号").faces == {FANGSONG}
+    assert (first.sizes, last.sizes) == ({THREE}, {THREE})
     assert page.rules[0].y == near(last.bottom + 4)
 
 
