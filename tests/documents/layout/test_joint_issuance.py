@@ -226,6 +226,15 @@ def test_three_short_names_share_a_row(rendered: Render) -> None:
     assert first == near(second)
 
 
+def test_no_row_has_four(rendered: Render) -> None:
+    """However small seals and names are, a row has three at most, and rows are even where they can be: four organs make
+    two of two."""
+    for organs, rows in ((4, [2, 2]), (5, [3, 2]), (6, [3, 3])):
+        joint = sealed(make_joint(*[f"第{number}局" for number in range(organs)]), 25.0)
+        tops = [round(edges(seal)[1], 1) for seal in rendered(joint).seal_positions]
+        assert [tops.count(top) for top in dict.fromkeys(tops)] == rows
+
+
 def test_seals_of_different_size(rendered: Render) -> None:
     """Each seal keeps its own diameter, and larger ones make room for themselves."""
     joint = make_joint(*SHORT_ORGANS[:2])
