@@ -121,10 +121,9 @@ async def _migrate(settings: Any) -> list[str]:
 @click.option("--port", default=8080, help="网页服务的端口")
 @click.option("--agent-port", type=int, help="密钥代理的端口；不指定时自动选择")
 def demo(port: int, agent_port: int | None) -> None:
-    """启动演示：首次运行时建立示范城市。"""
-    from oa_server.demo.run import free_agent_port, run_demo
+    """启动演示：首次运行时建立示范城市。本单位的字体等设置写在 OA_SETTINGS 指定的文件中。"""
+    from oa_server.demo.run import free_agent_port, run_demo, with_fonts
 
-    origin = f"http://127.0.0.1:{port}"
     settings = _settings(
         data_dir=DEMO_DIR,
         # The sample city never goes where the settings of a real installation point.
@@ -132,12 +131,13 @@ def demo(port: int, agent_port: int | None) -> None:
         object_store_url="",
         bus_url="local:",
         demo=True,
+        host="127.0.0.1",
+        socket="",
         port=port,
-        origin=origin,
+        origin=f"http://127.0.0.1:{port}",
         agent_port=agent_port or free_agent_port(),
-        font_dirs=[str(ROOT / "var" / "fonts")],
     )
-    run_demo(settings, serve=_serve)
+    run_demo(with_fonts(settings, ROOT / "var" / "fonts"), serve=_serve)
 
 
 @main.command("demo-reset")

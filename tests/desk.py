@@ -51,7 +51,8 @@ def office(found: Founded, folder: Path, **more: Any) -> Settings:
 def processes(settings: Settings) -> Iterator[servers.OaServer]:
     """The server and the key agent, each a process of its own."""
     config = settings.data_dir / "agent.toml"
-    config.write_text(agent_config(settings) + f'[[modules]]\npath = "{SOFTHSM}"\n', "utf-8")
+    # By its page, wherever the tests run: nobody could type into a window.
+    config.write_text(f'{agent_config(settings)}pin_entry = "page"\n[[modules]]\npath = "{SOFTHSM}"\n', "utf-8")
     with servers.OaServer(settings) as server, agent_process(config):
         yield server
 

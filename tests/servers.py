@@ -16,8 +16,8 @@ import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError, URLError
@@ -125,6 +125,21 @@ class Server(ABC):
             for pid in (self.pid, *children_of(self.pid)):
                 with suppress(ProcessLookupError):
                     os.kill(pid, what)
+
+
+@contextmanager
+def virtual_display() -> Iterator[str]:
+    """A display that nobody looks at, for as long as the block lasts; yields its name, as `DISPLAY` has it."""
+    reading, writing = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "800x600x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        name = f":{said.readline().strip()}"
+    try:
+        yield name
+    finally:
+        _stop(server)
 
 
 def runs(pid: int) -> bool:

@@ -1,6 +1,7 @@
 """Filling a trial installation: the directory by import, keys by request and approval, documents by the officials' own acts.
 
-Nothing here writes a row: every line goes through the action that an administrator or official would use.
+Nothing here writes a row: every line goes through the action that an administrator or official would use, and in their name.
+The console appoints the three administrators, whom nobody else may appoint; everything after that is theirs.
 """
 
 from __future__ import annotations
@@ -45,28 +46,26 @@ class DemoCity:
         self._house = house
         self._say = say
         self._desks = Desks(house)
+        self._administrators = self._desks.units[city.OFFICE, city.ADMINISTRATION]
 
     async def build(self) -> list[Part]:
         """Everything, in the order an installation would go through it. Returns the cast."""
         self._say(f"导入 {city.ORGANS} 个机关、{city.OFFICIALS} 名人员……")
-        await import_directory(SYSTEM, "江城市组织机构.xlsx", city.workbook())
-        await publish_template(SYSTEM, "outgoing", "发文流程", OUTGOING)
-        await publish_template(SYSTEM, "incoming", "收文流程", INCOMING)
+        await import_directory(SYSTEM, "首批管理员.xlsx", city.founding_workbook())
+        system, security, _audit = [await actor_named(code) for code in self._administrators]
+        await import_directory(system, "江城市组织机构.xlsx", city.workbook())
+        await publish_template(system, "outgoing", "发文流程", OUTGOING)
+        await publish_template(system, "incoming", "收文流程", INCOMING)
         self._say("建立证书机构……")
         signer = self._house.register.signer
-        await self._house.register.found(SYSTEM, signer.directory, signer.passphrase, "江城市")
-        enrolment = await self._enrolment()
+        await self._house.register.found(system, signer.directory, signer.passphrase, "江城市")
+        enrolment = Enrolment(self._house.register, self._house.settings.data_dir / "keys", system, security)
         await self._give_keys(enrolment)
         await self._give_seals(enrolment)
         self._say("起草、办理几份公文……")
         for paper in papers(clock.today().year):
             await self._hand_in(paper)
         return await self._cast()
-
-    async def _enrolment(self) -> Enrolment:
-        system, security, _audit = self._desks.units[city.OFFICE, city.ADMINISTRATION]
-        keys = self._house.settings.data_dir / "keys"
-        return Enrolment(self._house.register, keys, await actor_named(system), await actor_named(security))
 
     def _holders(self) -> list[str]:
         """Who gets a key."""
@@ -89,7 +88,7 @@ class DemoCity:
             diameter = SEAL_DIAMETERS[organ["level"]]
             image = make_seal(organ["full_name"], fonts=self._house.office.fonts, diameter_mm=diameter)
             await register_seal(
-                SYSTEM,
+                enrolment.approver,
                 organ["id"],
                 name=organ["full_name"],
                 image=image.png,
@@ -119,7 +118,7 @@ class DemoCity:
             (finance.clerk, "签收、登记、拟办、分办、办结"),
             (finance.leader, "批示"),
             (finance.unit_head, "承办"),
-            *((code, "管理") for code in self._desks.units[city.OFFICE, city.ADMINISTRATION]),
+            *((code, "管理") for code in self._administrators),
         )
         return [await self._part(code, does) for code, does in parts]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -141,21 +141,30 @@ def _names() -> Iterator[str]:
             yield name
 
 
+def founding_workbook() -> bytes:
+    """What the console begins an installation with: the government office and its three administrators."""
+    return _workbook(organs()[:1], [row for row in officials() if row[1] == ADMINISTRATION])
+
+
 def workbook() -> bytes:
-    """The directory as .xlsx, in the form that the import documents."""
+    """The whole directory as .xlsx, in the form that the import documents."""
+    return _workbook(organs(), officials())
+
+
+def _workbook(organ_rows: Iterable[OrganName], official_rows: Iterable[Sequence[str]]) -> bytes:
     book = openpyxl.Workbook()
     first = book.active
     assert first is not None
     first.title = "机关"
     first.append(["机关代码", "机关全称", "机关简称", "级别", "上级机关代码", "机关代字", "发文机关标志"])
-    for organ in organs():
+    for organ in organ_rows:
         superior = "" if organ.code == OFFICE else OFFICE
         first.append(
             [organ.code, organ.full_name, organ.short_name, organ.level, superior, organ.word, f"{organ.full_name}文件"]
         )
     second = book.create_sheet("人员")
     second.append(["机关代码", "部门", "人员编号", "姓名", "职务", "主要负责人", "职责"])
-    for row in officials():
+    for row in official_rows:
         second.append(list(row))
     buffer = io.BytesIO()
     book.save(buffer)

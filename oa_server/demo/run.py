@@ -7,6 +7,7 @@ import base64
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from oa_server.demo.enrolment import PIN
 from oa_server.identity import tokens
@@ -38,6 +41,17 @@ READY_WITHIN = 60
 RUNNING = "演示正在运行（{0}）。请先在运行它的窗口按 Ctrl+C 停止，再重试。"
 PORT_TAKEN = "端口 {0} 已被其他程序占用。请先停止该程序，或者换一个端口：make demo PORT=8081"
 AGENT_ENDED = "密钥代理未能启动，请查看上面的提示。"
+SPOILT_AGENT_FILE = "{0} 无法识别，请改正，或者删除该文件（下次启动时重新生成）：{1}"
+
+# What the demo knows better than anybody at each start; everything else in the agent's configuration is a person's.
+AGENT_TABLE = "servers"
+AGENT_KEYS = frozenset({"origins", "port", "pin_page_port", "key_folder", "state_folder", "notice", AGENT_TABLE})
+AGENT_HEAD = "# 密钥代理的设置。以下几行由 make demo 每次启动时重写，其余内容原样保留。\n"
+AGENT_HINT = """\
+# 使用真实的证书介质（USB Key）时，在此写上它的 PKCS #11 驱动，例如：
+# [[modules]]
+# path = "/usr/lib/softhsm/libsofthsm2.so"
+"""
 
 
 class DemoRefused(click.ClickException):
@@ -59,6 +73,11 @@ def run_demo(settings: Settings, *, serve: Callable[[Settings], None]) -> None:
         with _agent(settings) as agent:
             threading.Thread(target=_tell_when_ready, args=(settings, cast, agent), daemon=True).start()
             serve(settings)
+
+
+def with_fonts(settings: Settings, fetched: Path) -> Settings:
+    """The same settings with the fonts that were fetched for everybody behind those of the site."""
+    return msgspec.structs.replace(settings, font_dirs=(*settings.font_dirs, fetched))
 
 
 def _leave(*_signal: object) -> None:
@@ -136,7 +155,7 @@ async def _ensure_built(settings: Settings) -> list[dict[str, str]]:
 def _agent(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
     """The key agent with the demo's software keys, allowed for this origin only; it ends with the block."""
     config = settings.data_dir / "agent.toml"
-    config.write_text(agent_config(settings), "utf-8")
+    write_agent_config(config, settings)
     agent = subprocess.Popen([sys.executable, "-m", "oa_agent", "--config", str(config), "serve"])
     try:
         yield agent
@@ -145,21 +164,51 @@ def _agent(settings: Settings) -> Iterator[subprocess.Popen[bytes]]:
         agent.wait(5)
 
 
+def write_agent_config(path: Path, settings: Settings) -> None:
+    """Bring the agent's configuration up to date, and leave what a person has added. Raises DemoRefused when it is
+    spoilt."""
+    added = _added(path.read_text("utf-8")) if path.exists() else ""
+    text = agent_config(settings) + added
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DemoRefused(SPOILT_AGENT_FILE.format(path, error)) from error
+    path.write_text(text, "utf-8")
+
+
+def _added(text: str) -> str:
+    """The lines that are a person's: neither a key or table of the demo's own, nor its comments."""
+    kept, table, own = [], "", {AGENT_HEAD, *AGENT_HINT.splitlines(keepends=True)}
+    for line in text.splitlines(keepends=True):
+        if header := re.match(r"\s*\[+\s*([\w-]+)", line):
+            table = header[1]
+        is_key = table == AGENT_TABLE or (not table and line.partition("=")[0].strip() in AGENT_KEYS)
+        if not is_key and line not in own:
+            kept.append(line)
+    return "".join(kept)
+
+
 def agent_config(settings: Settings) -> str:
-    """The agent's configuration for keys in files, with the PIN asked for on its page."""
-    keys = (settings.data_dir / "keys").absolute()
-    state = (settings.data_dir / "agent").absolute()
+    """The agent's configuration for keys in files. How the PIN is asked for is left to the agent, which knows whether there
+    is a display; the server stands in one line, so that further keys and tables may follow."""
     secrets = SecretStore(settings.secrets_dir)
     server = tokens.TokenKey.from_pem(secrets.get("token-key.pem", tokens.TokenKey.generate_pem))
-    notice = NOTICE if settings.demo else ""
-    return (
-        f'origins = ["{settings.origin}"]\nport = {settings.agent_port}\n'
-        f'key_folder = "{keys}"\nstate_folder = "{state}"\npin_entry = "page"\n'
-        f'notice = "{notice}"\n'
-        f"pin_page_port = {settings.agent_port + 1}\n"
-        f'[[servers]]\norigin = "{settings.origin}"\nkid = "{server.kid}"\n'
-        f'public_key = "{base64.b64encode(server.public_der).decode()}"\n'
-    )
+    public_key = base64.b64encode(server.public_der).decode()
+    lines = {
+        "origins": f'["{settings.origin}"]',
+        "port": settings.agent_port,
+        "pin_page_port": settings.agent_port + 1,
+        "key_folder": _quoted(settings.data_dir / "keys"),
+        "state_folder": _quoted(settings.data_dir / "agent"),
+        "notice": f'"{NOTICE if settings.demo else ""}"',
+        AGENT_TABLE: f'[{{ origin = "{settings.origin}", kid = "{server.kid}", public_key = "{public_key}" }}]',
+    }
+    return "".join((AGENT_HEAD, *(f"{key} = {value}\n" for key, value in lines.items()), AGENT_HINT))
+
+
+def _quoted(path: Path) -> str:
+    """A path as TOML writes it, which quotes as JSON does."""
+    return json.dumps(str(path.absolute()), ensure_ascii=False)
 
 
 def _tell_when_ready(settings: Settings, cast: list[dict[str, Any]], agent: subprocess.Popen[bytes]) -> None:

@@ -22,6 +22,7 @@ from oa_agent.pin import ConsolePin, Prompt, WindowPin, has_display
 from oa_agent.pin_page import PinPage
 from oa_agent.requests import Shown
 from oa_agent.server import pin_entry
+from tests import servers
 from tests.agent.conftest import HOLDER, ORIGIN, PIN, ROOT
 
 PROMPT = Prompt("签名", ORIGIN, "软件密钥", HOLDER, (Shown("审核同意", ("意见：同意\n第二行",)),), 4, "PIN 不正确")
@@ -57,18 +58,9 @@ def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A display of our own."""
     if shutil.which("Xvfb") is None:
         pytest.skip("needs Xvfb")
-    reading, writing = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
-        pass_fds=[writing],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    with os.fdopen(reading) as said:
-        monkeypatch.setenv("DISPLAY", f":{said.readline().strip()}")
-    yield
-    server.terminate()
-    server.wait()
+    with servers.virtual_display() as name:
+        monkeypatch.setenv("DISPLAY", name)
+        yield
 
 
 @pytest.fixture
