@@ -10,7 +10,7 @@ PORT ?= 8080
 # --- set-up, each step done once -------------------------------------------------------------------------------------
 
 $(VENV)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	@$(PYTHON) -c 'import ensurepip, sqlite3, ssl, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	  || { echo "Python 3.11 with venv is needed: apt-get install python3 python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web]'
@@ -36,7 +36,8 @@ web: clients/web/dist/.built
 fonts: $(VENV)/.installed
 	$(BIN)/python deploy/fonts/fetch.py var/fonts
 
-# What only the tests need of the system: real servers, a real token, a real browser.
+# What the demo needs of the system besides: nothing. Node comes from the package index, the fonts are found or fetched, and
+# every compiled package is a wheel. What only the tests need of the system: real servers, a real token, a real browser.
 servers:
 	@deploy/test-packages.sh
 

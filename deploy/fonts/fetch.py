@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Fetch the free fonts that official documents are laid out with: `fetch.py DIRECTORY`.
 
-They come from Debian packages, downloaded and unpacked without root and without installing anything; where Debian
-cannot be reached, stand-ins come from PyPI and npm (one weight of Noto, and LXGW WenKai), and the server's banner names
-them. Everything is put together beside DIRECTORY, opened once to prove it whole, and moved into place in one rename:
-an interrupted run leaves nothing behind that a later run would trust. A run that finds its work done ends at once.
+They come from Debian packages: from those that are installed, the others downloaded and unpacked without root and without
+installing anything. Where Debian cannot be reached, stand-ins come from PyPI and npm (one weight of Noto, and LXGW WenKai),
+and the server's banner names them. Everything is put together beside DIRECTORY, opened once to prove it whole, and moved into
+place in one rename: an interrupted run leaves nothing behind that a later run would trust. A run that finds its work done ends
+at once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -36,6 +37,10 @@ DEBIAN: Mapping[str, tuple[str, ...]] = {
 }
 WHEEL, WHEEL_FONTS = "pylopdf-fonts-zh-cn==0.1.1", ("NotoSerifSC-Regular.otf", "NotoSansSC-Regular.otf")
 NPM, NPM_FONT = "@fontsource/lxgw-wenkai@5.3.0", "package/files/lxgw-wenkai-latin-500-normal.woff2"
+
+NO_FONTS = f"""\
+The fonts can be had neither from Debian nor from the package indexes. Connect this machine to one of them, or have the fonts
+installed: apt-get install --no-install-recommends {" ".join(DEBIAN)}"""
 
 # Written last into a complete directory; raise the number when the lists above change.
 MARK, EDITION = ".complete", "2"
@@ -64,44 +69,61 @@ def is_complete(target: Path) -> bool:
 
 
 def fill(ready: Path, scratch: Path) -> str:
-    """Put the fonts into `ready`; the name of the source they came from."""
+    """Put the fonts into `ready`; the name of the source they came from. Exits with a sentence when there is none."""
     try:
         ready.mkdir()
         fetch_debian(ready, scratch)
-    except (subprocess.CalledProcessError, OSError) as error:
+    except (subprocess.SubprocessError, OSError) as error:
         sys.stderr.write(f"Debian's font packages cannot be had ({error}); fetching stand-ins\n")
     else:
         return "Debian"
     shutil.rmtree(ready)
     ready.mkdir()
-    fetch_stand_ins(ready, scratch)
+    try:
+        fetch_stand_ins(ready, scratch)
+    except (subprocess.SubprocessError, OSError):
+        sys.exit(NO_FONTS)
     return "stand-ins"
 
 
 def fetch_debian(ready: Path, scratch: Path) -> None:
-    """Download the packages through apt, which checks their digests, and take the fonts out."""
-    debs = scratch / "debs"
-    debs.mkdir()
-    download_packages(debs, scratch)
+    """Take the fonts out of the packages: installed ones, and ones downloaded through apt, which checks their digests."""
+    debs, absent = scratch / "debs", []
     for package, names in DEBIAN.items():
+        found = installed(package, names)
+        for name, path in found.items():
+            shutil.copyfile(path, ready / name)
+        if len(found) < len(names):
+            absent.append(package)
+    if absent:
+        debs.mkdir()
+        download_packages(absent, debs, scratch)
+    for package in absent:
         archive = next(debs.glob(f"{package}_*.deb"))
         tree = scratch / package
         run("dpkg-deb", "-x", str(archive), str(tree))
-        for name in names:
+        for name in DEBIAN[package]:
             shutil.move(next(path for path in tree.rglob(name) if path.is_file()), ready / name)
         shutil.rmtree(tree)
 
 
-def download_packages(debs: Path, scratch: Path) -> None:
+def installed(package: str, names: Sequence[str]) -> dict[str, Path]:
+    """Where these files of a package lie on this machine; nothing for a package that is not installed."""
+    listed = subprocess.run(["dpkg-query", "-L", package], capture_output=True, text=True, check=False)
+    paths = map(Path, listed.stdout.splitlines())
+    return {path.name: path for path in paths if path.name in names and path.is_file()}
+
+
+def download_packages(packages: Sequence[str], debs: Path, scratch: Path) -> None:
     try:
-        run("apt-get", "-qq", "download", *DEBIAN, cwd=debs)
+        run("apt-get", "-qq", "download", *packages, cwd=debs)
     except subprocess.CalledProcessError:
         # Trimmed images have no package lists: fetch them into a state folder of our own, which needs no root.
         (scratch / "apt/lists/partial").mkdir(parents=True)
         (scratch / "apt/cache/archives/partial").mkdir(parents=True)
         own = ("-o", f"Dir::State::lists={scratch}/apt/lists", "-o", f"Dir::Cache={scratch}/apt/cache")
         run("apt-get", *own, "-qq", "update")
-        run("apt-get", *own, "-qq", "download", *DEBIAN, cwd=debs)
+        run("apt-get", *own, "-qq", "download", *packages, cwd=debs)
 
 
 def fetch_stand_ins(ready: Path, scratch: Path) -> None:
@@ -111,7 +133,7 @@ def fetch_stand_ins(ready: Path, scratch: Path) -> None:
         for name in WHEEL_FONTS:
             member = next(member for member in wheel.namelist() if member.endswith(f"/{name}"))
             (ready / name).write_bytes(wheel.read(member))
-    run("npm", "pack", "--silent", "--pack-destination", str(scratch), NPM)
+    run("npm", "pack", "--loglevel=error", "--pack-destination", str(scratch), NPM)
     with tarfile.open(next(scratch.glob("*.tgz"))) as package:
         unpack_woff2(package, ready / "LXGWWenKai-Regular.ttf")
 
