@@ -46,6 +46,7 @@ class ChainReport:
 
     @property
     def ok(self) -> bool:
+        """Whether the certificate leads to a root and nothing is wrong with it."""
         return bool(self.path) and not self.findings
 
 

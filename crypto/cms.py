@@ -58,6 +58,7 @@ class SignatureReport:
 
     @property
     def ok(self) -> bool:
+        """Whether nothing is wrong with the signature."""
         return not self.findings
 
 
@@ -286,6 +287,7 @@ def check_signed_attributes(
 
 
 def hash_of(certificate: x509.Certificate) -> hashes.HashAlgorithm:
+    """The hash that goes with signatures of the certificate's key."""
     public_key = certificate.public_key()
     return suite_for(public_key).hash_for(public_key)
 
@@ -298,10 +300,12 @@ def digest_for(certificate: x509.Certificate, data: bytes) -> bytes:
 
 
 def to_asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
+    """The same certificate as the ASN.1 library knows it."""
     return asn1_x509.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
 
 
 def signature_algorithm(certificate: x509.Certificate) -> algos.SignedDigestAlgorithm:
+    """The algorithm of signatures of the certificate's key, as a container names it."""
     kind = "ecdsa" if isinstance(certificate.public_key(), ec.EllipticCurvePublicKey) else "rsa"
     return algos.SignedDigestAlgorithm({"algorithm": f"{hash_of(certificate).name}_{kind}"})
 

@@ -27,6 +27,7 @@ def _length(count: int) -> bytes:
 
 
 def sequence(*parts: bytes) -> bytes:
+    """A SEQUENCE of parts that are encoded already."""
     return element(SEQUENCE, *parts)
 
 

@@ -31,10 +31,12 @@ class SigningKey(Protocol):
     """A private key with its certificate, wherever the key lives: in a file, in a token, in another process."""
 
     @property
-    def certificate(self) -> x509.Certificate: ...
+    def certificate(self) -> x509.Certificate:
+        """The certificate of the key."""
 
     @property
-    def chain(self) -> tuple[x509.Certificate, ...]: ...
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """The certificates above it, as far as they are at hand."""
 
     def sign(self, data: bytes) -> bytes:
         """A signature over `data` with the certificate's suite."""
@@ -49,6 +51,7 @@ class SoftKey:
     chain: tuple[x509.Certificate, ...] = ()
 
     def sign(self, data: bytes) -> bytes:
+        """A signature over `data` with the certificate's suite. Raises KeyRefused for a key of no suite."""
         return suite_for(self.private_key.public_key()).sign(self.private_key, data)
 
 

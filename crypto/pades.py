@@ -197,6 +197,7 @@ class PdfReport:
 
     @property
     def ok(self) -> bool:
+        """Whether there is a signature, and nothing is wrong with any, nor with the file."""
         return not self.findings and bool(self.signatures) and all(s.report.ok for s in self.signatures)
 
 

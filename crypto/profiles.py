@@ -69,6 +69,7 @@ class Spec:
 
     @property
     def is_authority(self) -> bool:
+        """Whether certificates of this profile issue others."""
         return self.path_length is not None
 
 

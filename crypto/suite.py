@@ -27,7 +27,8 @@ Signed_co = TypeVar("Signed_co", covariant=True)
 class Builder(Protocol[Signed_co]):
     """A builder of `cryptography.x509`: of a certificate, a request, a revocation list or an OCSP answer."""
 
-    def sign(self, private_key: Any, algorithm: Any) -> Signed_co: ...
+    def sign(self, private_key: Any, algorithm: Any) -> Signed_co:
+        """What was built, signed."""
 
 
 class Suite(Protocol):
@@ -68,21 +69,26 @@ class International:
     hash_name = "sha256"
 
     def digest(self, data: bytes) -> bytes:
+        """The SHA-256 of `data`."""
         return sha256(data).digest()
 
     def generate_key(self) -> ec.EllipticCurvePrivateKey:
+        """A fresh key on P-256."""
         return ec.generate_private_key(ec.SECP256R1())
 
     def specimen_key(self, public_key: Any) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+        """A key of the same kind, on the same curve: nobody trusts it."""
         if isinstance(public_key, rsa.RSAPublicKey):
             return _specimen_rsa_key()
         return ec.generate_private_key(public_key.curve)
 
     def hash_for(self, public_key: Any) -> SignatureHash:
+        """SHA-384 for keys on P-384, SHA-256 for all others."""
         is_p384 = isinstance(public_key, ec.EllipticCurvePublicKey) and isinstance(public_key.curve, ec.SECP384R1)
         return hashes.SHA384() if is_p384 else hashes.SHA256()
 
     def sign(self, private_key: Any, data: bytes) -> bytes:
+        """A signature over `data`: ECDSA, or RSA with PKCS #1 v1.5. Raises KeyRefused for a key of another kind."""
         algorithm = self.hash_for(private_key.public_key())
         if isinstance(private_key, ec.EllipticCurvePrivateKey):
             return private_key.sign(data, ec.ECDSA(algorithm))
@@ -91,9 +97,11 @@ class International:
         raise KeyRefused("key.kind", "this suite signs with elliptic-curve and RSA keys")
 
     def sign_built(self, builder: Builder[Signed_co], private_key: Any) -> Signed_co:
+        """What `builder` builds, signed by `private_key`."""
         return builder.sign(private_key, self.hash_for(private_key.public_key()))
 
     def verify(self, public_key: Any, signature: bytes, data: bytes) -> bool:
+        """Whether `signature` is the key's over `data`; a key too weak to trust verifies nothing."""
         try:
             self.check_quality(public_key)
             if isinstance(public_key, ec.EllipticCurvePublicKey):
@@ -105,6 +113,7 @@ class International:
         return True
 
     def check_quality(self, public_key: Any) -> None:
+        """Raises KeyRefused for another curve, an RSA key that is too short or of too small an exponent, and any other kind."""
         if isinstance(public_key, ec.EllipticCurvePublicKey):
             if not isinstance(public_key.curve, _CURVES):
                 raise KeyRefused("key.curve", "use P-256 or P-384", curve=public_key.curve.name)

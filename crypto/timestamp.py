@@ -46,6 +46,7 @@ class TimestampReport:
 
     @property
     def ok(self) -> bool:
+        """Whether nothing is wrong with the token."""
         return not self.findings
 
 

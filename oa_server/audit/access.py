@@ -26,6 +26,7 @@ class Stretch:
 
     @property
     def is_oldest(self) -> bool:
+        """Whether no record comes before it."""
         return self.first == _LEAST
 
 
@@ -70,15 +71,18 @@ async def orphans() -> int:
 
 
 async def leaf_count() -> int:
+    """How many records are in the log."""
     last = await AuditLeaf.all().order_by("-seq").first()
     return last.seq + 1 if last else 0
 
 
 async def leaves_from(first: int, limit: int) -> list[AuditLeaf]:
+    """So many leaves of the log from a place on, in its order."""
     return await AuditLeaf.filter(seq__gte=first).order_by("seq").limit(limit)
 
 
 async def last_head() -> AuditHead | None:
+    """The head over the most leaves; None before the first was signed."""
     return await AuditHead.all().order_by("-size").first()
 
 

@@ -143,7 +143,7 @@ class FileKeeper:
             self._hashers.pop(next(iter(self._hashers)))
 
     async def remove(self, actor: Actor, file: StoredFile) -> None:
-        """Take a file off its subject; row and bytes stay (`models.StoredFile` says why)."""
+        """Take a file off its subject; row and bytes stay (`models.StoredFile` says why). Raises Denied for another's file."""
         if file.uploaded_by_id != actor.official_id:
             raise Denied(rules.NOT_UPLOADER)
         async with unit_of_work(actor) as work:

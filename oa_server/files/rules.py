@@ -47,6 +47,7 @@ def clean_name(name: str) -> str:
 
 
 def check_size(size: int, limit: int) -> None:
+    """A file is neither empty nor larger than the limit. Raises Invalid, TooLarge."""
     if size <= 0:
         raise Invalid(EMPTY)
     if size > limit:
@@ -54,7 +55,8 @@ def check_size(size: int, limit: int) -> None:
 
 
 def check_part(file: StoredFile, official_id: UUID | None, offset: int, length: int) -> None:
-    """Parts come in order, each of the one part size but for the last."""
+    """Parts come in order, each of the one part size but for the last. Raises Denied for another's file, Conflict for another
+    offset, and Invalid for another size."""
     if file.uploaded_by_id != official_id:
         raise Denied(NOT_UPLOADER)
     if file.state != "uploading" or offset != file.received:
@@ -64,7 +66,10 @@ def check_part(file: StoredFile, official_id: UUID | None, offset: int, length: 
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """The first and last byte of a single `bytes=` range (RFC 9110, 14.1.2); None when the whole file is asked for."""
+    """The first and last byte of a single `bytes=` range (RFC 9110, 14.1.2); None when the whole file is asked for.
+
+    Raises Invalid when the file has no such bytes.
+    """
     if not header or not header.startswith("bytes=") or "," in header:
         return None
     first, _, last = header.removeprefix("bytes=").partition("-")

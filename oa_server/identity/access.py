@@ -87,6 +87,7 @@ async def organ_names(ids: Collection[UUID]) -> dict[UUID, OrganNames]:
 
 
 async def units_of(organ_id: UUID) -> list[Unit]:
+    """The units of an organ in the order of its list."""
     return await Unit.filter(organ_id=organ_id).order_by("position", "name")
 
 
@@ -138,6 +139,7 @@ async def names_of(ids: Collection[UUID]) -> dict[UUID, str]:
 
 
 async def challenge(nonce_sha256: str) -> Challenge | None:
+    """The sign-in challenge with this nonce's digest."""
     return await Challenge.get_or_none(nonce_sha256=nonce_sha256)
 
 
@@ -181,4 +183,5 @@ async def live_session(session_id: UUID) -> LiveSession | None:
 
 
 async def session(session_id: UUID) -> Session | None:
+    """The session as it was kept, whether it is live or over."""
     return await Session.get_or_none(id=session_id)

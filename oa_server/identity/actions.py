@@ -40,6 +40,7 @@ class Imported:
 
     @property
     def officials(self) -> int:
+        """How many people are new or changed, each counted once."""
         return len(self.people)
 
 

@@ -76,7 +76,7 @@ PAGE_REASONS = {reason.code for reason in (SESSION_ENDED, SESSION_IDLE, KEY_REMO
 
 
 def check_challenge(challenge: Challenge | None, browser_sha256: str, at: datetime) -> None:
-    """Refuse an answer to a challenge that is unknown, of another browser, used or stale."""
+    """Refuse an answer to a challenge. Raises NotSignedIn when it is unknown, of another browser, used or stale."""
     if challenge is None or challenge.browser_sha256 != browser_sha256:
         raise NotSignedIn(WRONG_CHALLENGE)
     if challenge.used_at is not None:
@@ -86,8 +86,8 @@ def check_challenge(challenge: Challenge | None, browser_sha256: str, at: dateti
 
 
 def check_session(session: LiveSession | None, at: datetime, idle: timedelta) -> LiveSession:
-    """Refuse a session that is unknown, ended, over its limit or idle too long, or whose official has left; the reason
-    tells which."""
+    """The session, if it is live. Raises NotSignedIn when it is unknown, ended, over its limit or idle too long, or its
+    official has left; the reason tells which."""
     if session is None:
         raise NotSignedIn(SESSION_ENDED)
     if session.ended_at is not None:
@@ -106,13 +106,13 @@ UNIT_ROLES = frozenset({Role.UNIT_HEAD})
 
 
 def check_roles(roles: AbstractSet[Role], **facts: Any) -> None:
-    """Separation of the three administrators (GB/T 22239-2019, 8.1.5): one admin role, and nothing besides."""
+    """Separation of the three administrators (GB/T 22239-2019, 8.1.5): one admin role, and nothing besides. Raises Denied."""
     if roles & ADMIN_ROLES and len(roles) > 1:
         raise Denied(ONE_ADMIN_ROLE, roles=sorted(roles), **facts)
 
 
 def check_grant(actor: Actor, roles: AbstractSet[Role]) -> None:
-    """No administrator makes another: who made both could do alone what takes two."""
+    """No administrator makes another: who made both could do alone what takes two. Raises Denied."""
     if roles & ADMIN_ROLES and not actor.is_system:
         raise Denied(ADMINS_AT_THE_CONSOLE, roles=sorted(roles & ADMIN_ROLES))
 

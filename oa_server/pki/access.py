@@ -67,18 +67,22 @@ async def held(serial: str) -> Certificate:
 
 
 async def by_fingerprint(fingerprint: str) -> Certificate | None:
+    """The registered certificate with this SHA-256 fingerprint."""
     return await Certificate.get_or_none(fingerprint=fingerprint)
 
 
 async def revoked() -> list[Certificate]:
+    """Every certificate that was revoked, in the order of their revocation."""
     return await Certificate.filter(state=CertificateState.REVOKED).order_by("revoked_at")
 
 
 async def device(label: str) -> KeyDevice | None:
+    """The key device with this label."""
     return await KeyDevice.get_or_none(label=label)
 
 
 async def newest_crl(issuer: str) -> Crl | None:
+    """The newest revocation list of one issuer."""
     return await Crl.filter(issuer=issuer).order_by("-number").first()
 
 

@@ -106,9 +106,11 @@ class CertificateRegister:
         return await self.signer.ask(StampDigest(digest, clock.now()))
 
     async def sign_head(self, head: bytes, at: datetime) -> bytes:
+        """The log's head signed by the key that is for it."""
         return await self.signer.ask(SignHead(head, at))
 
     async def verify_head(self, head: bytes, signature: bytes, at: datetime) -> bool:
+        """Whether a head was signed by us, at the moment it says."""
         # Never at this moment: its certificate may have run out since, and no list be in force in a backup of long ago.
         trust = await access.trust()
         return verify_cms(signature, head, at=at, usage=Profile.SIGNING, **trust.arguments()).ok

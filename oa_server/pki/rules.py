@@ -86,20 +86,20 @@ CHAIN_REASONS = {
 
 
 def check_findings(findings: tuple[Finding, ...]) -> None:
-    """Refuse a certificate with findings, naming the gravest: that it was revoked, else the first."""
+    """Refuse a certificate with findings. Raises Denied naming the gravest: that it was revoked, else the first."""
     if findings:
         gravest = next((f for f in findings if f.code == "chain.revoked"), findings[0])
         raise Denied(CHAIN_REASONS[gravest.code], **gravest.facts)
 
 
 def check_not_revoked(certificate: Certificate) -> None:
-    """The register knows of a revocation before the next list says so."""
+    """The register knows of a revocation before the next list says so. Raises Denied."""
     if certificate.state == "revoked":
         raise Denied(CHAIN_REASONS["chain.revoked"])
 
 
 def check_subject(profile: Profile, *, official_id: UUID | None, organ_id: UUID | None) -> None:
-    """A certificate is one official's or one organ's, and of a kind that is for them."""
+    """A certificate is one official's or one organ's, and of a kind that is for them. Raises Invalid."""
     for_person = profile in PEOPLES and official_id is not None and organ_id is None
     for_organ = profile in ORGANS and organ_id is not None and official_id is None
     if not (for_person or for_organ):
@@ -107,13 +107,13 @@ def check_subject(profile: Profile, *, official_id: UUID | None, organ_id: UUID 
 
 
 def check_revocation(reason: str) -> None:
-    """A reason that no list can hold would stop every list after it."""
+    """A reason that no list can hold would stop every list after it. Raises Invalid."""
     if reason not in REVOCATION_REASONS:
         raise Invalid(UNKNOWN_REVOCATION, reason=reason)
 
 
 def check_approval(requested_by: UUID | None, actor: Actor) -> None:
-    """Two people: one asks, another approves."""
+    """Two people: one asks, another approves. Raises Denied when they are the same."""
     if requested_by is not None and requested_by == actor.official_id:
         raise Denied(SAME_PERSON)
 
@@ -127,6 +127,7 @@ def abilities(actor: Actor, certificate: Certificate | None = None) -> list[Abil
 
 
 def check(actor: Actor, verb: str, certificate: Certificate | None = None) -> None:
+    """Refuse a verb that is not open to the actor. Raises Denied saying why."""
     next(a for a in abilities(actor, certificate) if a.verb == verb).check()
 
 

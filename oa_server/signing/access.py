@@ -14,6 +14,7 @@ async def seal_of(organ_id: UUID) -> Seal | None:
 
 
 async def request(request_id: UUID) -> SignatureRequest | None:
+    """The signature request with this id."""
     return await SignatureRequest.get_or_none(id=request_id)
 
 

@@ -42,7 +42,8 @@ WRONG_SIGNATURE = Reason(
 def check_request(
     request: SignatureRequest | None, actor: Actor, purpose: str, subject_id: UUID, at: datetime
 ) -> SignatureRequest:
-    """Refuse a request that is unknown or another's, used, expired, or made for something else."""
+    """The request, if it is good for this act. Raises NotFound when it is unknown or another's, Gone when expired, and Conflict
+    when used or made for something else."""
     if request is None or request.official_id != actor.official_id:
         raise NotFound(NO_REQUEST)
     if request.used_at is not None:
@@ -55,13 +56,13 @@ def check_request(
 
 
 def check_own(holder: Holder, actor: Actor) -> None:
-    """A person signs with a certificate of their own."""
+    """A person signs with a certificate of their own. Raises Denied."""
     if holder.official_id is None or holder.official_id != actor.official_id:
         raise Denied(NOT_YOUR_CERTIFICATE)
 
 
 def check_seal(holder: Holder, seal: Seal | None) -> Seal:
-    """An organ's document is sealed with `seal`, which that organ has in use."""
+    """An organ's document is sealed with `seal`, which that organ has in use. Raises Denied."""
     if seal is None:
         raise Denied(NO_SEAL)
     if holder.organ_id != seal.organ_id or holder.serial != seal.certificate_serial:
@@ -70,7 +71,7 @@ def check_seal(holder: Holder, seal: Seal | None) -> Seal:
 
 
 def check_seal_certificate(certificate: Certificate, organ_id: UUID) -> None:
-    """A seal rests on a seal certificate of its own organ."""
+    """A seal rests on a seal certificate of its own organ. Raises Denied."""
     if certificate.profile != Profile.SEAL or certificate.organ_id != organ_id:
         raise Denied(NOT_ORGANS_SEAL)
 
@@ -82,4 +83,5 @@ def abilities(actor: Actor) -> list[Ability]:
 
 
 def check(actor: Actor, verb: str) -> None:
+    """Refuse a verb that is not open to the actor. Raises Denied saying why."""
     next(a for a in abilities(actor) if a.verb == verb).check()

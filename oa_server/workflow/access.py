@@ -59,6 +59,7 @@ async def tasks(actor: Actor, wanted: TaskFilter) -> list[dict[str, Any]]:
 
 
 async def count_open(actor: Actor) -> int:
+    """How many tasks are open to the actor."""
     return await Task.filter(official_id=actor.official_id, state=TaskState.OPEN).count()
 
 
@@ -83,14 +84,17 @@ async def route(subject_id: UUID) -> Route:
 
 
 async def template(template_id: UUID) -> RouteTemplate:
+    """One version of a template."""
     return await RouteTemplate.get(id=template_id)
 
 
 async def newest_template(code: str) -> RouteTemplate | None:
+    """The version of a template that new routes follow."""
     return await RouteTemplate.filter(code=code).order_by("-version").first()
 
 
 async def open_tasks(subject_id: UUID) -> list[Task]:
+    """The open tasks of a subject, everybody's."""
     return await Task.filter(route__subject_id=subject_id, state=TaskState.OPEN).order_by("id")
 
 

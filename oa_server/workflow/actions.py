@@ -57,7 +57,8 @@ async def publish_template(actor: Actor, code: str, title: str, tree: dict[str, 
 
 
 async def start(work: Work, code: str, subject: Subject, facts: dict[str, Any]) -> Route:
-    """Open a route of the newest template `code` for a subject, and its first tasks."""
+    """Open a route of the newest template `code` for a subject, and its first tasks. Raises Conflict when there is none, or
+    nobody to do the first step."""
     template = await access.newest_template(code)
     if template is None:
         raise Conflict(rules.BAD_TEMPLATE, template=code)

@@ -6,6 +6,8 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from openapi_spec_validator import validate
 import oa_server.app
 from oa_server.audit.verbs import Verb
 from oa_server.core.errors import all_reasons
-from oa_server.settings import Settings
+from oa_server.settings import Settings, load
 from oa_server.storage.database import MODELS
 from oa_server.web.endpoint import Access
 from oa_server.web.openapi import describe, endpoints_of
@@ -73,16 +75,103 @@ def test_reasons_are_in_both_languages() -> None:
         assert not re.search(r"[\u4e00-\u9fff]", reason.en), code
 
 
+SETTING = re.compile(r"(?: {4})?([a-z_]+)(?:: | = )")
+
+
+def _settings_without_comment(lines: list[str], *, shared: bool) -> set[str]:
+    """The settings that no comment stands directly above; where it may be `shared`, above those they follow directly."""
+    found, commented = set(), False
+    for line in lines:
+        match = SETTING.match(line)
+        is_setting = match is not None and match[1] in Settings.__struct_fields__
+        if match is not None and is_setting and not commented:
+            found.add(match[1])
+        commented = line.lstrip().startswith("#") or (shared and is_setting and commented)
+    return found
+
+
 def test_every_setting_is_documented() -> None:
-    """Each setting has its comment above it."""
-    lines = (ROOT / "oa_server" / "settings.py").read_text("utf-8").splitlines()
-    fields = set(Settings.__struct_fields__)
-    for number, line in enumerate(lines):
-        name = line.strip().partition(":")[0]
-        if name in fields and line.startswith("    ") and not line.startswith("     "):
-            above = [text for text in lines[max(0, number - 8) : number] if text.strip()]
-            commented = any(text.strip().startswith("#") for text in above)
-            assert commented, name
+    """Each setting has its comment in the code, and another one in the file that a site reads."""
+    code = (ROOT / "oa_server" / "settings.py").read_text("utf-8")
+    (fields,) = [n for n in ast.parse(code).body if isinstance(n, ast.ClassDef) and n.name == "Settings"]
+    assert _settings_without_comment(code.splitlines()[fields.lineno : fields.end_lineno], shared=True) == set()
+    example = (ROOT / "deploy" / "settings.example.toml").read_text("utf-8").splitlines()
+    assert _settings_without_comment(example, shared=False) == set()
+
+
+def test_the_example_holds_every_setting() -> None:
+    """The file that a site reads names every setting once, loads as it is, and says the true defaults."""
+    example = ROOT / "deploy" / "settings.example.toml"
+    assert set(tomllib.loads(example.read_text("utf-8"))) == set(Settings.__struct_fields__)
+    assert load(example, environ={}) == Settings()
+
+
+# --- docstrings -------------------------------------------------------------------------------------------------------
+
+# What others call: all of the cryptography, and the doors of each domain.
+CALLED = sorted({*(ROOT / "crypto").rglob("*.py"), *(p for p in SOURCES if p.stem in {"rules", "access", "actions"})})
+# Older than this rule: none may be added, and whoever gives one its words takes it off.
+SILENT = {
+    "oa_server/documents/access.py": {"known_rendition", "ledger"},
+    "oa_server/documents/rules.py": {
+        "check_attachments",
+        "check_ceiling",
+        "check_complete",
+        "check_elements",
+        "check_read",
+        "check_recipients",
+        "check_refusal",
+        "check_text",
+    },
+}
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def _public(node: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[tuple[str, Definition]]:
+    """The public functions and classes of a module, and the public methods of those."""
+    for item in node.body:
+        if isinstance(item, Definition) and not item.name.startswith("_"):
+            yield f"{prefix}{item.name}", item
+            if isinstance(item, ast.ClassDef):
+                yield from _public(item, f"{item.name}.")
+
+
+def _refusals() -> set[str]:
+    """The names of our own errors."""
+    known = {"Exception"}
+    classes = [
+        node
+        for path in (ROOT / "oa_server" / "core" / "errors.py", *(ROOT / "crypto").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ClassDef)
+    ]
+    for _level in range(3):
+        known |= {c.name for c in classes if known & {base.id for base in c.bases if isinstance(base, ast.Name)}}
+    return known - {"Exception"}
+
+
+def _raised(node: ast.AST) -> Iterator[str]:
+    """What the statements of a function raise by name; functions inside it speak for themselves."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Definition | ast.Lambda):
+            continue
+        if isinstance(child, ast.Raise) and isinstance(child.exc, ast.Call) and isinstance(child.exc.func, ast.Name):
+            yield child.exc.func.id
+        yield from _raised(child)
+
+
+@pytest.mark.parametrize("path", CALLED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_others_call_says_what_it_does(path: Path) -> None:
+    """Each public function, class and method has a docstring, and names there the refusals that it raises itself."""
+    refusals = _refusals()
+    assert {"Denied", "Malformed", "KeyRefused"} <= refusals
+    silent = set()
+    for name, item in _public(ast.parse(path.read_text("utf-8"))):
+        words = ast.get_docstring(item) or ""
+        raised = set() if isinstance(item, ast.ClassDef) else refusals & set(_raised(item))
+        if not words or (raised and not re.search(r"\bRaises?\b", words)) or any(r not in words for r in raised):
+            silent.add(name)
+    assert silent == SILENT.get(str(path.relative_to(ROOT)), set())
 
 
 def test_every_table_is_known_to_the_database() -> None:
