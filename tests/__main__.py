@@ -1,7 +1,7 @@
 """`python -m tests`: everything that `make test` runs, and the coverage it must reach.
 
-Python first, in both columns, on as many processes as there are cores; then the browser story, alone, for it starts a whole
-demo; then the web client's own units.
+Python first, in both columns, on as many processes as there are cores; then the browser stories, alone, for each of them keeps
+a server, a key agent and Chromium busy at once; then the web client's own units.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ from tests.agent.conftest import (
     Office,
     Person,
     Pki,
+    Token,
     Visit,
     agent_environment,
     as_toml,
@@ -126,6 +127,82 @@ async def test_the_same_json(
         assert verify_answer(
             public_key, ORIGIN, base64.b64decode(nonce + "=", b"-_"), base64.b64decode(one["signature"])
         )
+
+
+SUBJECT = {"common": HOLDER, "organ": "江城市人民政府办公室", "unit": "综合科", "number": "00007"}
+NAMED = [word for option, value in SUBJECT.items() for word in (f"--{option.replace('common', 'name')}", value)]
+
+
+async def test_the_same_json_with_a_token(
+    visit: Visit,
+    pki: Pki,
+    config: Config,
+    office: Office,
+    token: Token,
+    run_agent: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+) -> None:
+    """A token is enrolled and used by both sides in turn: what succeeds prints what the socket sends, but for what is new
+    each time – a key, a signature –, and that is good on both sides."""
+    pem, chain = tmp_path / "certificate.pem", [der(one) for one in pki.issuing.chain]
+    issued: dict[str, x509.Certificate] = {}
+
+    async with visit() as page:
+
+        async def both(members: dict[str, Any], arguments: list[str]) -> list[Any]:
+            """The results of a command on the socket and on the command line."""
+            page.person = Person([PIN])
+            said = await page.ask(**members)
+            printed = await asyncio.to_thread(run_agent, config, arguments, f"{PIN}\n")
+            assert (said["ok"], printed.returncode) == (True, 0), (said, printed.stderr)
+            answers = [said, json.loads(printed.stdout)]
+            assert (answers[0].pop("id") is None, answers[1].pop("id")) == (False, None)
+            assert [{*answer} for answer in answers] == [{"ok", "result"}] * 2
+            return [answer["result"] for answer in answers]
+
+        for usage in ("sign-in", "signing"):
+            wanted = {"token": token.id, "usage": usage, "label": usage}
+            options = ["--token", token.id, "--usage", usage, "--label", usage]
+            results = await both({"command": "generate", **wanted, "subject": SUBJECT}, ["generate", *options, *NAMED])
+            assert [{*result} for result in results] == [{"csr"}] * 2
+            requests = [x509.load_pem_x509_csr(result["csr"].encode()) for result in results]
+            assert all(request.is_signature_valid for request in requests)
+            assert requests[0].subject == requests[1].subject
+            assert requests[0].public_key() != requests[1].public_key()
+            certificate = issued[usage] = pki.certify(Profile(usage), requests[1].public_key())
+            pem.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in (certificate, *pki.issuing.chain)))
+            written = await both(
+                {"command": "write-certificate", "token": token.id, "certificate": der(certificate), "chain": chain},
+                ["write-certificate", "--token", token.id, str(pem)],
+            )
+            assert written == [{"certificate_id": certificate_id(certificate)}] * 2
+            listed = await both({"command": "certificates", "usage": usage}, ["certificates", "--usage", usage])
+            assert listed[0] == listed[1]
+            assert [one["id"] for one in listed[0]] == [certificate_id(certificate)]
+
+        offered = await both({"command": "tokens"}, ["tokens"])
+        assert offered[0] == offered[1]
+        assert token.label in [one["label"] for one in offered[0]]
+
+        nonce, key = new_nonce(), certificate_id(issued["sign-in"])
+        who = ["--origin", ORIGIN, "--certificate"]
+        answered = await both(
+            {"command": "authenticate", "certificate_id": key, "nonce": b64url(nonce)},
+            ["authenticate", *who, key, "--nonce", b64url(nonce)],
+        )
+        assert len({json.dumps(answer | {"signature": ""}) for answer in answered}) == 1
+        for answer in answered:
+            signature = base64.b64decode(answer["signature"])
+            assert verify_answer(issued["sign-in"].public_key(), ORIGIN, nonce, signature)
+
+        claims = [office.claims(issued["signing"], text=f"同意{number}") for number in range(2)]
+        batch, key = [office.request(one) for one in claims], certificate_id(issued["signing"])
+        signed = await both({"command": "sign", "certificate_id": key, "requests": batch}, ["sign", *who, key, *batch])
+        assert len({json.dumps(answer | {"signatures": []}) for answer in signed}) == 1
+        for answer in signed:
+            for value, one in zip(answer["signatures"], claims, strict=True):
+                attributes = base64.b64decode(one["signed_attributes"])
+                assert INTL.verify(issued["signing"].public_key(), base64.b64decode(value), attributes)
 
 
 def test_foreign_origins(command_line: Callable[..., Result]) -> None:
