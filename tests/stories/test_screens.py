@@ -1,4 +1,5 @@
-"""The same pages in English and on a phone: nothing of the frame stays Chinese, and nothing runs over the edge."""
+"""The same pages in English and on a phone: nothing of the frame stays Chinese, and nothing runs over the edge; and what
+stands on every page."""
 
 from __future__ import annotations
 
@@ -10,12 +11,14 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
+from oa_server.settings import Settings
 from tests.conftest import Founded
 from tests.desk import Desk, chromium, office, processes
 from tests.journey import Stages
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(200)]
 
+ROUTER = Path(__file__).parents[2] / "clients" / "web" / "src" / "router.ts"
 DONE = "tasks?tab=done"
 PHONE = {"width": 390, "height": 844}
 # What stands on the page or is read out, but for the button that names the other language in that language.
@@ -37,6 +40,7 @@ class Seat:
 
     desk: Desk
     document: str
+    settings: Settings
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ async def seat(founded_embedded: Founded, stages: Stages, tmp_path: Path) -> Asy
     with processes(settings):
         async with chromium() as browser:
             desk = await Desk.open(browser, settings, "孙丽")
-            yield Seat(desk, path.rpartition("/")[2])
+            yield Seat(desk, path.rpartition("/")[2], settings)
             assert desk.faults == []
 
 
@@ -87,3 +91,36 @@ async def test_on_a_phone(seat: Seat) -> None:
         await desk.page.goto(f"{desk.origin}/{path}")
         await desk.one(mark).first.wait_for()
         assert await desk.page.evaluate(STICKING_OUT) == [], path
+
+
+async def test_what_stands_on_every_page(seat: Seat) -> None:
+    """Every page there is says 演示数据 and names the stand-in fonts at its head, from the sign-in page to one not found."""
+    browser = seat.desk.context.browser
+    assert browser is not None
+    zhou = await Desk.open(browser, seat.settings, "周敏")
+    arrived = (await (await zhou.context.request.get(f"{zhou.origin}/api/incoming")).json())["items"][0]["id"]
+    sun, document = seat.desk, f"/outgoing/{seat.document}"
+    visits = {
+        "/sign-in": (await Desk.at(browser, seat.settings), "/sign-in"),
+        "/": (sun, "/"),
+        "/tasks": (sun, "/tasks"),
+        "/outgoing": (sun, "/outgoing"),
+        "/outgoing/:id/edit": (sun, "/outgoing/new/edit"),
+        "/outgoing/:id": (sun, document),
+        "/outgoing/:id/confirm/:verb(sign|seal|dispatch)": (sun, f"{document}/confirm/dispatch"),
+        "/outgoing/:id/receipts": (sun, f"{document}/receipts"),
+        "/incoming": (zhou, "/incoming"),
+        "/incoming/:id": (zhou, f"/incoming/{arrived}"),
+        "/organs/:id?": (sun, "/organs"),
+        "/verify": (sun, "/verify"),
+        "/:rest(.*)*": (sun, "/nowhere"),
+    }
+    assert set(visits) == set(re.findall(r"path: '([^']+)'", ROUTER.read_text("utf-8")))
+    for desk, path in visits.values():
+        await desk.page.goto(f"{desk.origin}{path}")
+        await desk.page.wait_for_load_state("networkidle")
+        for banner, words in (("demo-banner", "演示数据"), ("fonts-banner", "小标宋")):
+            await expect(desk.one(banner)).to_contain_text(words)
+            await expect(desk.one(banner)).to_be_in_viewport(ratio=1)
+        assert path == "/" or desk.page.url.removeprefix(desk.origin) == path
+        assert desk.faults == []
