@@ -3,7 +3,7 @@ import { Extension, InputRule, type Extensions } from '@tiptap/core'
 import { Document } from '@tiptap/extension-document'
 import { Heading } from '@tiptap/extension-heading'
 import { Paragraph } from '@tiptap/extension-paragraph'
-import { Table, TableKit } from '@tiptap/extension-table'
+import { Table, TableKit, TableView } from '@tiptap/extension-table'
 import { Text } from '@tiptap/extension-text'
 import { Gapcursor, Placeholder, UndoRedo } from '@tiptap/extensions'
 import { Fragment, Slice, type Node, type Schema } from '@tiptap/pm/model'
@@ -31,6 +31,14 @@ function inTable(doc: Node, position: number): boolean {
   return doc.resolve(position).depth > 1
 }
 
+/** The view of a table follows its turning; the library's own would show for ever what it was made with. */
+class TurnableView extends TableView {
+  override update(node: Node): boolean {
+    this.table.toggleAttribute('data-landscape', node.attrs.landscape === true)
+    return super.update(node)
+  }
+}
+
 /** A table may lie turned on pages of its own (横排); copied and pasted, it still does. */
 const TurnableTable = Table.extend({
   addAttributes() {
@@ -43,7 +51,7 @@ const TurnableTable = Table.extend({
       },
     }
   },
-}).configure({ resizable: false })
+}).configure({ resizable: false, View: TurnableView })
 
 /** Pasted paragraphs that look like headings become headings. */
 const PastedHeadings = Extension.create({
