@@ -27,7 +27,6 @@ from oa_server.documents.layout.model import parse_body
 from oa_server.documents.schemas import Body, Elements
 from tests.hostile.docx import GOOD, READ, REFUSED, W, document, paragraph
 
-
 ROOT = Path(__file__).parents[2]
 
 
