@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,8 @@ class Browser:
         body = {"name": name, "size": size, "subject_type": "outgoing", "subject_id": document}
         return await self.send("POST", "/api/files", json=body)
 
-    async def put_part(self, file: str, offset: int, data: bytes) -> httpx.Response:
-        """Send the next part of an attachment."""
+    async def put_part(self, file: str, offset: int, data: bytes | AsyncIterator[bytes]) -> httpx.Response:
+        """Send the next part of an attachment, or the next parts."""
         headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
         return await self.send("PATCH", f"/api/files/{file}", content=data, headers=headers)
 

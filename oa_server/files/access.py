@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from uuid import UUID
 
 from crypto import envelope
@@ -56,17 +56,27 @@ class FileReader:
         self._master_key = master_key
 
     async def stream(self, file: StoredFile, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
-        """Plain bytes from `first` to `last` (inclusive), one part in memory at a time.
+        """Plain bytes from `first` to `last` (inclusive); while one part is given out, the next is fetched.
 
         Raises Conflict as soon as a part has been changed, cut, swapped or lost.
         """
         end = file.size - 1 if last is None else last
         numbers = range(first // file.part_size, end // file.part_size + 1)
         keys = await part_keys(file.id, numbers.start, numbers.stop - 1)
-        for number in numbers:
-            start = number * file.part_size
-            plain = await self._part(file, number, keys.get(number, MISSING))
-            yield plain[max(0, first - start) : min(file.part_size, end - start + 1)]
+        ahead = self._fetched(file, numbers.start, keys)
+        try:
+            for number in numbers:
+                start = number * file.part_size
+                plain = await ahead
+                if number + 1 in numbers:
+                    ahead = self._fetched(file, number + 1, keys)
+                yield plain[max(0, first - start) : min(file.part_size, end - start + 1)]
+        finally:
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+
+    def _fetched(self, file: StoredFile, number: int, keys: Mapping[int, str]) -> asyncio.Task[bytes]:
+        return asyncio.create_task(self._part(file, number, keys.get(number, MISSING)))
 
     async def _part(self, file: StoredFile, number: int, object_key: str) -> bytes:
         try:

@@ -66,6 +66,21 @@ class FileKeeper:
             work.audit(Verb.UPLOAD_STARTED, "file", file.id, rows=[file], name=clean, size=size)
         return file
 
+    async def write_parts(self, actor: Actor, file: StoredFile, offset: int, parts: AsyncIterator[bytes]) -> StoredFile:
+        """Store parts as they come in: while one is on its way to the disk, the next one is received. Whatever ends the
+        request, each part that was received whole is there."""
+        storing: asyncio.Task[StoredFile] | None = None
+        try:
+            async for data in parts:
+                if storing is not None:
+                    file = await storing
+                storing = asyncio.create_task(self.write_part(actor, file, offset, data))
+                offset += len(data)
+        finally:
+            if storing is not None:
+                await asyncio.gather(storing, return_exceptions=True)
+        return await (storing or self.write_part(actor, file, offset, b""))
+
     async def write_part(self, actor: Actor, file: StoredFile, offset: int, data: bytes) -> StoredFile:
         """Store the next part; it is durable before the row says so. The last part completes the file."""
         rules.check_part(file, actor.official_id, offset, len(data))

@@ -62,14 +62,14 @@ async def show_file(call: Call[None]) -> FileOut:
     return file_out(await _readable(call))
 
 
-@endpoint(summary="上传下一分片", body=OFFSET_STREAM, returns=FileOut, needs=["Upload-Offset"], refuses=[Conflict])
-async def write_part(call: Call[None]) -> FileOut:
+@endpoint(summary="上传后续分片", body=OFFSET_STREAM, returns=FileOut, needs=["Upload-Offset"], refuses=[Conflict])
+async def write_parts(call: Call[None]) -> FileOut:
     file = await _changeable(call)
     offset = call.request.headers.get("upload-offset", "")
     if not (offset.isascii() and offset.isdigit() and len(offset) <= rules.COUNT_DIGITS):
         raise Invalid(INVALID, "Upload-Offset")
-    data = await call.raw(file.part_size)
-    return file_out(await _keeper(call).write_part(call.actor, file, int(offset), data))
+    parts = call.pieces(file.part_size, limit=rules.PARTS_IN_A_REQUEST * file.part_size)
+    return file_out(await _keeper(call).write_parts(call.actor, file, int(offset), parts))
 
 
 @endpoint(summary="删除附件", refuses=[Conflict])
@@ -110,6 +110,6 @@ async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
 
 routes = [
     resource("/api/files", POST=start_upload),
-    resource("/api/files/{id}", GET=show_file, PATCH=write_part, DELETE=remove_file),
+    resource("/api/files/{id}", GET=show_file, PATCH=write_parts, DELETE=remove_file),
     resource("/api/files/{id}/content", GET=read_content),
 ]

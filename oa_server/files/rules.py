@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from oa_server.files.models import StoredFile
 
 PART_SIZE = 8 << 20
+# After so many the next request asks anew whether the uploader may still do this.
+PARTS_IN_A_REQUEST = 8
 NAME_LIMIT = 200
 COUNT_DIGITS = 18  # More than any file has bytes; Python refuses to read numbers of thousands of digits.
 

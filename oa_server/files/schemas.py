@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from oa_server.files.models import StoredFile
+from oa_server.files.rules import PARTS_IN_A_REQUEST
 
 
 class FileIn(Struct, forbid_unknown_fields=True):
@@ -21,7 +22,7 @@ class FileIn(Struct, forbid_unknown_fields=True):
 
 
 class FileOut(Struct):
-    """A file: `offset` bytes of `size` have arrived; the next part is `chunk` bytes, or what is left."""
+    """A file: `offset` bytes of `size` have arrived; the next request brings `chunk` bytes, or what is left."""
 
     id: UUID
     name: str
@@ -39,7 +40,7 @@ def file_out(file: StoredFile) -> FileOut:
         name=file.name,
         size=file.size,
         offset=file.received,
-        chunk=file.part_size,
+        chunk=PARTS_IN_A_REQUEST * file.part_size,
         state=file.state,
         sha256=file.sha256,
         at=file.at,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import sha256
@@ -104,6 +104,11 @@ class Call(Generic[B]):
     async def raw(self, limit: int) -> bytes:
         """The body as bytes. Raises TooLarge before more than `limit` bytes are held."""
         return await read_body(self.request, limit)
+
+    def pieces(self, size: int, *, limit: int) -> AsyncIterator[bytes]:
+        """The body as it comes in, in pieces of `size` bytes, the last one what is left. Raises TooLarge as soon as it
+        passes `limit` bytes."""
+        return in_pieces(self.request, size, limit)
 
 
 Handler = Callable[[Call[Any]], Awaitable[Any]]
@@ -304,15 +309,26 @@ def inline(name: str, media_type: str, data: bytes, *, etag: str) -> Response:
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The whole body. Raises TooLarge as soon as it passes `limit` bytes."""
+    return b"".join([piece async for piece in in_pieces(request, limit, limit)])
+
+
+async def in_pieces(request: Request, size: int, limit: int) -> AsyncIterator[bytes]:
+    """As `Call.pieces`."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge(TOO_LARGE, limit=limit)
-    pieces = bytearray()
-    async for piece in request.stream():
-        pieces += piece
-        if len(pieces) > limit:
+    held, passed = bytearray(), 0
+    async for received in request.stream():
+        held += received
+        if passed + len(held) > limit:
             raise TooLarge(TOO_LARGE, limit=limit)
-    return bytes(pieces)
+        while len(held) >= size:
+            piece = bytes(memoryview(held)[:size])
+            del held[:size]
+            passed += size
+            yield piece
+    if held:
+        yield bytes(held)
 
 
 def decode(data: bytes, kind: Any) -> Any:

@@ -6,7 +6,7 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,18 @@ async def _opened(browser: Browser, city: City) -> dict[str, Any]:
 
 
 async def _upload(browser: Browser, file: dict[str, Any], data: bytes) -> None:
-    for offset in range(0, BYTES, PART):
+    for offset in range(0, BYTES, file["chunk"]):
         headers = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-        part = data[: min(PART, BYTES - offset)]
-        (await browser.send("PATCH", f"/api/files/{file['id']}", content=part, headers=headers)).raise_for_status()
+        length = min(file["chunk"], BYTES - offset)
+        sent = _pieces(data, length)
+        headers["Content-Length"] = str(length)
+        (await browser.send("PATCH", f"/api/files/{file['id']}", content=sent, headers=headers)).raise_for_status()
+
+
+async def _pieces(data: bytes, length: int) -> AsyncIterator[bytes]:
+    """`length` bytes, the same part again and again."""
+    for offset in range(0, length, PART):
+        yield data[: min(PART, length - offset)]
 
 
 async def _download(browser: Browser, file: dict[str, Any], digest: Any) -> None:

@@ -65,13 +65,27 @@ async def test_cut_off_and_continued(city: City) -> None:
     assert done.json()["sha256"] == sha256(data).hexdigest()
 
 
+async def test_several_parts_in_one_request(city: City) -> None:
+    """A request brings as many parts as the server says; those before a wrong one count, and it goes on after them."""
+    wang = await city.signed_in("wang")
+    data = os.urandom(3 * PART_SIZE + 99)
+    file = (await wang.begin_upload(await drafted(city, wang), size=len(data))).json()
+    assert file["chunk"] >= len(data)
+    assert code_of(await wang.put_part(file["id"], 0, data[: 2 * PART_SIZE + 50])) == (422, "files.bad_part")
+    assert (await wang.get(f"/api/files/{file['id']}")).json()["offset"] == 2 * PART_SIZE
+    done = await wang.put_part(file["id"], 2 * PART_SIZE, data[2 * PART_SIZE :])
+    assert (done.json()["state"], done.json()["sha256"]) == ("ready", sha256(data).hexdigest())
+    assert (await wang.get(f"/api/files/{file['id']}/content")).content == data
+
+
 async def test_parts_of_the_wrong_size(city: City) -> None:
     """A part that is cut or too long is refused, and nothing of it counts."""
     wang = await city.signed_in("wang")
     file = (await wang.begin_upload(await drafted(city, wang), size=100)).json()
     assert code_of(await wang.put_part(file["id"], 0, b"x" * 50)) == (422, "files.bad_part")
     assert code_of(await wang.put_part(file["id"], 0, b"x" * 101)) == (422, "files.bad_part")
-    assert code_of(await wang.put_part(file["id"], 0, b"x" * (PART_SIZE + 1))) == (413, "web.too_large")
+    assert code_of(await wang.put_part(file["id"], 0, b"x" * (PART_SIZE + 1))) == (422, "files.bad_part")
+    assert code_of(await wang.put_part(file["id"], 0, bytes(file["chunk"] + 1))) == (413, "web.too_large")
     assert (await wang.get(f"/api/files/{file['id']}")).json()["offset"] == 0
 
 
