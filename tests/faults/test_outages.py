@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from oa_server.app import open_house
 from oa_server.files.rules import PART_SIZE
@@ -22,6 +26,7 @@ from tests.faults.house import DistantCity, at_free_port, code_of, distant, faul
 
 pytestmark = pytest.mark.skipif("production" not in COLUMNS, reason="the embedded column has no servers to lose")
 
+MINUTE = 60
 CROWD = 40  # More than the connections of the database pool.
 
 
@@ -150,6 +155,79 @@ async def test_signer_killed(city: DistantCity) -> None:
     zhao = await city.signed_in("zhao")
     assert (await zhao.sign(path, "approve", opinion="同意")).status_code == 200
     assert servers.children_of(city.server.pid) != [signer]
+    async with open_house(city.settings) as house:
+        assert await faults(house) == []
+
+
+@asynccontextmanager
+async def page(browser: Browser) -> AsyncIterator[asyncio.Queue[dict[str, Any]]]:
+    """A page that stays open, as the web client does: cut off, it connects again and asks for what it has missed."""
+    events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def listen() -> None:
+        last: int | None = None
+        while True:
+            with suppress(ConnectionClosed, InvalidHandshake, OSError):
+                async with live(browser, after=last) as socket:
+                    async for text in socket:
+                        event = json.loads(text)
+                        last = event["id"]
+                        events.put_nowait(event)
+            await asyncio.sleep(1)
+
+    listening = asyncio.create_task(listen())
+    yield events
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
+
+
+async def arrival(events: asyncio.Queue[dict[str, Any]]) -> UUID:
+    """The next document that a page hears of."""
+    while (event := await events.get())["kind"] != "incoming.arrived":
+        pass
+    return UUID(event["payload"]["id"])
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+@pytest.mark.parametrize(
+    ("part", "refused"),
+    [("postgres", "storage.database_away"), ("redis", ""), ("seaweedfs", "storage.store_away")],
+)
+async def test_a_minute_without(
+    part: str, refused: str, how: str, city: DistantCity, production_servers: Servers
+) -> None:
+    """For a whole minute somebody keeps drafting and submitting: each try is answered, by its name where it cannot be done.
+    Then everything they tried is done once, the page that stayed open hears of it, and the data are sound."""
+    wang, zhou = await city.signed_in("wang"), await city.signed_in("zhou")
+    complete = f"/api/documents/{(await city.draft(wang)).json()['id']}"
+    submitted, keys = False, {}
+    async with page(zhou) as events:
+        await sent(city)
+        before = await arrival(events)
+        async with gone(getattr(production_servers, part), how):
+            until = time.monotonic() + MINUTE
+            while time.monotonic() < until:
+                keys[title := f"第{len(keys) + 1}件"] = uuid4().hex
+                tries = [await city.draft(wang, title=title, key=keys[title])]
+                if not submitted:
+                    tries.append(await wang.act(complete, "submit"))
+                    submitted = tries[-1].status_code == 200
+                for answer in tries:
+                    assert answer.status_code < 300 or code_of(answer) == (503, refused)
+                await asyncio.sleep(2)
+            assert submitted == (not refused)
+        await until_answered(wang, "/api/tasks")
+        while not submitted:
+            answer = await wang.act(complete, "submit")
+            submitted = answer.status_code == 200
+            assert submitted or code_of(answer) == (503, refused)
+        again = await asyncio.gather(*(city.draft(wang, title=title, key=key) for title, key in keys.items()))
+        assert {answer.status_code for answer in again} == {201}
+        assert sorted(await titles(wang)) == sorted([city.elements()["title"]] * 2 + [*keys])
+        await sent(city)
+        assert await arrival(events) != before
     async with open_house(city.settings) as house:
         assert await faults(house) == []
 
