@@ -173,14 +173,15 @@ def create_app(settings: Settings) -> Starlette:
 
 
 def _api_routes(settings: Settings) -> list[BaseRoute]:
+    # A request is held against one after the other, so what is asked for most comes first.
     return [
-        about_route(settings),
+        *oa_server.workflow.routes.routes,
+        *oa_server.documents.routes.routes,
+        *oa_server.files.routes.routes,
         *oa_server.identity.routes.routes,
         *oa_server.pki.routes.routes,
         *oa_server.signing.routes.routes,
-        *oa_server.files.routes.routes,
-        *oa_server.workflow.routes.routes,
-        *oa_server.documents.routes.routes,
+        about_route(settings),
     ]
 
 

@@ -52,7 +52,7 @@ async def tasks(actor: Actor, wanted: TaskFilter) -> list[dict[str, Any]]:
     # No word of the caller enters the text: columns and states are constants of this module, values are bound.
     return await select(
         f"SELECT t.id, t.step, t.step_title, t.opened_at, t.due_at, t.done_at, r.subject_type, r.subject_id, r.title,"  # noqa: S608
-        f" r.doc_no, r.from_name, r.urgency FROM task t JOIN route r ON r.id = t.route_id"
+        f" r.doc_no, r.from_name AS organ_name, r.urgency FROM task t JOIN route r ON r.id = t.route_id"
         f" WHERE {' AND '.join(clauses)} ORDER BY t.{moment} DESC, t.id DESC LIMIT ?",
         values,
     )

@@ -23,8 +23,8 @@ def _filter(call: Call[Any], *, limit: int, before: tuple[datetime, UUID] | None
     return access.TaskFilter(query.tab == "done", query.kind, query.q.strip(), before, limit)
 
 
-def _out(row: dict[str, Any]) -> TaskOut:
-    return msgspec.convert(row | {"organ_name": row["from_name"]}, TaskOut, strict=False)
+def _out(rows: list[dict[str, Any]]) -> list[TaskOut]:
+    return msgspec.convert(rows, list[TaskOut], strict=False)
 
 
 @endpoint(summary="我的待办和已办", query=TaskQuery, returns=TaskList)
@@ -35,7 +35,7 @@ async def list_tasks(call: Call[None]) -> TaskList:
         at, task_id = call.cursors.decode(f"tasks.{query.tab}", query.cursor)
         before = (datetime.fromisoformat(at), UUID(task_id))
     wanted = _filter(call, limit=query.limit, before=before)
-    items = [_out(row) for row in await access.tasks(call.actor, wanted)]
+    items = _out(await access.tasks(call.actor, wanted))
     following = None
     if len(items) == wanted.limit:
         last = items[-1]
@@ -50,9 +50,8 @@ async def export_tasks(call: Call[None]) -> Response:
     if len(rows) > access.EXPORT_LIMIT:
         raise Invalid(rules.TOO_MANY_ROWS, limit=access.EXPORT_LIMIT)
     header = ("环节", "标题", "发文字号", "来自", "紧急程度", "到达时间", "办理时限", "办结时间")
-    items = [_out(row) for row in rows]
     cells = [
-        (i.step_title, i.title, i.doc_no, i.organ_name, i.urgency, i.opened_at, i.due_at, i.done_at) for i in items
+        (i.step_title, i.title, i.doc_no, i.organ_name, i.urgency, i.opened_at, i.due_at, i.done_at) for i in _out(rows)
     ]
     return attachment("待办清单.csv", CSV.media_type, write_csv(header, cells))
 
