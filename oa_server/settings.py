@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bus_url: str = "local:"
     # The address the server listens on. Plain http is served on loopback or a unix socket only.
     host: str = "127.0.0.1"
+    # The port there.
     port: Annotated[int, Meta(ge=1, le=65535)] = 8080
     # A unix socket to listen on instead, behind nginx.
     socket: str = ""
@@ -50,17 +51,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # The highest classification whose content may enter: none, internal, confidential (秘密), secret (机密) or
     # top_secret (绝密).
     classification_ceiling: str = "internal"
-    # Font folders searched before our own, and for each style (fangsong, kaiti, heiti, songti, xiaobiaosong) the
-    # site's official font family put first.
+    # Font folders searched before our own.
     font_dirs: tuple[Path, ...] = ()
+    # For each style (fangsong, kaiti, heiti, songti, xiaobiaosong) the site's official font family, put first.
     site_fonts: Mapping[str, str] = {}
     # The distance from line to line on the pages of documents, in points: a page holds 22 lines at each of these. At
     # 29.6 they fill the type area from edge to edge, at 28.99 it is as high as 22 distances.
     line_pitch: Annotated[float, Meta(ge=28.3, le=29.6)] = 29.6
     # Documents are printed on both sides and 版记 has to stand on the back of their last sheet, an even page.
     colophon_on_even_page: bool = False
-    # A session ends after this many minutes without a request, and after this many hours in any case.
+    # A session ends after this many minutes without a request,
     idle_minutes: Annotated[int, Meta(ge=1, le=60)] = 15
+    # and after this many hours in any case.
     session_hours: Annotated[int, Meta(ge=1, le=12)] = 12
     # The largest attachment, in bytes.
     attachment_limit: Annotated[int, Meta(ge=1)] = 1 << 30
@@ -102,7 +104,7 @@ def load(path: Path | None = None, *, environ: Mapping[str, str] = os.environ, *
             raise SettingsError(f"{source}: {error}") from error
     for name in Settings.__struct_fields__:
         if (text := environ.get(f"OA_{name.upper()}")) is not None:
-            values[name] = text
+            values[name] = _from_environment(name, text)
     values.update(overrides)
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
@@ -110,6 +112,16 @@ def load(path: Path | None = None, *, environ: Mapping[str, str] = os.environ, *
         raise SettingsError(str(error)) from error
     _check(settings)
     return settings
+
+
+def _from_environment(name: str, text: str) -> Any:
+    """A setting's text in the environment; lists and tables stand there as in TOML."""
+    if not isinstance(getattr(_DEFAULTS, name), (tuple, Mapping)):
+        return text
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"OA_{name.upper()}: {error}") from error
 
 
 def save(settings: Settings, path: Path) -> None:

@@ -188,6 +188,7 @@ async def rendition(document_id: UUID, kind: RenditionKind, sha256: str) -> Rend
 
 
 async def known_rendition(document_id: UUID, sha256: str) -> Rendition | None:
+    """The rendition of a document with this digest, if it was ever rendered so."""
     return await Rendition.get_or_none(document_id=document_id, sha256=sha256)
 
 
@@ -264,4 +265,5 @@ async def receives(actor: Actor, document_id: UUID) -> bool:
 
 
 async def ledger() -> list[NumberLedger]:
+    """Every number ever given, series by series in its order."""
     return await NumberLedger.all().order_by("series_id", "year", "seq")

@@ -345,7 +345,7 @@ def _above(organ: UUID, superior_of: Superiors) -> set[UUID]:
 
 
 def check_complete(findings: Sequence[Finding]) -> None:
-    """Refuse a draft with findings, naming the first one and listing all."""
+    """Refuse a draft with findings. Raises Invalid, naming the first one and listing all."""
     if findings:
         raise Invalid(findings[0].reason, all=[{"code": f.reason.code, "article": f.article} for f in findings])
 
@@ -356,44 +356,47 @@ def title_fits(title: str, kind: DocKind) -> bool:
 
 
 def check_ceiling(classification: Classification, ceiling: Classification) -> None:
-    """Refuse content above the deployment's ceiling (R26-1): without override, before anything is stored."""
+    """Refuse content above the deployment's ceiling (article 26): without override, before anything is stored. Raises Invalid."""
     if classification.rank > ceiling.rank:
         raise Invalid(ABOVE_CEILING, ceiling=ceiling.value)
 
 
 def check_text(signed_sha256: str | None, rendered_sha256: str) -> None:
-    """Article 25(1): after the leader has signed, the text must be the very text that was signed."""
+    """Article 25(1): after the leader has signed, the text must be the very text that was signed. Raises Conflict."""
     if signed_sha256 != rendered_sha256:
         raise Conflict(TEXT_CHANGED, signed=signed_sha256, rendered=rendered_sha256)
 
 
 def check_elements(signed: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    """Elements and attachments must be the very ones that were submitted and signed."""
+    """Elements and attachments must be the very ones that were submitted and signed. Raises Conflict, naming the others."""
     if signed != found:
         changed = sorted(name for name in signed.keys() | found.keys() if signed.get(name) != found.get(name))
         raise Conflict(ELEMENTS_CHANGED, changed=changed)
 
 
 def check_recipients(signed: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> None:
-    """A document goes to those whom the clerk signed for, and to nobody else."""
+    """A document goes to those whom the clerk signed for, and to nobody else. Raises Conflict."""
     if signed != found:
         raise Conflict(ELEMENTS_CHANGED, changed=["recipients"])
 
 
 def check_read(read_sha256: str | None, current_sha256: str | None) -> None:
-    """Who gives an opinion gives it on the pages they have read, not on those that came meanwhile in another window."""
+    """Who gives an opinion gives it on the pages they have read, not on those that came meanwhile in another window.
+
+    Raises Conflict.
+    """
     if read_sha256 != current_sha256:
         raise Conflict(PAGES_CHANGED)
 
 
 def check_attachments(signed: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> None:
-    """Who sends or signs for a document does so with the attachments that the leader signed."""
+    """Who sends or signs for a document does so with the attachments that the leader signed. Raises Conflict."""
     if signed != found:
         raise Conflict(ATTACHMENTS_CHANGED, signed=signed, found=found)
 
 
 def check_refusal(reason: str) -> None:
-    """A refusal says why, and no more than the sender's board can show."""
+    """A refusal says why, and no more than the sender's board can show. Raises Invalid."""
     if not reason.strip():
         raise Invalid(REASON_NEEDED)
     if len(reason) > REFUSAL_LIMIT:

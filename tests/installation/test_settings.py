@@ -19,6 +19,15 @@ def test_later_sources_win(tmp_path: Path) -> None:
     assert (settings.port, settings.idle_minutes, settings.session_hours) == (8081, 25, 9)
 
 
+def test_lists_in_the_environment() -> None:
+    """Lists and tables stand in the environment as in the file; what cannot be read is named."""
+    settings = load(environ={"OA_FONT_DIRS": '["/a", "/b"]', "OA_SITE_FONTS": '{ heiti = "方正黑体" }'})
+    assert settings.font_dirs == (Path("/a"), Path("/b"))
+    assert settings.site_fonts == {"heiti": "方正黑体"}
+    with pytest.raises(SettingsError, match="OA_FONT_DIRS"):
+        load(environ={"OA_FONT_DIRS": "/a:/b"})
+
+
 def test_saved_settings_are_the_same(tmp_path: Path) -> None:
     """What is saved is read back as it was, and nobody else may read the file."""
     settings = load(

@@ -78,15 +78,14 @@ def test_reasons_are_in_both_languages() -> None:
 SETTING = re.compile(r"(?: {4})?([a-z_]+)(?:: | = )")
 
 
-def _settings_without_comment(lines: list[str], *, shared: bool) -> set[str]:
-    """The settings that no comment stands directly above; where it may be `shared`, above those they follow directly."""
+def _settings_without_comment(lines: list[str]) -> set[str]:
+    """The settings that no comment stands directly above."""
     found, commented = set(), False
     for line in lines:
         match = SETTING.match(line)
-        is_setting = match is not None and match[1] in Settings.__struct_fields__
-        if match is not None and is_setting and not commented:
+        if match is not None and match[1] in Settings.__struct_fields__ and not commented:
             found.add(match[1])
-        commented = line.lstrip().startswith("#") or (shared and is_setting and commented)
+        commented = line.lstrip().startswith("#")
     return found
 
 
@@ -94,9 +93,9 @@ def test_every_setting_is_documented() -> None:
     """Each setting has its comment in the code, and another one in the file that a site reads."""
     code = (ROOT / "oa_server" / "settings.py").read_text("utf-8")
     (fields,) = [n for n in ast.parse(code).body if isinstance(n, ast.ClassDef) and n.name == "Settings"]
-    assert _settings_without_comment(code.splitlines()[fields.lineno : fields.end_lineno], shared=True) == set()
+    assert _settings_without_comment(code.splitlines()[fields.lineno : fields.end_lineno]) == set()
     example = (ROOT / "deploy" / "settings.example.toml").read_text("utf-8").splitlines()
-    assert _settings_without_comment(example, shared=False) == set()
+    assert _settings_without_comment(example) == set()
 
 
 def test_the_example_holds_every_setting() -> None:
@@ -110,20 +109,6 @@ def test_the_example_holds_every_setting() -> None:
 
 # What others call: all of the cryptography, and the doors of each domain.
 CALLED = sorted({*(ROOT / "crypto").rglob("*.py"), *(p for p in SOURCES if p.stem in {"rules", "access", "actions"})})
-# Older than this rule: none may be added, and whoever gives one its words takes it off.
-SILENT = {
-    "oa_server/documents/access.py": {"known_rendition", "ledger"},
-    "oa_server/documents/rules.py": {
-        "check_attachments",
-        "check_ceiling",
-        "check_complete",
-        "check_elements",
-        "check_read",
-        "check_recipients",
-        "check_refusal",
-        "check_text",
-    },
-}
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -171,7 +156,7 @@ def test_what_others_call_says_what_it_does(path: Path) -> None:
         raised = set() if isinstance(item, ast.ClassDef) else refusals & set(_raised(item))
         if not words or (raised and not re.search(r"\bRaises?\b", words)) or any(r not in words for r in raised):
             silent.add(name)
-    assert silent == SILENT.get(str(path.relative_to(ROOT)), set())
+    assert silent == set()
 
 
 def test_every_table_is_known_to_the_database() -> None:
