@@ -23,7 +23,14 @@ from oa_server.documents.layout.model import DocumentLayout, plain, text_digest
 from oa_server.documents.models import Consignment, DocumentVersion, IncomingDocument, OutgoingDocument
 from oa_server.documents.office import Office
 from oa_server.documents.opinions import Matter
-from oa_server.documents.states import Classification, IncomingState, OutgoingState, RecipientRole, RenditionKind
+from oa_server.documents.states import (
+    UPWARD_KINDS,
+    Classification,
+    IncomingState,
+    OutgoingState,
+    RecipientRole,
+    RenditionKind,
+)
 from oa_server.files import access as files
 from oa_server.identity import access as identity
 from oa_server.signing import actions as signing
@@ -144,7 +151,7 @@ async def _check_draft(office: Office, document: OutgoingDocument, attached: Map
         document,
         main=access.organs_as(recipients, RecipientRole.MAIN),
         copies=access.organs_as(recipients, RecipientRole.COPY),
-        superior_of=await identity.superior_ids(),
+        superior_of=await identity.superior_ids() if document.kind in UPWARD_KINDS else {},
         has_text=any(plain(text) for text in _texts(document.body)),
         signer_leads=leads,
     )

@@ -204,13 +204,15 @@ async def join_holders(work: Work, organ_ids: Collection[UUID]) -> None:
     """Who has come to a role finds on their desk what is open there to those who hold it already."""
     running = {"organ_id__in": list(organ_ids), "state": RouteState.RUNNING}
     routes = {route.id: route for route in await Route.filter(**running).select_related("template")}
+    trees = {route.template_id: route.template.tree for route in routes.values()}
+    blocks = {template_id: engine.read_template(tree) for template_id, tree in trees.items()}
     open_steps: dict[tuple[UUID, str], list[Task]] = {}
     for task in await Task.filter(state=TaskState.OPEN, **{f"route__{name}": value for name, value in running.items()}):
         open_steps.setdefault((task.route_id, task.step), []).append(task)
     holders = _Remembered()
     for (route_id, code), known in sorted(open_steps.items()):
         route = routes[route_id]
-        step = engine.step_of(engine.read_template(route.template.tree), code)
+        step = engine.step_of(blocks[route.template_id], code)
         fresh = set(await _people(step, route, holders.of)) - {task.official_id for task in known}
         like = {name: getattr(known[0], name) for name in ("step", "step_title", "iteration", "due_at")}
         await _hand_to(work, route, sorted(fresh), **like)

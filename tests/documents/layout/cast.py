@@ -80,15 +80,7 @@ ORGANS = (
     "江州市统计局",
     "江州市城市管理局",
 )
-SHORT_ORGANS = (
-    "江州市财政局",
-    "江州市民政局",
-    "江州市审计局",
-    "江州市水务局",
-    "江州市司法局",
-    "江州市体育局",
-    "江州市统计局",
-)
+SHORT_ORGANS = tuple(name for name in ORGANS if len(name) == 6)
 
 
 def make_joint(*organs: str) -> DocumentLayout:
