@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -120,7 +120,7 @@ class Desks:
         file = await keeper.start(
             actor, name=name, size=len(data), subject_type=access.OUTGOING, subject_id=document_id
         )
-        await keeper.write_part(actor, file, 0, data)
+        await keeper.write_parts(actor, file, 0, _whole(data))
 
     async def _take(self, organ: str, document_id: UUID, step: str) -> None:
         wanted = Act(_VERBS.get(step, step), _OPINIONS.get(step, ""))
@@ -202,6 +202,10 @@ class Desks:
 
 def _choice(key: SoftKey) -> KeyChoice:
     return KeyChoice(key.certificate.public_bytes(Encoding.DER), tuple(c.public_bytes(Encoding.DER) for c in key.chain))
+
+
+async def _whole(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 async def _ids(names: Sequence[str]) -> list[UUID]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Collection
+from itertools import islice
 from uuid import UUID
 
 from crypto import envelope
@@ -15,6 +17,7 @@ from oa_server.files.models import FilePart, FileState, StoredFile
 from oa_server.storage.objects import ObjectStore
 
 KEY_NUMBER = -1  # Stands for the file's key where parts have their number.
+PARTS_AHEAD = 2
 MISSING = "files/missing"
 
 
@@ -56,33 +59,36 @@ class FileReader:
         self._master_key = master_key
 
     async def stream(self, file: StoredFile, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
-        """Plain bytes from `first` to `last` (inclusive); while one part is given out, the next is fetched.
+        """Plain bytes from `first` to `last` (inclusive); while one part is given out, the next ones are fetched.
 
         Raises Conflict as soon as a part has been changed, cut, swapped or lost.
         """
         end = file.size - 1 if last is None else last
         numbers = range(first // file.part_size, end // file.part_size + 1)
         keys = await part_keys(file.id, numbers.start, numbers.stop - 1)
-        ahead = self._fetched(file, numbers.start, keys)
+        fetches = (asyncio.create_task(self._part(file, number, keys.get(number, MISSING))) for number in numbers)
+        ahead = deque(islice(fetches, PARTS_AHEAD))
+        at = numbers.start * file.part_size
         try:
-            for number in numbers:
-                start = number * file.part_size
-                plain = await ahead
-                if number + 1 in numbers:
-                    ahead = self._fetched(file, number + 1, keys)
-                yield plain[max(0, first - start) : min(file.part_size, end - start + 1)]
+            while ahead:
+                pieces = await ahead.popleft()
+                ahead.extend(islice(fetches, 1))
+                while pieces:
+                    piece = pieces.popleft()
+                    if wanted := piece[max(0, first - at) : max(0, end + 1 - at)]:
+                        yield wanted
+                    at += len(piece)
         finally:
-            ahead.cancel()
-            await asyncio.gather(ahead, return_exceptions=True)
+            for fetch in ahead:
+                fetch.cancel()
+            await asyncio.gather(*ahead, return_exceptions=True)
 
-    def _fetched(self, file: StoredFile, number: int, keys: Mapping[int, str]) -> asyncio.Task[bytes]:
-        return asyncio.create_task(self._part(file, number, keys.get(number, MISSING)))
-
-    async def _part(self, file: StoredFile, number: int, object_key: str) -> bytes:
+    async def _part(self, file: StoredFile, number: int, object_key: str) -> deque[bytes]:
+        """A part's plain bytes in pieces: putting them together would cost as much as decrypting them."""
         try:
-            key = self.key_of(file)
+            key, context = self.key_of(file), context_of(file.id, number)
             data = await self._store.get(object_key)
-            return await asyncio.to_thread(envelope.decrypt, key, context_of(file.id, number), data)
+            return await asyncio.to_thread(lambda: deque(envelope.decrypt_stream(key, context, [data])))
         except (NotFound, EnvelopeRefused) as error:
             raise Conflict(rules.CHANGED, file=str(file.id), part=number) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import Any
@@ -22,6 +22,7 @@ from oa_server.storage.unit_of_work import transition, unit_of_work
 
 HASHERS_KEPT = 64
 PARTS_AT_ONCE = 8
+PARTS_OF_ONE_UPLOAD = 2
 PLACE_SECONDS = 3
 
 
@@ -66,37 +67,48 @@ class FileKeeper:
             work.audit(Verb.UPLOAD_STARTED, "file", file.id, rows=[file], name=clean, size=size)
         return file
 
-    async def write_parts(self, actor: Actor, file: StoredFile, offset: int, parts: AsyncIterator[bytes]) -> StoredFile:
-        """Store parts as they come in: while one is on its way to the disk, the next one is received. Whatever ends the
-        request, each part that was received whole is there."""
-        storing: asyncio.Task[StoredFile] | None = None
+    async def write_parts(
+        self, actor: Actor, file: StoredFile, offset: int, parts: AsyncIterator[bytes | memoryview]
+    ) -> StoredFile:
+        """Store parts as they come in, some on their way to the disk while the next one is received; the last part
+        completes the file. Whatever ends the request, each part that was received whole is there, up to one that failed."""
+        rules.check_upload(file, actor.official_id, offset)
+        writing: list[asyncio.Task[StoredFile]] = []
         try:
             async for data in parts:
-                if storing is not None:
-                    file = await storing
-                storing = asyncio.create_task(self.write_part(actor, file, offset, data))
+                rules.check_part(file, offset, len(data))
+                if len(writing) == PARTS_OF_ONE_UPLOAD:
+                    await writing[0]
+                    del writing[0]
+                writing.append(asyncio.create_task(self._write(actor, file, offset, data, *writing[-1:])))
                 offset += len(data)
         finally:
-            if storing is not None:
-                await asyncio.gather(storing, return_exceptions=True)
-        return await (storing or self.write_part(actor, file, offset, b""))
+            await asyncio.gather(*writing, return_exceptions=True)
+        if not writing:
+            rules.check_part(file, offset, 0)
+        return writing[-1].result()
 
-    async def write_part(self, actor: Actor, file: StoredFile, offset: int, data: bytes) -> StoredFile:
-        """Store the next part; it is durable before the row says so. The last part completes the file."""
-        rules.check_part(file, actor.official_id, offset, len(data))
+    async def _write(
+        self,
+        actor: Actor,
+        file: StoredFile,
+        offset: int,
+        data: bytes | memoryview,
+        before: asyncio.Task[StoredFile] | None = None,
+    ) -> StoredFile:
+        """Store a part, and count it after the one `before`; it is durable before the row says so."""
         part = FilePart(id=new_id(), file_id=file.id, number=offset // file.part_size)
         part.object_key = access.new_part_key(file.id, part.number)
-        hasher = await self._hasher(file)
+        context = access.context_of(file.id, part.number)
         async with self._place():
-            await self._store.put(part.object_key, self._sealed(file, part.number, data, hasher))
-        received = offset + len(data)
-        done = received == file.size
+            await self._store.put(part.object_key, envelope.encrypt_stream(self.reader.key_of(file), context, [data]))
         try:
-            await self._count(actor, file, part, received, hasher.hexdigest() if done else None)
+            if before is not None:
+                file = await before
+            await self._count(actor, file, part, data)
         except Conflict:
             await self._discard(part.object_key)
             raise
-        self._remember(file.id, received, None if done else hasher)
         return await access.file(file.id)
 
     @asynccontextmanager
@@ -112,14 +124,12 @@ class FileKeeper:
         finally:
             self._places.release()
 
-    def _sealed(self, file: StoredFile, number: int, data: bytes, hasher: Any) -> Iterator[bytes]:
-        """A part as it is stored, made piece by piece while the pieces before are on their way to the disk."""
-        hasher.update(data)
-        yield from envelope.encrypt_stream(self.reader.key_of(file), access.context_of(file.id, number), [data])
-
-    @staticmethod
-    async def _count(actor: Actor, file: StoredFile, part: FilePart, received: int, digest: str | None) -> None:
-        """Have the row say that a part is there; `digest` completes the file. Raises Conflict when another was quicker."""
+    async def _count(self, actor: Actor, file: StoredFile, part: FilePart, data: bytes | memoryview) -> None:
+        """Have the row say that a part is there; the last one completes the file. Raises Conflict when another was quicker."""
+        hasher = await self._hasher(file)
+        await asyncio.to_thread(hasher.update, data)
+        received = file.received + len(data)
+        digest = hasher.hexdigest() if received == file.size else None
         change = {"sha256": digest, "state": FileState.READY} if digest else {}
         async with unit_of_work(actor) as work:
             await transition(
@@ -133,6 +143,7 @@ class FileKeeper:
             verb = Verb.UPLOAD_FINISHED if digest else Verb.UPLOAD_CONTINUED
             facts = {"sha256": digest, "size": file.size} if digest else {"offset": received}
             work.audit(verb, "file", file.id, rows=[file], **facts)
+        self._remember(file.id, received, None if digest else hasher)
 
     async def _discard(self, object_key: str) -> None:
         """Take back what no row names; should that fail, it lies there encrypted and unread."""

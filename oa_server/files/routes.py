@@ -96,14 +96,13 @@ async def read_content(call: Call[None]) -> Response:
     if wanted:
         headers["Content-Range"] = f"bytes {first}-{last}/{file.size}"
     stream = _keeper(call).reader.stream(file, first, last)
-    # The first part is opened before the answer begins, so what fails at once is told; later only a cut answer can tell.
+    # The first piece is opened before the answer begins, so what fails at once is told; later only a cut answer can tell.
     opened = _after(await anext(stream), stream)
     return StreamingResponse(opened, 206 if wanted else 200, headers, "application/octet-stream")
 
 
 async def _after(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     yield first
-    del first  # Eight MiB need not wait for the end of the download.
     async for piece in rest:
         yield piece
 

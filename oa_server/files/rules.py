@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PART_SIZE = 8 << 20
 # After so many the next request asks anew whether the uploader may still do this.
-PARTS_IN_A_REQUEST = 8
+PARTS_IN_A_REQUEST = 16
 NAME_LIMIT = 200
 COUNT_DIGITS = 18  # More than any file has bytes; Python refuses to read numbers of thousands of digits.
 
@@ -56,15 +56,19 @@ def check_size(size: int, limit: int) -> None:
         raise TooLarge(TOO_BIG, limit=limit)
 
 
-def check_part(file: StoredFile, official_id: UUID | None, offset: int, length: int) -> None:
-    """Parts come in order, each of the one part size but for the last. Raises Denied for another's file, Conflict for another
-    offset, and Invalid for another size."""
+def check_upload(file: StoredFile, official_id: UUID | None, offset: int) -> None:
+    """Whoever began goes on, from the byte up to which all is there. Raises Denied, Conflict."""
     if file.uploaded_by_id != official_id:
         raise Denied(NOT_UPLOADER)
     if file.state != "uploading" or offset != file.received:
         raise Conflict(WRONG_OFFSET, offset=file.received)
-    if length != min(file.part_size, file.size - offset):
-        raise Invalid(BAD_PART, expected=min(file.part_size, file.size - offset))
+
+
+def check_part(file: StoredFile, offset: int, length: int) -> None:
+    """Every part has the one part size but for the last. Raises Invalid."""
+    expected = min(file.part_size, file.size - offset)
+    if length != expected or not length:
+        raise Invalid(BAD_PART, expected=expected)
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:

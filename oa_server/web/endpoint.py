@@ -105,7 +105,7 @@ class Call(Generic[B]):
         """The body as bytes. Raises TooLarge before more than `limit` bytes are held."""
         return await read_body(self.request, limit)
 
-    def pieces(self, size: int, *, limit: int) -> AsyncIterator[bytes]:
+    def pieces(self, size: int, *, limit: int) -> AsyncIterator[memoryview]:
         """The body as it comes in, in pieces of `size` bytes, the last one what is left. Raises TooLarge as soon as it
         passes `limit` bytes."""
         return in_pieces(self.request, size, limit)
@@ -312,23 +312,25 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join([piece async for piece in in_pieces(request, limit, limit)])
 
 
-async def in_pieces(request: Request, size: int, limit: int) -> AsyncIterator[bytes]:
+async def in_pieces(request: Request, size: int, limit: int) -> AsyncIterator[memoryview]:
     """As `Call.pieces`."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise TooLarge(TOO_LARGE, limit=limit)
-    held, passed = bytearray(), 0
+    piece, passed = bytearray(), 0
     async for received in request.stream():
-        held += received
-        if passed + len(held) > limit:
+        passed += len(received)
+        if passed > limit:
             raise TooLarge(TOO_LARGE, limit=limit)
-        while len(held) >= size:
-            piece = bytes(memoryview(held)[:size])
-            del held[:size]
-            passed += size
-            yield piece
-    if held:
-        yield bytes(held)
+        rest = memoryview(received)
+        while len(piece) + len(rest) >= size:
+            room = size - len(piece)
+            piece += rest[:room]
+            yield memoryview(piece)
+            piece, rest = bytearray(), rest[room:]
+        piece += rest
+    if piece:
+        yield memoryview(piece)
 
 
 def decode(data: bytes, kind: Any) -> Any:

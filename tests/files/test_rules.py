@@ -70,19 +70,22 @@ def test_sizes() -> None:
 
 def test_parts_in_their_order() -> None:
     """The next part comes from whoever began, at the place where the last one ended, and as long as a part is."""
-    rules.check_part(upload(), WANG, 10, 10)
-    rules.check_part(upload(received=20), WANG, 20, 5)
-    for file, official, offset, length, error, reason in (
-        (upload(), LI, 10, 10, Denied, rules.NOT_UPLOADER),
-        (upload(), WANG, 0, 10, Conflict, rules.WRONG_OFFSET),
-        (upload(), WANG, 20, 5, Conflict, rules.WRONG_OFFSET),
-        (upload(state="ready"), WANG, 10, 10, Conflict, rules.WRONG_OFFSET),
-        (upload(), WANG, 10, 9, Invalid, rules.BAD_PART),
-        (upload(received=20), WANG, 20, 10, Invalid, rules.BAD_PART),
+    rules.check_upload(upload(), WANG, 10)
+    rules.check_part(upload(), 10, 10)
+    rules.check_part(upload(), 20, 5)
+    for file, official, offset, error, reason in (
+        (upload(), LI, 10, Denied, rules.NOT_UPLOADER),
+        (upload(), WANG, 0, Conflict, rules.WRONG_OFFSET),
+        (upload(), WANG, 20, Conflict, rules.WRONG_OFFSET),
+        (upload(state="ready"), WANG, 10, Conflict, rules.WRONG_OFFSET),
     ):
         with pytest.raises(error) as refused:
-            rules.check_part(file, official, offset, length)
+            rules.check_upload(file, official, offset)
         assert refused.value.reason is reason
+    for offset, length, expected in ((10, 9, 10), (20, 10, 5), (10, 0, 10), (25, 1, 0), (25, 0, 0)):
+        with pytest.raises(Invalid) as refused:
+            rules.check_part(upload(), offset, length)
+        assert (refused.value.reason, refused.value.facts) == (rules.BAD_PART, {"expected": expected})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from typing import Any
 
@@ -28,6 +29,11 @@ def code_of(response: httpx.Response) -> tuple[int, str]:
 async def begun(city: City, browser: Browser, size: int) -> str:
     document = (await city.draft(browser)).json()["id"]
     return str((await browser.begin_upload(document, size=size)).json()["id"])
+
+
+async def nothing() -> AsyncIterator[bytes]:
+    for part in ():
+        yield part
 
 
 async def test_not_complete_is_not_given_out(city: City) -> None:
@@ -56,10 +62,25 @@ async def test_only_the_uploader(city: City) -> None:
     wang = await city.signed_in("wang")
     file = await access.file(await begun(city, wang, 10))
     keeper, li = city.app.state.files, await actor_named("li")
-    for attempt in (keeper.write_part(li, file, 0, bytes(10)), keeper.remove(li, file)):
+    for attempt in (keeper.write_parts(li, file, 0, nothing()), keeper.remove(li, file)):
         with pytest.raises(Denied) as refused:
             await attempt
         assert refused.value.reason is NOT_UPLOADER
+
+
+async def test_sent_twice_at_once(city: City) -> None:
+    """Of two tabs that send the same parts one is told where the other has come to; each part counts once, and it ends whole."""
+    wang = await city.signed_in("wang")
+    data = os.urandom(3 * PART_SIZE + 7)
+    file = await begun(city, wang, len(data))
+    answers = await asyncio.gather(*(wang.put_part(file, 0, data) for _ in range(2)))
+    refused = [code_of(answer) for answer in answers if answer.status_code != 200]
+    assert refused in ([(409, "files.wrong_offset")], [(409, "files.wrong_offset")] * 2)
+    told = (await wang.get(f"/api/files/{file}")).json()
+    if told["state"] == "uploading":
+        told = (await wang.put_part(file, told["offset"], data[told["offset"] :])).json()
+    assert (told["state"], told["sha256"]) == ("ready", sha256(data).hexdigest())
+    assert (await wang.get(f"/api/files/{file}/content")).content == data
 
 
 @pytest.mark.parametrize("offset", ["", "-1", "1e3", "１"])
