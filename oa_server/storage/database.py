@@ -6,8 +6,11 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import cache
+from itertools import count
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
@@ -113,12 +116,21 @@ async def alone(lock: int) -> None:
 
 async def select(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Rows of a hand-written statement with `?` placeholders, on either database."""
-    if is_postgres():
-        numbers = iter(range(1, len(values) + 1))
-        sql = _PLACEHOLDER.sub(lambda _match: f"${next(numbers)}", sql)
-        return list(await connection().execute_query_dict(sql, list(values)))
-    plain = [str(value) if hasattr(value, "hex") and hasattr(value, "version") else value for value in values]
-    return list(await connection().execute_query_dict(sql, plain))
+    client = connection()
+    if client.capabilities.dialect == "postgres":
+        _count, rows = await client.execute_query(_numbered(sql), list(values))
+    else:
+        plain = [str(value) if isinstance(value, UUID) else value for value in values]
+        _count, rows = await client.execute_query(sql, plain)
+    names = tuple(rows[0].keys()) if rows else ()
+    return [dict(zip(names, row, strict=True)) for row in rows]  # `dict(row)` would look up each column by its name.
+
+
+@cache
+def _numbered(sql: str) -> str:
+    """A statement of ours, of which there are few, with the placeholders of PostgreSQL."""
+    numbers = count(1)
+    return _PLACEHOLDER.sub(lambda _match: f"${next(numbers)}", sql)
 
 
 def comparable(at: datetime) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,6 +29,18 @@ CONTENT_SECURITY_POLICY = (
     "font-src 'self' data:; worker-src 'self' blob:; connect-src 'self' {agent}; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
+
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin-allow-popups",  # The agent's PIN page is a popup.
+}
+OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return Headers(headers).raw
 
 
 def cookie_name(name: str, *, secure: bool) -> str:
@@ -52,7 +65,9 @@ class GuardMiddleware:
         self.app = app
         self.host = urlsplit(origin).netloc
         self.secure = origin.startswith("https://")
-        self.policy = CONTENT_SECURITY_POLICY.format(agent=f"ws://127.0.0.1:{agent_port}")
+        policy = CONTENT_SECURITY_POLICY.format(agent=f"ws://127.0.0.1:{agent_port}")
+        self.unless_given = _raw({"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+        self.always = _raw(ALWAYS | (OVER_TLS if self.secure else {}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -63,7 +78,7 @@ class GuardMiddleware:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._set_headers(MutableHeaders(scope=message))
+                self._set_headers(message)
             await send(message)
 
         headers = Headers(scope=scope)
@@ -73,15 +88,10 @@ class GuardMiddleware:
             return
         await self.app(scope, receive, with_headers)
 
-    def _set_headers(self, headers: MutableHeaders) -> None:
-        headers.setdefault("Content-Security-Policy", self.policy)
-        headers.setdefault("Cache-Control", "no-store")
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["X-Frame-Options"] = "DENY"
-        headers["Referrer-Policy"] = "no-referrer"
-        headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"  # The agent's PIN page is a popup.
-        if self.secure:
-            headers["Strict-Transport-Security"] = "max-age=31536000"
+    def _set_headers(self, message: Message) -> None:
+        headers = message["headers"] = [*message.get("headers", ()), *self.always]
+        given = {name for name, _value in headers}
+        headers += [(name, value) for name, value in self.unless_given if name not in given]
 
 
 def check_origin(connection: HTTPConnection) -> None:
