@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version as package_version
+from secrets import token_urlsafe
 from typing import Any, BinaryIO, cast
 
 import orjson
@@ -48,14 +50,16 @@ from oa_server.settings import Settings
 from oa_server.signing.actions import SigningDesk
 from oa_server.storage import cleaning
 from oa_server.storage.bus import Bus, open_bus
-from oa_server.storage.database import PATIENT_SECONDS, open_database
+from oa_server.storage.database import PATIENT_SECONDS, open_database, select
 from oa_server.storage.objects import open_store
 from oa_server.storage.secrets import SecretStore
 from oa_server.storage.unit_of_work import react_to
 from oa_server.web.endpoint import Access, Call, endpoint, nowhere, resource
 from oa_server.web.errors import ProblemMiddleware
 from oa_server.web.guard import GuardMiddleware
+from oa_server.web.health import Probes, health_routes
 from oa_server.web.live import LiveHub
+from oa_server.web.metrics import Metrics, metrics_route
 from oa_server.web.openapi import openapi_route
 from oa_server.web.pagination import Cursors
 from oa_server.web.static import web_routes
@@ -83,6 +87,8 @@ class House:
     sign_in: SignIn
     hub: LiveHub
     cursors: Cursors
+    metrics: Metrics
+    monitor_token: bytes
 
 
 def build_house(settings: Settings) -> House:
@@ -115,7 +121,10 @@ def build_house(settings: Settings) -> House:
         sign_in=SignIn(policy, keyset),
         hub=LiveHub(),
         cursors=Cursors(secrets.get("cursor-key")),
+        metrics=Metrics(),
+        monitor_token=secrets.get("monitor-token", lambda: token_urlsafe(32).encode()),
     )
+    house.metrics.count_live(house.hub.count)
     _plug(house)
     return house
 
@@ -158,7 +167,7 @@ def create_app(settings: Settings) -> Starlette:
         ],
         middleware=[
             Middleware(GuardMiddleware, origin=settings.origin, agent_port=settings.agent_port),
-            Middleware(ProblemMiddleware),
+            Middleware(ProblemMiddleware, observe=house.metrics.observe),
         ],
         lifespan=lambda app: _lifespan(app, house),
     )
@@ -168,6 +177,11 @@ def create_app(settings: Settings) -> Starlette:
     app.state.files = house.files
     app.state.cursors = house.cursors
     app.state.register = house.register
+    app.state.metrics = house.metrics
+    app.state.monitor_token = house.monitor_token
+    app.state.probes = Probes(
+        {"database": lambda: select("SELECT 1 AS one"), "object_store": house.office.store.prepare}
+    )
     app.state.counters = {"todo": workflow.count_open, "incoming": documents.waiting_arrivals}
     return app
 
@@ -182,6 +196,8 @@ def _api_routes(settings: Settings) -> list[BaseRoute]:
         *oa_server.pki.routes.routes,
         *oa_server.signing.routes.routes,
         about_route(settings),
+        *health_routes(version=VERSION),
+        metrics_route(),
     ]
 
 
@@ -221,13 +237,14 @@ async def _lifespan(app: Starlette, house: House) -> AsyncIterator[None]:
 
 
 def _background(house: House, bus: Bus) -> list[Coroutine[Any, Any, None]]:
+    every = partial(_every, house.metrics)
     return [
-        _every(RESTART_SECONDS, "live.hub", house.hub.run),
-        _every(RESTART_SECONDS, "live.bus", lambda: bus.run(house.hub.wake)),
-        _every(SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
-        _every(HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
-        _every(HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
-        _every(CLEANING_SECONDS, "storage.clean", cleaning.clean),
+        every(RESTART_SECONDS, "live.hub", house.hub.run),
+        every(RESTART_SECONDS, "live.bus", lambda: bus.run(house.hub.wake)),
+        every(SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
+        every(HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
+        every(HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
+        every(CLEANING_SECONDS, "storage.clean", cleaning.clean),
     ]
 
 
@@ -241,7 +258,7 @@ async def _renew_lists(house: House) -> None:
         await house.register.renew_lists(SYSTEM)
 
 
-async def _every(seconds: float, name: str, job: Callable[[], Awaitable[object]]) -> None:
+async def _every(metrics: Metrics, seconds: float, name: str, job: Callable[[], Awaitable[object]]) -> None:
     """Run a job again and again; a job that cannot be done now, or that broke, is done the next time.
 
     Nothing but the end of the server leaves here: one broken job must not take the others and the server with it.
@@ -249,9 +266,12 @@ async def _every(seconds: float, name: str, job: Callable[[], Awaitable[object]]
     while True:
         try:
             await job()
+            metrics.job_done(name)
         except OaError as error:
+            metrics.job_failed(name)
             log.warning("job.postponed", job=name, code=error.code)
         except Exception:
+            metrics.job_failed(name)
             log.exception("job.failed", job=name)
         if is_ending():
             return

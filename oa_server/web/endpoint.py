@@ -65,6 +65,7 @@ class Access(Enum):
     """Who may call an endpoint at all; what they may do there, the action decides."""
 
     SIGNED_IN = auto()
+    MONITOR = auto()
     OPEN = auto()
 
 
@@ -135,6 +136,8 @@ class Endpoint:
         found: set[type[OaError]] = {Unavailable, *self.refuses}
         if self.access is Access.SIGNED_IN:
             found |= {NotSignedIn} if method in guard.SAFE_METHODS else {NotSignedIn, Denied}
+        if self.access is Access.MONITOR:
+            found |= {NotSignedIn}
         if "{" in path:
             found |= {NotFound}
         if self.query is not None:
@@ -148,13 +151,20 @@ class Endpoint:
     async def answer(self, request: Request) -> Response:
         if any("\0" in str(part) for part in request.path_params.values()):
             raise NotFound(NOT_FOUND)  # No database keeps a name with this character, and PostgreSQL takes none.
-        actor = await guard.actor_of(request) if self.access is Access.SIGNED_IN else Actor(name="anonymous")
+        actor = await self._asking(request)
         data = await self._read(request)
         call = Call(request, actor, decode(data, self.body) if data is not None else None, self._query(request))
         key = request.headers.get("idempotency-key")
         if self.once and key and actor.official_id is not None:
             return await self._answer_once(call, key, data or b"")
         return self._response(await self.handler(call))
+
+    async def _asking(self, request: Request) -> Actor:
+        if self.access is Access.SIGNED_IN:
+            return await guard.actor_of(request)
+        if self.access is Access.MONITOR:
+            guard.check_monitor(request)
+        return Actor(name="anonymous")
 
     async def _answer_once(self, call: Call[Any], key: str, data: bytes) -> Response:
         """The answer of the first request with this key; effect and answer are kept in one transaction."""
@@ -253,7 +263,8 @@ def endpoint(
 class Resource:
     """The ASGI application of one path, with all its methods."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, path: str, endpoints: Mapping[str, Endpoint]) -> None:
+        self.path = path
         self.endpoints = endpoints
         self.allow = ", ".join(sorted({*endpoints, "OPTIONS"} | ({"HEAD"} if "GET" in endpoints else set())))
 
@@ -282,7 +293,7 @@ def _without_body(response: Response) -> Response:
 
 def resource(path: str, **endpoints: Endpoint) -> Route:
     """The route of one path; keywords are methods."""
-    return Route(path, Resource(endpoints))
+    return Route(path, Resource(path, endpoints))
 
 
 def nowhere(path: str) -> Route:

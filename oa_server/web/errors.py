@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -19,6 +19,8 @@ log = structlog.get_logger("oa.web")
 
 PROBLEM_TYPE = "application/problem+json"
 CLIENT_GONE = 499
+
+Observe = Callable[[Scope, int, float], None]
 
 
 class Problem(msgspec.Struct, omit_defaults=False):
@@ -59,10 +61,12 @@ def problem_response(
 
 
 class ProblemMiddleware:
-    """Turns what escapes an endpoint into a problem, and writes one log line per request without any content."""
+    """Turns what escapes an endpoint into a problem, writes one log line per request without any content, and has it
+    counted by `observe` with its status and seconds."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, observe: Observe = lambda _scope, _status, _seconds: None) -> None:
         self.app = app
+        self.observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -92,8 +96,9 @@ class ProblemMiddleware:
             language = language_of(Headers(scope=scope))
             await problem_response(INTERNAL, status=500, language=language)(scope, receive, note)
         finally:
-            elapsed = round((time.perf_counter() - started) * 1000, 1)
-            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=elapsed)
+            seconds = time.perf_counter() - started
+            self.observe(scope, status, seconds)
+            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
 
     @staticmethod
     async def _refuse(scope: Scope, receive: Receive, send: Send, error: OaError) -> None:

@@ -17,6 +17,7 @@ from oa_server.core.ports import ports
 from oa_server.web.errors import language_of, problem_response
 
 NO_SESSION = Reason("web.no_session", "您尚未登录或登录已结束，请插入证书重新登录", "You are not signed in.")
+NO_MONITOR = Reason("web.no_monitor", "监控程序未出示正确的令牌", "A monitor's token is missing or wrong.")
 WRONG_HOST = Reason("web.wrong_host", "请求的主机名不是本系统的地址", "The host name is not ours.")
 WRONG_ORIGIN = Reason("web.wrong_origin", "请求来自其他网站，已拒绝", "The request came from another site.")
 WRONG_CSRF = Reason("web.wrong_csrf", "页面已过期，请刷新后重试", "The page is out of date; reload it.")
@@ -106,6 +107,13 @@ def check_csrf(connection: HTTPConnection, token: str) -> None:
     shown = connection.headers.get("x-oa-csrf", "")
     if not hmac.compare_digest(shown.encode(), csrf_token(token).encode()):
         raise Denied(WRONG_CSRF)
+
+
+def check_monitor(connection: HTTPConnection) -> None:
+    """A monitor shows the token that lies in the secret store (RFC 6750, 2.1). Raises NotSignedIn."""
+    scheme, _, shown = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(shown.encode(), connection.app.state.monitor_token):
+        raise NotSignedIn(NO_MONITOR)
 
 
 def session_token(connection: HTTPConnection) -> str:

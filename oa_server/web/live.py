@@ -103,6 +103,10 @@ class LiveHub:
         self._woken = asyncio.Event()
         self._last_id: int | None = None
 
+    def count(self) -> int:
+        """How many pages listen."""
+        return len(self._connections)
+
     def wake(self) -> None:
         """Something new is in the outbox."""
         self._woken.set()

@@ -51,6 +51,7 @@ def describe(routes: Iterable[BaseRoute], *, version: str, secure: bool = False)
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": session_cookie(secure=secure)},
                 "same_site": {"type": "apiKey", "in": "header", "name": "X-OA-CSRF"},
+                "monitor": {"type": "http", "scheme": "bearer"},
             },
         },
     }
@@ -68,6 +69,8 @@ def _operation(path: str, method: str, item: Endpoint) -> dict[str, Any]:
         operation["requestBody"] = {"required": not isinstance(item.body, Binary), "content": _content(item.body)}
     if item.access is Access.SIGNED_IN:
         operation["security"] = [{"session": []} if method in SAFE_METHODS else {"session": [], "same_site": []}]
+    if item.access is Access.MONITOR:
+        operation["security"] = [{"monitor": []}]
     return operation
 
 

@@ -28,6 +28,8 @@ DOMAINS = ("audit", "identity", "pki", "signing", "files", "workflow", "document
 # What anybody may ask before signing in; nothing else may be added without a reason given here.
 OPEN_ENDPOINTS = {
     ("GET", "/api/about"),  # the page must know which agent to speak to
+    ("GET", "/api/health"),  # monitors and balancers have no certificate,
+    ("GET", "/api/ready"),  # and many of them cost what one costs
     ("POST", "/api/session/challenge"),  # how signing in begins
     ("POST", "/api/session"),  # how it ends
     ("GET", "/api/pki/crl/{issuer}"),  # RFC 5280: lists are public
