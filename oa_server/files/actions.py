@@ -102,13 +102,10 @@ class FileKeeper:
         context = access.context_of(file.id, part.number)
         async with self._place():
             await self._store.put(part.object_key, envelope.encrypt_stream(self.reader.key_of(file), context, [data]))
-        try:
-            if before is not None:
-                file = await before
+        async with self._taken_back_on(OaError, part):
+            file = await before if before is not None else file
+        async with self._taken_back_on(Conflict, part):  # After other refusals it may be counted all the same.
             await self._count(actor, file, part, data)
-        except Conflict:
-            await self._discard(part.object_key)
-            raise
         return await access.file(file.id)
 
     @asynccontextmanager
@@ -145,10 +142,15 @@ class FileKeeper:
             work.audit(verb, "file", file.id, rows=[file], **facts)
         self._remember(file.id, received, None if digest else hasher)
 
-    async def _discard(self, object_key: str) -> None:
-        """Take back what no row names; should that fail, it lies there encrypted and unread."""
-        with suppress(OaError):
-            await self._store.delete(object_key)
+    @asynccontextmanager
+    async def _taken_back_on(self, refusal: type[OaError], part: FilePart) -> AsyncIterator[None]:
+        """Take back what no row will name; should that fail, it lies there encrypted and unread."""
+        try:
+            yield
+        except refusal:
+            with suppress(OaError):
+                await self._store.delete(part.object_key)
+            raise
 
     async def _hasher(self, file: StoredFile) -> Any:
         """A copy of the running digest, so that a part which fails to be stored leaves it as it was."""

@@ -19,6 +19,7 @@ from oa_server.documents.models import OutgoingDocument
 from oa_server.files import access, actions
 from oa_server.files.models import FileState
 from oa_server.files.rules import NOT_UPLOADER, PART_SIZE
+from oa_server.storage.objects import S3Store, open_store
 from tests.city import Browser, City
 
 
@@ -68,8 +69,17 @@ async def test_only_the_uploader(city: City) -> None:
         assert refused.value.reason is NOT_UPLOADER
 
 
+def objects_of(city: City, file: str) -> int:
+    """How many objects there are of a file in the object store."""
+    store = open_store(city.settings.object_store)
+    if isinstance(store, S3Store):
+        return len(list(store._client.list_objects(store._bucket, f"files/{file}/")))
+    return len(list((city.settings.data_dir / "objects" / "files" / file).iterdir()))
+
+
 async def test_sent_twice_at_once(city: City) -> None:
-    """Of two tabs that send the same parts one is told where the other has come to; each part counts once, and it ends whole."""
+    """Of two tabs that send the same parts one is told where the other has come to; each part counts once and lies there
+    once, and it ends whole."""
     wang = await city.signed_in("wang")
     data = os.urandom(3 * PART_SIZE + 7)
     file = await begun(city, wang, len(data))
@@ -80,6 +90,7 @@ async def test_sent_twice_at_once(city: City) -> None:
     if told["state"] == "uploading":
         told = (await wang.put_part(file, told["offset"], data[told["offset"] :])).json()
     assert (told["state"], told["sha256"]) == ("ready", sha256(data).hexdigest())
+    assert objects_of(city, file) == 4
     assert (await wang.get(f"/api/files/{file}/content")).content == data
 
 
