@@ -84,11 +84,10 @@ class FileReader:
             await asyncio.gather(*ahead, return_exceptions=True)
 
     async def _part(self, file: StoredFile, number: int, object_key: str) -> deque[bytes]:
-        """A part's plain bytes in pieces: putting them together would cost as much as decrypting them."""
+        """A part's plain bytes in pieces: holding it whole would cost as much as decrypting it."""
         try:
             key, context = self.key_of(file), context_of(file.id, number)
-            data = await self._store.get(object_key)
-            return await asyncio.to_thread(lambda: deque(envelope.decrypt_stream(key, context, [data])))
+            return await self._store.read(object_key, lambda data: deque(envelope.decrypt_stream(key, context, data)))
         except (NotFound, EnvelopeRefused) as error:
             raise Conflict(rules.CHANGED, file=str(file.id), part=number) from error
 

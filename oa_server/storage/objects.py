@@ -35,6 +35,7 @@ STORE_FULL = Reason(
 _KEY = re.compile(r"\A[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)*\Z")
 FOLDERS_KNOWN = 10_000
 S3_THREADS = 16
+PIECE = 1 << 20
 # A store that hangs is given up in time for the request that waits for it; eight MiB take well under a second.
 CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 3, 6, 7
 
@@ -52,8 +53,15 @@ class ObjectStore(Protocol):
         Pieces are made in a thread of the store's, each when the one before has been taken.
         """
 
+    async def read(self, key: str, take: Callable[[Iterator[bytes]], T]) -> T:
+        """What `take` makes of the bytes of an object, which come piece by piece, in a thread of the store's.
+
+        Raises NotFound, Unavailable, and whatever `take` raises.
+        """
+
     async def get(self, key: str) -> bytes:
         """The bytes of an object. Raises NotFound, Unavailable."""
+        return await self.read(key, b"".join)
 
     async def delete(self, key: str) -> None:
         """Remove an object; removing what is not there is the same as removing it."""
@@ -81,7 +89,7 @@ def _check_key(key: str) -> str:
     return key
 
 
-class LocalFolderStore:
+class LocalFolderStore(ObjectStore):
     """Objects as files below one folder: written beside, synced, renamed into place, and the folder synced too."""
 
     def __init__(self, root: Path) -> None:
@@ -101,13 +109,18 @@ class LocalFolderStore:
         except OSError as error:
             raise Unavailable(STORE_FULL if error.errno in {27, 28, 122} else STORE_AWAY) from error
 
-    async def get(self, key: str) -> bytes:
+    async def read(self, key: str, take: Callable[[Iterator[bytes]], T]) -> T:
         try:
-            return await anyio.to_thread.run_sync((self._root / _check_key(key)).read_bytes)
+            return await anyio.to_thread.run_sync(self._read, self._root / _check_key(key), take)
         except FileNotFoundError:
             raise NotFound(NOT_FOUND) from None
         except OSError as error:
             raise Unavailable(STORE_AWAY) from error
+
+    @staticmethod
+    def _read(path: Path, take: Callable[[Iterator[bytes]], T]) -> T:
+        with path.open("rb", buffering=0) as file:
+            return take(iter(lambda: file.read(PIECE), b""))
 
     async def delete(self, key: str) -> None:
         with suppress(FileNotFoundError):
@@ -165,7 +178,7 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-class S3Store:
+class S3Store(ObjectStore):
     """Objects in one bucket, through the minio client in threads of their own."""
 
     def __init__(self, *, endpoint: str, access_key: str, secret_key: str, bucket: str, secure: bool) -> None:
@@ -191,13 +204,13 @@ class S3Store:
     def _put(self, key: str, data: bytes) -> None:
         self._client.put_object(self._bucket, key, io.BytesIO(data), len(data))
 
-    async def get(self, key: str) -> bytes:
-        return await self._run(lambda: self._read(_check_key(key)))
+    async def read(self, key: str, take: Callable[[Iterator[bytes]], T]) -> T:
+        return await self._run(lambda: self._read(_check_key(key), take))
 
-    def _read(self, key: str) -> bytes:
+    def _read(self, key: str, take: Callable[[Iterator[bytes]], T]) -> T:
         response = self._client.get_object(self._bucket, key)
         try:
-            return bytes(response.read())
+            return take(iter(lambda: response.read(PIECE, decode_content=False), b""))
         finally:
             response.close()
             response.release_conn()

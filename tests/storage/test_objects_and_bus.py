@@ -57,6 +57,25 @@ async def test_put_piece_by_piece(store: ObjectStore) -> None:
         await store.get("files/b/000002")
 
 
+async def test_read_piece_by_piece(store: ObjectStore) -> None:
+    """An object is made use of as it comes, never held whole; what the use refuses comes through, and the next one is served."""
+    data = os.urandom((2 << 20) + 70_001)
+    await store.put("files/c/000001", data)
+    pieces = await store.read("files/c/000001", list)
+    assert b"".join(pieces) == data
+    assert len(pieces) > 2
+
+    def refuse(given: Iterator[bytes]) -> None:
+        raise RuntimeError(len(next(given)))
+
+    for _ in range(20):
+        with pytest.raises(RuntimeError):
+            await store.read("files/c/000001", refuse)
+    assert await store.read("files/c/000001", lambda given: sum(map(len, given))) == len(data)
+    with pytest.raises(NotFound):
+        await store.read("files/c/000002", list)
+
+
 async def test_the_folders_above_are_durable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When an object is stored, so are the names of all folders on the way to it, also in a process that found them there."""
     synced: set[str] = set()
