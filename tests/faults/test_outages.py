@@ -94,7 +94,9 @@ async def test_database_gone(how: str, city: DistantCity, production_servers: Se
         for _round in range(2):
             answers = await asyncio.gather(*(request() for request in asked))
             assert {code_of(answer) for answer in answers} == {(503, "storage.database_away")}
+        assert (await wang.get("/api/ready")).json()["detail"] == "database"
     await until_answered(wang, "/api/tasks")
+    await until_answered(wang, "/api/ready")
     assert (await city.draft(wang, title="断电时起草", key=key)).status_code == 201
     assert sorted(await titles(wang)) == sorted(["断电之前", "断电时起草"])
     answers = await asyncio.gather(*(wang.get(f"/api/documents/{document}") for _ in range(CROWD)))
@@ -248,6 +250,7 @@ async def test_store_gone(how: str, city: DistantCity, production_servers: Serve
         needy += [wang.act(f"/api/documents/{complete}", "submit"), wang.get(f"{path}/pages.pdf")]
         for answer in await asyncio.gather(*needy):
             assert code_of(answer) == (503, "storage.store_away")
+        assert (await wang.get("/api/ready")).json()["detail"] == "object_store"
         assert (await li.sign(path, "approve", opinion="同意")).status_code == 200
         assert (await wang.get(f"/api/files/{file['id']}")).json()["offset"] == PART_SIZE
     while (done := await wang.put_part(file["id"], PART_SIZE, data[PART_SIZE:])).status_code == 503:
