@@ -26,7 +26,8 @@ from crypto.suite import suite_for
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be certified. `crl_url` and `ocsp_url` go into the certificate for others to find."""
+    """What is to be certified. `crl_url` and `ocsp_url` go into the certificate for others to find; without a `serial`
+    a new one is made up."""
 
     profile: Profile
     public_key: Any
@@ -36,6 +37,7 @@ class Order:
     crl_url: str | None = None
     ocsp_url: str | None = None
     dns_names: tuple[str, ...] = ()
+    serial: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def _builder(
         .subject_name(order.subject)
         .issuer_name(issuer)
         .public_key(order.public_key)
-        .serial_number(new_serial())
+        .serial_number(order.serial or new_serial())
         .not_valid_before(order.not_before)
         .not_valid_after(order.not_after)
         .add_extension(x509.BasicConstraints(ca=spec.is_authority, path_length=spec.path_length), critical=True)

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Protocol
 
 from cryptography import x509
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from crypto.errors import KeyRefused
+from crypto.profiles import UNREADABLE
 from crypto.suite import suite_for
 
 FORMAT = "oa-key/1"
@@ -117,6 +119,29 @@ def make_csr(private_key: Any, subject: x509.Name) -> bytes:
     """A PKCS #10 request in DER, signed by the key itself: proof that its holder possesses it."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     return suite_for(private_key.public_key()).sign_built(builder, private_key).public_bytes(serialization.Encoding.DER)
+
+
+def read_csr(der: bytes) -> x509.CertificateSigningRequest:
+    """A PKCS #10 request that shows possession of a good key.
+
+    Raises KeyRefused when it cannot be read, is not signed by its own key, or has a key that is too weak.
+    """
+    try:
+        csr = x509.load_der_x509_csr(der)
+        public_key = csr.public_key()
+        suite_for(public_key).check_quality(public_key)
+        is_signed = csr.is_signature_valid
+    except UNREADABLE as error:
+        raise KeyRefused("key.bad_request", "this is no certificate request") from error
+    if not is_signed:
+        raise KeyRefused("key.no_possession", "the request is not signed by its own key")
+    return csr
+
+
+def key_digest(public_key: Any) -> str:
+    """How we name a public key: the SHA-256 of its SubjectPublicKeyInfo, in lower-case hex."""
+    encoding, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return sha256(public_key.public_bytes(encoding, form)).hexdigest()
 
 
 def serial_text(certificate: x509.Certificate) -> str:

@@ -44,6 +44,7 @@ from oa_server.identity import tokens
 from oa_server.identity.events import OrganRegistered, RolesGiven
 from oa_server.identity.signin import SignIn, SignInPolicy
 from oa_server.pki import access as pki
+from oa_server.pki import issuing
 from oa_server.pki.actions import CertificateRegister
 from oa_server.pki.signer import Signer
 from oa_server.settings import Settings
@@ -97,7 +98,7 @@ def build_house(settings: Settings) -> House:
     key = tokens.TokenKey.from_pem(secrets.get("token-key.pem", tokens.TokenKey.generate_pem))
     keyset = tokens.KeySet((key,))
     passphrase = secrets.get("authority-passphrase").hex()
-    register = CertificateRegister(Signer(settings.data_dir / "authority", passphrase))
+    register = CertificateRegister(Signer(settings.data_dir / "authority", passphrase), settings.origin)
     store = open_store(settings.object_store)
     fonts = FontLibrary([*settings.font_dirs, settings.data_dir / "fonts"], chains_with(settings.site_fonts))
     office = Office(
@@ -244,6 +245,7 @@ def _background(house: House, bus: Bus) -> list[Coroutine[Any, Any, None]]:
         every(SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
         every(HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
         every(HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
+        every(HEAD_SECONDS, "pki.issue", lambda: _issue_waiting(house)),
         every(CLEANING_SECONDS, "storage.clean", cleaning.clean),
     ]
 
@@ -256,6 +258,11 @@ async def _sign_head(house: House) -> None:
 async def _renew_lists(house: House) -> None:
     if house.register.signer.exists and await pki.lists_due():
         await house.register.renew_lists(SYSTEM)
+
+
+async def _issue_waiting(house: House) -> None:
+    if house.register.signer.exists:
+        await issuing.issue_waiting(house.register)
 
 
 async def _every(metrics: Metrics, seconds: float, name: str, job: Callable[[], Awaitable[object]]) -> None:

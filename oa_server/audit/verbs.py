@@ -20,8 +20,14 @@ class Verb(StrEnum):
     # pki
     AUTHORITY_CREATED = "pki.authority_created"  # root, issuing (fingerprints)
     DEVICE_REGISTERED = "pki.device_registered"  # kind, label
-    CERTIFICATE_REQUESTED = "pki.certificate_requested"  # profile, holder
+    DEVICE_KEPT = "pki.device_kept"  # became, note, suspended (serials)
+    CERTIFICATE_REQUESTED = "pki.certificate_requested"  # profile, holder, kind
+    CERTIFICATE_APPROVED = "pki.certificate_approved"  # serial
+    CERTIFICATE_REFUSED = "pki.certificate_refused"  # reason
     CERTIFICATE_ISSUED = "pki.certificate_issued"  # serial, profile, holder
+    CERTIFICATE_INSTALLED = "pki.certificate_installed"  # serial
+    CERTIFICATE_SUSPENDED = "pki.certificate_suspended"  # serial
+    CERTIFICATE_RESUMED = "pki.certificate_resumed"  # serial
     CERTIFICATE_REVOKED = "pki.certificate_revoked"  # serial, reason
     CRL_ISSUED = "pki.crl_issued"  # number, entries
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from cryptography import x509
-
 from crypto.authority import name
 from crypto.keys import make_csr, seal_key_file
 from crypto.profiles import Profile
@@ -15,8 +13,9 @@ from crypto.suite import INTL
 from oa_server.core.actor import Actor
 from oa_server.identity import access as identity
 from oa_server.pki import access as pki
+from oa_server.pki import devices, issuing
 from oa_server.pki.actions import CertificateRegister, Subject
-from oa_server.pki.models import DeviceKind
+from oa_server.pki.models import DeviceKind, DeviceVerb, KeyDevice
 
 PIN = "123456"  # of every key of the sample city
 
@@ -33,34 +32,40 @@ class Enrolment:
     async def official(self, official_id: UUID, label: str, pin: str) -> list[Path]:
         """Two keys for one official: one to sign in, one to sign."""
         subject = Subject(official_id=official_id)
-        device = await self.register.register_device(self.requester, DeviceKind.SOFTWARE, label, subject)
-        return [
-            (await self._key(profile, subject, f"{label}.{profile}", pin, device.label))[0]
+        device = await self._device(label, subject)
+        files = [
+            (await self._key(profile, subject, f"{label}.{profile}", pin, device))[0]
             for profile in (Profile.SIGN_IN, Profile.SIGNING)
         ]
+        await devices.keep_device(self.requester, device.id, DeviceVerb.HANDED_OVER, self.register)
+        return files
 
     async def seal(self, organ_id: UUID, label: str, pin: str) -> tuple[Path, str]:
         """The seal key of an organ: its file and the serial number of its certificate."""
         subject = Subject(organ_id=organ_id)
-        device = await self.register.register_device(self.requester, DeviceKind.SOFTWARE, label, subject)
-        return await self._key(Profile.SEAL, subject, f"{label}.seal", pin, device.label)
+        device = await self._device(label, subject)
+        key = await self._key(Profile.SEAL, subject, f"{label}.seal", pin, device)
+        await devices.keep_device(self.requester, device.id, DeviceVerb.HANDED_OVER, self.register)
+        return key
+
+    async def _device(self, label: str, subject: Subject) -> KeyDevice:
+        return await devices.register_device(self.requester, DeviceKind.SOFTWARE, label, subject)
 
     async def _key(
-        self, profile: Profile, subject: Subject, file: str, pin: str, device_label: str
+        self, profile: Profile, subject: Subject, file: str, pin: str, device: KeyDevice
     ) -> tuple[Path, str]:
         """A new key in its file, and the serial number of its certificate."""
         key = INTL.generate_key()
-        device = await pki.device(device_label)
-        request = await self.register.request(
-            self.requester, profile, make_csr(key, name(common=file)), subject, device
-        )
-        issued = await self.register.approve(self.approver, request)
-        trust = await pki.trust()
-        chain = [x509.load_der_x509_certificate(bytes(issued.der)), *trust.intermediates, *trust.roots]
+        names = name(**await issuing.names_of(subject))
+        request = await issuing.request(self.requester, profile, make_csr(key, names), subject, device=device)
+        issued = await issuing.approve(self.approver, request.id, self.register)
+        certificate = pki.parsed(issued)
+        chain = [certificate, *await pki.chain_above(certificate)]
         path = self.folder / f"{file}.oakey"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(seal_key_file(key, pin, chain))
         path.chmod(0o600)
+        await issuing.install(self.requester, request.id, self.register)
         return path, issued.serial
 
 

@@ -21,13 +21,11 @@ from oa_server.documents.schemas import (
     HistoryOut,
     IncomingOut,
     IncomingRow,
-    Named,
     OpinionOut,
     ReceiptFile,
     ReceiptOut,
     RefusalOut,
     StepOut,
-    ability_out,
 )
 from oa_server.documents.states import (
     Classification,
@@ -42,6 +40,7 @@ from oa_server.documents.states import (
 from oa_server.files import access as files
 from oa_server.identity import access as identity
 from oa_server.signing import access as signing
+from oa_server.web.shapes import Named, ability_out
 from oa_server.workflow import access as workflow
 
 

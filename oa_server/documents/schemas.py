@@ -8,9 +8,9 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from oa_server.core.errors import Ability
 from oa_server.documents.states import Classification, DocKind, IncomingState, OutgoingState, Publicity, Urgency
 from oa_server.web.pagination import Cursor, PageLimit
+from oa_server.web.shapes import AbilityOut, Named
 
 Base64 = Annotated[str, Meta(max_length=64 * 1024, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 ShortText = Annotated[str, Meta(max_length=200)]
@@ -111,29 +111,6 @@ class AskOut(Struct):
     request_id: UUID
     request: str
     expires_at: datetime
-
-
-class Named(Struct):
-    id: UUID
-    name: str
-
-
-class ReasonOut(Struct):
-    code: str
-    title: str
-
-
-class AbilityOut(Struct):
-    verb: str
-    allowed: bool
-    reason: ReasonOut | None
-
-
-def ability_out(ability: Ability, language: str) -> AbilityOut:
-    denied = ability.denied
-    return AbilityOut(
-        ability.verb, ability.allowed, ReasonOut(denied.code, denied.title(language)) if denied is not None else None
-    )
 
 
 class OpinionOut(Struct):

@@ -138,6 +138,29 @@ async def names_of(ids: Collection[UUID]) -> dict[UUID, str]:
     return {row["id"]: row["name"] for row in await Official.filter(id__in=list(ids)).values("id", "name")}
 
 
+class Person(NamedTuple):
+    """An official as a register shows them: staff number, name, and where they act."""
+
+    code: str
+    name: str
+    organ: str
+    unit: str
+
+
+async def people(ids: Collection[UUID]) -> dict[UUID, Person]:
+    """The officials with these ids in their first posts; unknown ids are missing from the answer."""
+    if not ids:
+        return {}
+    posts = Post.filter(official_id__in=list(ids)).order_by("-position", "-id")
+    # The first post comes last, and stays.
+    where = {
+        row["official_id"]: (row["organ__short_name"], row["unit__name"])
+        for row in await posts.values("official_id", "organ__short_name", "unit__name")
+    }
+    rows = await Official.filter(id__in=list(ids)).values("id", "code", "name")
+    return {row["id"]: Person(row["code"], row["name"], *where.get(row["id"], ("", ""))) for row in rows}
+
+
 async def challenge(nonce_sha256: str) -> Challenge | None:
     """The sign-in challenge with this nonce's digest."""
     return await Challenge.get_or_none(nonce_sha256=nonce_sha256)

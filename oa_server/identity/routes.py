@@ -17,7 +17,6 @@ from oa_server.identity.schemas import (
     AnswerIn,
     ChallengeOut,
     EndSession,
-    Named,
     OfficialOut,
     OrganList,
     OrganOut,
@@ -30,6 +29,7 @@ from oa_server.identity.schemas import (
 from oa_server.identity.signin import Answer, SignIn, new_browser_secret
 from oa_server.web import guard
 from oa_server.web.endpoint import INVALID, Access, Call, endpoint, resource
+from oa_server.web.shapes import Named
 
 BROWSER_SECONDS = 600
 

@@ -49,7 +49,9 @@ SESSION_EXPIRED = Reason(
     "identity.session_expired", "登录已超过时限，请重新登录", "The session is over its time limit."
 )
 SESSION_REVOKED = Reason(
-    "identity.session_revoked", "您的证书已被吊销，登录已结束，请联系管理员", "The certificate was revoked."
+    "identity.session_revoked",
+    "您的证书已被吊销或暂停，登录已结束，请联系管理员",
+    "The certificate was revoked or suspended.",
 )
 KEY_REMOVED = Reason("identity.key_removed", "证书已拔出，登录已结束", "The key was pulled out.")
 NOT_SYSTEM_ADMIN = Reason(

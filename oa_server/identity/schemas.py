@@ -8,14 +8,9 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from oa_server.web.shapes import Named
+
 Base64 = Annotated[str, Meta(max_length=64 * 1024, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
-
-
-class Named(Struct):
-    """Anything shown by its name."""
-
-    id: UUID
-    name: str
 
 
 class ChallengeOut(Struct):

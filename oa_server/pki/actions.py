@@ -1,11 +1,11 @@
-"""The verbs of the certificate register: found the authority, request, approve and issue, revoke, renew the lists."""
+"""The register of certificates: whom it believes, what it takes back, and what it publishes of that."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,37 +19,29 @@ from crypto.cms import verify_cms
 from crypto.errors import CryptoError
 from crypto.keys import read_certificates, serial_text
 from crypto.profiles import UNREADABLE, Profile
+from crypto.revocation import Refusal, read_ocsp_request, refuse_ocsp
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import Actor
-from oa_server.core.errors import Conflict, Denied, Invalid, Unavailable
+from oa_server.core.errors import Conflict, Denied, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.core.ports import Holder, ShownCertificate
-from oa_server.identity import access as identity
 from oa_server.identity import actions as identity_actions
 from oa_server.pki import access, rules
-from oa_server.pki.models import (
-    Certificate,
-    CertificateRequest,
-    CertificateState,
-    Crl,
-    DeviceKind,
-    KeyDevice,
-    RequestState,
-    TrustAnchor,
-)
+from oa_server.pki.models import Certificate, CertificateState, Crl, TrustAnchor
 from oa_server.pki.signer import (
     ISSUING,
     ROOT,
+    AnswerOcsp,
+    AnswerTimestamp,
     BuildCrl,
-    Certify,
     RevocationItem,
     Signer,
     SignHead,
     StampDigest,
     create_authority,
 )
-from oa_server.storage.unit_of_work import conflict_on, transition, unit_of_work
+from oa_server.storage.unit_of_work import Work, conflict_on, transition, unit_of_work
 
 LIST_ATTEMPTS = 5
 
@@ -65,8 +57,9 @@ class Subject:
 class CertificateRegister:
     """The register with its signer (`core.ports.CertificateRegister`, `core.ports.HeadSigner`)."""
 
-    def __init__(self, signer: Signer) -> None:
+    def __init__(self, signer: Signer, origin: str) -> None:
         self.signer = signer
+        self._origin = origin
 
     # --- judging -------------------------------------------------------------------------------------------------
 
@@ -123,103 +116,9 @@ class CertificateRegister:
         issuing, root = read_certificates((directory / f"{ISSUING}.key").read_bytes())
         async with unit_of_work(actor) as work:
             anchors = [await _trust(root, is_root=True), await _trust(issuing, is_root=False)]
-            fingerprints: dict[str, Any] = {"root": _fingerprint(root), "issuing": _fingerprint(issuing)}
+            fingerprints: dict[str, Any] = {"root": access.fingerprint(root), "issuing": access.fingerprint(issuing)}
             work.audit(Verb.AUTHORITY_CREATED, "trust_anchor", anchors[0].id, rows=anchors, **fingerprints)
         await self.renew_lists(actor)
-
-    async def register_device(self, actor: Actor, kind: DeviceKind, label: str, subject: Subject) -> KeyDevice:
-        """Enter a key device into the inventory."""
-        rules.check(actor, "request")
-        async with unit_of_work(actor) as work:
-            device = await KeyDevice.create(
-                id=new_id(),
-                kind=kind,
-                label=label,
-                official_id=subject.official_id,
-                organ_id=subject.organ_id,
-                registered_at=work.now,
-            )
-            work.audit(Verb.DEVICE_REGISTERED, "key_device", device.id, rows=[device], kind=kind, label=label)
-        return device
-
-    async def request(
-        self, actor: Actor, profile: Profile, csr: bytes, subject: Subject, device: KeyDevice | None = None
-    ) -> CertificateRequest:
-        """Ask for a certificate over a key; the request's own signature shows that its holder has the key.
-
-        Raises Denied, and Invalid for a profile that is not for this subject.
-        """
-        rules.check(actor, "request")
-        rules.check_subject(profile, official_id=subject.official_id, organ_id=subject.organ_id)
-        async with unit_of_work(actor) as work:
-            row = await CertificateRequest.create(
-                id=new_id(),
-                profile=profile.value,
-                official_id=subject.official_id,
-                organ_id=subject.organ_id,
-                device_id=device.id if device else None,
-                csr=csr,
-                state=RequestState.PENDING,
-                requested_by=actor.official_id,
-                at=work.now,
-            )
-            work.audit(
-                Verb.CERTIFICATE_REQUESTED,
-                "certificate_request",
-                row.id,
-                rows=[row],
-                profile=profile,
-                holder=subject.official_id or subject.organ_id,
-            )
-        return row
-
-    async def approve(self, actor: Actor, request: CertificateRequest) -> Certificate:
-        """Approve a pending request and have it issued. Raises Denied, Conflict; Invalid when lint finds anything."""
-        rules.check(actor, "approve")
-        rules.check_approval(request.requested_by, actor)
-        if request.state != RequestState.PENDING:
-            raise Conflict(rules.REQUEST_REFUSED)
-        order = await self._order(request)
-        try:
-            der = await self.signer.ask(order)
-        except CryptoError as error:
-            raise Invalid(rules.REQUEST_REFUSED, error.message, code=error.code) from error
-        certificate = x509.load_der_x509_certificate(der)
-        async with unit_of_work(actor) as work:
-            row = await _store(certificate, request)
-            await transition(
-                CertificateRequest,
-                request.id,
-                expect={"state": RequestState.PENDING},
-                change={"state": RequestState.ISSUED, "approved_by": actor.official_id, "certificate_id": row.id},
-            )
-            work.audit(
-                Verb.CERTIFICATE_ISSUED,
-                "certificate",
-                row.id,
-                rows=[row, request],
-                serial=row.serial,
-                profile=row.profile,
-                holder=row.official_id or row.organ_id,
-            )
-        return row
-
-    async def _order(self, request: CertificateRequest) -> Certify:
-        now = clock.now()
-        names = {"common": "", "organ": "", "unit": "", "number": ""}
-        if request.official_id:
-            official = await identity.official(request.official_id)
-            post = await identity.post_of(official.id)
-            names |= {"common": official.name, "number": official.code}
-            if post is not None:
-                names["organ"] = (await identity.organ(post.organ_id)).full_name
-                names["unit"] = (await identity.unit(post.unit_id)).name
-        else:
-            organ = await identity.organ(request.organ_id)
-            names |= {"common": organ.full_name, "organ": organ.full_name}
-        not_before = now - timedelta(minutes=5)
-        not_after = not_before + rules.lasting(Profile(request.profile))
-        return Certify(request.profile, bytes(request.csr), not_before=not_before, not_after=not_after, **names)
 
     async def revoke(self, actor: Actor, serial: str, reason: str) -> None:
         """Revoke a certificate at once: sessions end, pending signatures fail, and a new list goes out.
@@ -230,29 +129,109 @@ class CertificateRegister:
         rules.check(actor, "revoke", certificate)
         rules.check_revocation(reason)
         async with unit_of_work(actor) as work:
+            await self._revoke(work, certificate, reason)
+        await self._publish(actor)
+
+    async def supersede(self, work: Work, certificate_id: UUID) -> None:
+        """Revoke what a new certificate has replaced, unless that was done before."""
+        certificate = await Certificate.get(id=certificate_id)
+        if certificate.state != CertificateState.REVOKED:
+            await self._revoke(work, certificate, "superseded")
+
+    async def _revoke(self, work: Work, certificate: Certificate, reason: str) -> None:
+        await transition(
+            Certificate,
+            certificate.id,
+            expect={"state__in": [CertificateState.GOOD, CertificateState.SUSPENDED]},
+            reason=rules.ALREADY_REVOKED,
+            change={"state": CertificateState.REVOKED, "revoked_at": work.now, "revocation_reason": reason},
+        )
+        await identity_actions.end_sessions_of(work, certificate.serial)
+        work.audit(
+            Verb.CERTIFICATE_REVOKED,
+            "certificate",
+            certificate.id,
+            rows=[certificate],
+            serial=certificate.serial,
+            reason=reason,
+        )
+
+    async def suspend(self, actor: Actor, serial: str) -> None:
+        """Suspend a certificate at once, until it is resumed or revoked. Raises NotFound, Denied, Conflict."""
+        certificate = await access.certificate(serial)
+        rules.check(actor, "suspend", certificate)
+        async with unit_of_work(actor) as work:
+            await self._suspend(work, certificate)
+        await self._publish(actor)
+
+    async def suspend_all(self, work: Work, device_id: UUID) -> list[Certificate]:
+        """Suspend every good certificate of a device. Returns them."""
+        rows = await Certificate.filter(device_id=device_id, state=CertificateState.GOOD)
+        for certificate in rows:
+            await self._suspend(work, certificate)
+        return rows
+
+    async def _suspend(self, work: Work, certificate: Certificate) -> None:
+        await transition(
+            Certificate,
+            certificate.id,
+            expect={"state": CertificateState.GOOD},
+            reason=rules.NOT_GOOD,
+            change={
+                "state": CertificateState.SUSPENDED,
+                "revoked_at": work.now,
+                "revocation_reason": rules.SUSPENDED,
+            },
+        )
+        await identity_actions.end_sessions_of(work, certificate.serial)
+        work.audit(
+            Verb.CERTIFICATE_SUSPENDED, "certificate", certificate.id, rows=[certificate], serial=certificate.serial
+        )
+
+    async def resume(self, actor: Actor, serial: str) -> None:
+        """Let a suspended certificate be used again. Raises NotFound, Denied, Conflict."""
+        certificate = await access.certificate(serial)
+        rules.check(actor, "resume", certificate)
+        async with unit_of_work(actor) as work:
             await transition(
                 Certificate,
                 certificate.id,
-                expect={"state": CertificateState.GOOD},
-                reason=rules.ALREADY_REVOKED,
-                change={"state": CertificateState.REVOKED, "revoked_at": work.now, "revocation_reason": reason},
+                expect={"state": CertificateState.SUSPENDED},
+                reason=rules.NOT_SUSPENDED,
+                change={"state": CertificateState.GOOD, "revoked_at": None, "revocation_reason": None},
             )
-            await identity_actions.end_sessions_of(work, serial)
-            work.audit(
-                Verb.CERTIFICATE_REVOKED,
-                "certificate",
-                certificate.id,
-                rows=[certificate],
-                serial=serial,
-                reason=reason,
-            )
-        # The certificate is revoked by now. If no list can be made this moment, the next round makes the one that is missing.
+            work.audit(Verb.CERTIFICATE_RESUMED, "certificate", certificate.id, rows=[certificate], serial=serial)
+        await self._publish(actor)
+
+    async def _publish(self, actor: Actor) -> None:
+        """Put a new state on a new list. It is in force already; if no list can be made this moment, the next round
+        makes the one that is missing."""
         with suppress(Unavailable):
             await self.renew_lists(actor)
 
+    # --- published -----------------------------------------------------------------------------------------------
+
+    async def answer_ocsp(self, request: bytes) -> bytes:
+        """The answer (DER) to a question of RFC 6960, signed unless it cannot be answered. Raises Unavailable."""
+        try:
+            asked = read_ocsp_request(request)
+        except CryptoError:
+            return refuse_ocsp(Refusal.MALFORMED)
+        known = await access.by_serial(format(asked.serial, "x"))
+        now = clock.now()
+        revocation = _listed(known) if known is not None and known.state != CertificateState.GOOD else None
+        order = AnswerOcsp(request, known is not None, revocation, now, now + rules.OCSP_LIFE)
+        return await self.signer.ask(order)
+
+    async def answer_timestamp(self, request: bytes) -> bytes:
+        """The response (DER) to a timestamp request of RFC 3161. Raises Unavailable."""
+        return await self.signer.ask(AnswerTimestamp(request, clock.now()))
+
+    # --- lists ---------------------------------------------------------------------------------------------------
+
     async def renew_lists(self, actor: Actor) -> None:
         """Issue the next list of each of our authorities."""
-        issuing, root = read_certificates((self.signer.directory / f"{ISSUING}.key").read_bytes())
+        issuing, root = self._authorities()
         await self._renew(actor, ISSUING, issuing)
         await self._renew(actor, ROOT, root)
 
@@ -260,7 +239,7 @@ class CertificateRegister:
         """The next list of one authority. Of two who make it at once, one is second and begins anew."""
         for _attempt in range(LIST_ATTEMPTS):
             with suppress(Conflict):
-                return await self._next_list(actor, which, _fingerprint(issuer))
+                return await self._next_list(actor, which, access.fingerprint(issuer))
         raise Unavailable(rules.LISTS_BUSY)
 
     async def _next_list(self, actor: Actor, which: str, issuer: str) -> None:
@@ -280,10 +259,23 @@ class CertificateRegister:
 
     @staticmethod
     async def _entries() -> list[RevocationItem]:
-        return [
-            RevocationItem(row.serial, row.revoked_at, row.revocation_reason or "unspecified")
-            for row in await access.revoked()
-        ]
+        return [_listed(row) for row in await access.listed()]
+
+    # --- addresses -----------------------------------------------------------------------------------------------
+
+    def _authorities(self) -> list[x509.Certificate]:
+        """The certificates of the issuing authority and of the root."""
+        return read_certificates((self.signer.directory / f"{ISSUING}.key").read_bytes())
+
+    @property
+    def crl_url(self) -> str:
+        """Where others fetch the issuing authority's list."""
+        return f"{self._origin}/api/pki/crl/{access.fingerprint(self._authorities()[0])}"
+
+    @property
+    def ocsp_url(self) -> str:
+        """Where others ask about one certificate."""
+        return f"{self._origin}/api/pki/ocsp"
 
 
 def _load(der: bytes) -> x509.Certificate:
@@ -297,28 +289,11 @@ async def _trust(certificate: x509.Certificate, *, is_root: bool) -> TrustAnchor
     return await TrustAnchor.create(
         id=new_id(),
         der=certificate.public_bytes(Encoding.DER),
-        fingerprint=_fingerprint(certificate),
+        fingerprint=access.fingerprint(certificate),
         is_root=is_root,
         name=certificate.subject.rfc4514_string(),
     )
 
 
-async def _store(certificate: x509.Certificate, request: CertificateRequest) -> Certificate:
-    return await Certificate.create(
-        id=new_id(),
-        serial=serial_text(certificate),
-        profile=request.profile,
-        official_id=request.official_id,
-        organ_id=request.organ_id,
-        device_id=request.device_id,
-        subject=certificate.subject.rfc4514_string(),
-        der=certificate.public_bytes(Encoding.DER),
-        fingerprint=_fingerprint(certificate),
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
-        state=CertificateState.GOOD,
-    )
-
-
-def _fingerprint(certificate: x509.Certificate) -> str:
-    return sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
+def _listed(row: Certificate) -> RevocationItem:
+    return RevocationItem(row.serial, row.revoked_at, row.revocation_reason or "unspecified")

@@ -1,12 +1,251 @@
-"""What the certificate authority publishes: its certificates and its revocation lists, to anybody who asks."""
+"""The certificate register over HTTP: for administrators its devices, requests and certificates; for everybody what an
+authority publishes."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
 from starlette.responses import Response
 
-from oa_server.core.errors import NOT_FOUND, NotFound
-from oa_server.pki import access
-from oa_server.web.endpoint import Access, Binary, Call, endpoint, resource
+from crypto.profiles import Profile
+from crypto.timestamp import REQUEST_LIMIT
+from oa_server.core import clock
+from oa_server.core.errors import NOT_FOUND, Conflict, Denied, NotFound
+from oa_server.identity.spreadsheet import write_csv
+from oa_server.pki import access, answers, devices, issuing, rules
+from oa_server.pki.access import ListFilter
+from oa_server.pki.actions import CertificateRegister, Subject
+from oa_server.pki.models import DeviceVerb
+from oa_server.pki.schemas import (
+    CertificateActIn,
+    CertificateFilter,
+    CertificateList,
+    CertificateOut,
+    CertificateQuery,
+    DeviceActIn,
+    DeviceFilter,
+    DeviceIn,
+    DeviceList,
+    DeviceOut,
+    DeviceQuery,
+    MineOut,
+    OverviewOut,
+    RequestActIn,
+    RequestIn,
+    RequestList,
+    RequestOut,
+    RequestQuery,
+)
+from oa_server.web.endpoint import Access, Binary, Call, attachment, endpoint, resource
+
+CSV = Binary("text/csv")
+OCSP_REQUEST, OCSP_RESPONSE = Binary("application/ocsp-request"), Binary("application/ocsp-response")
+TIMESTAMP_QUERY, TIMESTAMP_REPLY = Binary("application/timestamp-query"), Binary("application/timestamp-reply")
+EXPORT_LIMIT = 20_000
+
+
+def _register(call: Call[Any]) -> CertificateRegister:
+    found: CertificateRegister = call.request.app.state.register
+    return found
+
+
+def _filter(call: Call[Any], **more: Any) -> ListFilter:
+    query = call.query
+    days = getattr(query, "days", None)
+    return ListFilter(
+        words=query.q.strip(),
+        state=query.state,
+        profile=getattr(query, "profile", None),
+        until=None if days is None else clock.now() + timedelta(days=days),
+        oldest_first=query.sort == "oldest",
+        **more,
+    )
+
+
+def _page(call: Call[Any], kind: str) -> ListFilter:
+    (after,) = call.cursors.decode(f"{kind}.{call.query.sort}", call.query.cursor) or (None,)
+    return _filter(call, after=UUID(after) if after else None, limit=call.query.limit)
+
+
+def _next(call: Call[Any], kind: str, rows: Sequence[Any]) -> str | None:
+    if len(rows) < call.query.limit:
+        return None
+    return call.cursors.encode(f"{kind}.{call.query.sort}", [rows[-1].id])
+
+
+# --- at a glance ------------------------------------------------------------------------------------------------------
+
+
+@endpoint(summary="证书管理总览", returns=OverviewOut, refuses=[Denied])
+async def overview(call: Call[None]) -> OverviewOut:
+    found = await access.counts(call.actor)
+    return OverviewOut(
+        requests=found.requests,
+        lights=found.lights,
+        certificates=found.certificates,
+        devices=found.devices,
+        lists=await answers.list_rows(),
+        signer=_register(call).signer.exists,
+    )
+
+
+@endpoint(summary="我的即将到期的证书", returns=MineOut)
+async def mine(call: Call[None]) -> MineOut:
+    assert call.actor.official_id is not None
+    rows = await answers.certificate_rows(await access.certificates_of(call.actor.official_id))
+    return MineOut([row for row in rows if row.light != rules.Light.NONE])
+
+
+# --- devices ----------------------------------------------------------------------------------------------------------
+
+
+@endpoint(summary="介质清单", query=DeviceQuery, returns=DeviceList, refuses=[Denied])
+async def list_devices(call: Call[None]) -> DeviceList:
+    rows = await access.device_list(call.actor, _page(call, "devices"))
+    return DeviceList(await answers.device_rows(rows), _next(call, "devices", rows))
+
+
+@endpoint(summary="导出介质清单", query=DeviceFilter, returns=CSV, refuses=[Denied])
+async def export_devices(call: Call[None]) -> Response:
+    rows = await answers.device_rows(await access.device_list(call.actor, _filter(call, limit=EXPORT_LIMIT)))
+    header = ("介质编号", "类型", "状态", "持有人编号", "持有人", "单位", "登记时间")
+    cells = [
+        (
+            row.label,
+            rules.DEVICE_KIND_WORDS[row.kind],
+            rules.DEVICE_WORDS[row.state],
+            *_holder_cells(row),
+            row.registered_at,
+        )
+        for row in rows
+    ]
+    return attachment("介质清单.csv", CSV.media_type, write_csv(header, cells))
+
+
+def _holder_cells(row: Any) -> tuple[str, str, str]:
+    return (row.holder.code, row.holder.name, row.holder.organ) if row.holder else ("", "", "")
+
+
+@endpoint(summary="登记介质", body=DeviceIn, returns=DeviceOut, status=201, once=True)
+async def register_device(call: Call[DeviceIn]) -> DeviceOut:
+    wanted = call.body
+    subject = Subject(wanted.official_id, wanted.organ_id)
+    device = await devices.register_device(call.actor, wanted.kind, wanted.label, subject)
+    return await answers.device_out(call.actor, device, call.language)
+
+
+@endpoint(summary="介质及其台账", returns=DeviceOut, refuses=[Denied])
+async def show_device(call: Call[None]) -> DeviceOut:
+    rules.check_reads(call.actor)
+    return await answers.device_out(call.actor, await access.device(call.id()), call.language)
+
+
+@endpoint(summary="登记介质的发放、交回、解锁、挂失、报废", body=DeviceActIn, returns=DeviceOut, refuses=[Conflict])
+async def keep_device(call: Call[DeviceActIn]) -> DeviceOut:
+    verb = DeviceVerb(call.body.verb)
+    await devices.keep_device(call.actor, call.id(), verb, _register(call), note=call.body.note)
+    return await answers.device_out(call.actor, await access.device(call.id()), call.language)
+
+
+# --- requests ---------------------------------------------------------------------------------------------------------
+
+
+@endpoint(summary="证书申请清单", query=RequestQuery, returns=RequestList, refuses=[Denied])
+async def list_requests(call: Call[None]) -> RequestList:
+    rows = await access.request_list(call.actor, _page(call, "requests"))
+    return RequestList(await answers.request_rows(rows), _next(call, "requests", rows))
+
+
+@endpoint(summary="申请证书", body=RequestIn, returns=RequestOut, status=201, once=True, refuses=[NotFound])
+async def make_request(call: Call[RequestIn]) -> RequestOut:
+    wanted = call.body
+    row = await issuing.request(
+        call.actor,
+        Profile(wanted.profile),
+        access.der_of(wanted.csr),
+        Subject(wanted.official_id, wanted.organ_id),
+        device=await access.device(wanted.device_id) if wanted.device_id else None,
+        kind=wanted.kind,
+        replaces=await access.certificate(wanted.replaces) if wanted.replaces else None,
+    )
+    return await answers.request_out(call.actor, row, call.language)
+
+
+@endpoint(summary="证书申请", returns=RequestOut, refuses=[Denied])
+async def show_request(call: Call[None]) -> RequestOut:
+    rules.check_reads(call.actor)
+    return await answers.request_out(call.actor, await access.request(call.id()), call.language)
+
+
+@endpoint(summary="审批、驳回证书申请，登记写入", body=RequestActIn, returns=RequestOut, refuses=[Conflict])
+async def act_on_request(call: Call[RequestActIn]) -> RequestOut:
+    match call.body.verb:
+        case "approve":
+            await issuing.approve(call.actor, call.id(), _register(call))
+        case "refuse":
+            await issuing.refuse(call.actor, call.id(), call.body.reason)
+        case "install":
+            await issuing.install(call.actor, call.id(), _register(call))
+    return await answers.request_out(call.actor, await access.request(call.id()), call.language)
+
+
+# --- certificates -----------------------------------------------------------------------------------------------------
+
+
+@endpoint(summary="证书清单", query=CertificateQuery, returns=CertificateList, refuses=[Denied])
+async def list_certificates(call: Call[None]) -> CertificateList:
+    rows = await access.certificate_list(call.actor, _page(call, "certificates"))
+    return CertificateList(await answers.certificate_rows(rows), _next(call, "certificates", rows))
+
+
+@endpoint(summary="导出证书清单", query=CertificateFilter, returns=CSV, refuses=[Denied])
+async def export_certificates(call: Call[None]) -> Response:
+    found = await access.certificate_list(call.actor, _filter(call, limit=EXPORT_LIMIT))
+    header = ("证书序列号", "用途", "状态", "持有人编号", "持有人", "单位", "介质编号", "生效时间", "到期时间")
+    cells = [
+        (
+            row.serial,
+            rules.PROFILE_WORDS[row.profile],
+            rules.CERTIFICATE_WORDS[row.state],
+            *_holder_cells(row),
+            row.device,
+            row.not_before,
+            row.not_after,
+        )
+        for row in await answers.certificate_rows(found)
+    ]
+    return attachment("证书清单.csv", CSV.media_type, write_csv(header, cells))
+
+
+@endpoint(summary="证书及其证书链", returns=CertificateOut, refuses=[Denied])
+async def show_certificate(call: Call[None]) -> CertificateOut:
+    rules.check_reads(call.actor)
+    return await answers.certificate_out(call.actor, await _certificate(call), call.language)
+
+
+async def _certificate(call: Call[Any]) -> Any:
+    return await access.certificate(call.request.path_params["serial"])
+
+
+@endpoint(summary="吊销、暂停、恢复证书", body=CertificateActIn, returns=CertificateOut, refuses=[Conflict])
+async def act_on_certificate(call: Call[CertificateActIn]) -> CertificateOut:
+    serial, register = (await _certificate(call)).serial, _register(call)
+    match call.body.verb:
+        case "revoke":
+            await register.revoke(call.actor, serial, call.body.reason)
+        case "suspend":
+            await register.suspend(call.actor, serial)
+        case "resume":
+            await register.resume(call.actor, serial)
+    return await answers.certificate_out(call.actor, await _certificate(call), call.language)
+
+
+# --- published --------------------------------------------------------------------------------------------------------
 
 
 @endpoint(summary="吊销列表（DER）", returns=Binary("application/pkix-crl"), access=Access.OPEN)
@@ -23,7 +262,47 @@ async def read_anchor(call: Call[None]) -> Response:
     return Response(bytes(anchor.der), media_type="application/pkix-cert")
 
 
+@endpoint(summary="查询证书状态（OCSP）", body=OCSP_REQUEST, returns=OCSP_RESPONSE, access=Access.OPEN)
+async def ask_ocsp(call: Call[None]) -> Response:
+    return await _ocsp(call, await call.raw(REQUEST_LIMIT))
+
+
+@endpoint(summary="查询证书状态（OCSP，RFC 6960 附录A.1）", returns=OCSP_RESPONSE, access=Access.OPEN)
+async def read_ocsp(call: Call[None]) -> Response:
+    text = call.request.path_params["request"]
+    try:
+        return await _ocsp(call, base64.b64decode(text, validate=True))
+    except binascii.Error:
+        return await _ocsp(call, b"")
+
+
+async def _ocsp(call: Call[Any], request: bytes) -> Response:
+    return Response(await _register(call).answer_ocsp(request), media_type=OCSP_RESPONSE.media_type)
+
+
+@endpoint(summary="时间戳服务（RFC 3161）", body=TIMESTAMP_QUERY, returns=TIMESTAMP_REPLY, access=Access.OPEN)
+async def stamp(call: Call[None]) -> Response:
+    answer = await _register(call).answer_timestamp(await call.raw(REQUEST_LIMIT))
+    return Response(answer, media_type=TIMESTAMP_REPLY.media_type)
+
+
 routes = [
+    resource("/api/pki/overview", GET=overview),
+    resource("/api/pki/mine", GET=mine),
+    resource("/api/pki/devices", GET=list_devices, POST=register_device),
+    resource("/api/pki/devices.csv", GET=export_devices),
+    resource("/api/pki/devices/{id}", GET=show_device),
+    resource("/api/pki/devices/{id}/acts", POST=keep_device),
+    resource("/api/pki/requests", GET=list_requests, POST=make_request),
+    resource("/api/pki/requests/{id}", GET=show_request),
+    resource("/api/pki/requests/{id}/acts", POST=act_on_request),
+    resource("/api/pki/certificates", GET=list_certificates),
+    resource("/api/pki/certificates.csv", GET=export_certificates),
+    resource("/api/pki/certificates/{serial}", GET=show_certificate),
+    resource("/api/pki/certificates/{serial}/acts", POST=act_on_certificate),
     resource("/api/pki/crl/{issuer}", GET=read_crl),
     resource("/api/pki/anchors/{fingerprint}", GET=read_anchor),
+    resource("/api/pki/ocsp", POST=ask_ocsp),
+    resource("/api/pki/ocsp/{request:path}", GET=read_ocsp),
+    resource("/api/pki/timestamp", POST=stamp),
 ]

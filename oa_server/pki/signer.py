@@ -2,7 +2,9 @@
 
 The parent sends one length-prefixed message per request over the child's standard input and reads one answer; the first
 message carries the passphrase of the key files. The child certifies only through `Authority` — lint, single-use ticket,
-issue — so not even the parent can have anything signed that breaks its profile. It has no socket and opens no other file.
+issue — so not even the parent can have anything signed that breaks its profile. What it issues it writes down under its
+serial number before it answers, so an order that is given again, because a process died over it, makes no second
+certificate. It has no socket and opens no other files than its keys and these.
 """
 
 from __future__ import annotations
@@ -22,13 +24,14 @@ from typing import BinaryIO
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto.authority import Authority, Order, create_root, name
 from crypto.cms import finish_cms, prepare_cms
 from crypto.errors import CryptoError
-from crypto.keys import SoftKey, open_key_file, seal_key_file
+from crypto.keys import SoftKey, open_key_file, read_csr, seal_key_file
 from crypto.profiles import SPECS, UNREADABLE, Profile
-from crypto.revocation import Revocation, build_crl
+from crypto.revocation import Revocation, Standing, answer_ocsp, build_crl, read_ocsp_request
 from crypto.suite import INTL
 from crypto.timestamp import TimestampAuthority
 from oa_server.core.errors import Reason, Unavailable
@@ -42,11 +45,20 @@ MESSAGE_LIMIT = 32 << 20
 ANSWER_SECONDS = 20.0
 CLOCK_TOLERANCE = timedelta(minutes=5)
 RENEWAL = timedelta(days=90)
-ROOT, ISSUING, STAMP, HEADS = "root", "issuing", "timestamp", "heads"
+ROOT, ISSUING, STAMP, HEADS, OCSP = "root", "issuing", "timestamp", "heads", "ocsp"
+ISSUED = "issued"
+NOT_WRITTEN = "pki.not_written"  # The order is good; what it asks for can be had another time.
+
+# The keys that are replaced by themselves before their certificates run out, and their profiles.
+SERVICES = {HEADS: Profile.SIGNING, OCSP: Profile.OCSP}
+SERVICE_NAMES = {HEADS: "审计日志", OCSP: "证书状态服务"}
 
 
 class Certify(msgspec.Struct, tag="certify"):
-    """Certify a request's key for a subject. `csr` is DER; its own signature is proof of possession."""
+    """Certify a request's key for a subject. `csr` is DER; its own signature is proof of possession.
+
+    `serial` (hex) is the ticket: given again, the order gets the certificate that was made for it.
+    """
 
     profile: str
     csr: bytes
@@ -56,6 +68,9 @@ class Certify(msgspec.Struct, tag="certify"):
     number: str
     not_before: datetime
     not_after: datetime
+    serial: str
+    crl_url: str = ""
+    ocsp_url: str = ""
 
 
 class RevocationItem(msgspec.Struct):
@@ -81,6 +96,23 @@ class StampDigest(msgspec.Struct, tag="stamp"):
     at: datetime
 
 
+class AnswerTimestamp(msgspec.Struct, tag="timestamp"):
+    """The response to a timestamp request (RFC 3161, 2.4.2)."""
+
+    request: bytes
+    at: datetime
+
+
+class AnswerOcsp(msgspec.Struct, tag="ocsp"):
+    """The answer to a question about one of the issuing authority's certificates, which the register knows or not."""
+
+    request: bytes
+    is_known: bool
+    revocation: RevocationItem | None
+    at: datetime
+    next_update: datetime
+
+
 class SignHead(msgspec.Struct, tag="head"):
     """A detached CMS over the head of the audit log, with a timestamp of its moment."""
 
@@ -91,7 +123,7 @@ class SignHead(msgspec.Struct, tag="head"):
 # What a child that has died, or hangs, makes its parent meet.
 _AWAY = (OSError, EOFError, asyncio.IncompleteReadError, TimeoutError)
 
-Request = Certify | BuildCrl | StampDigest | SignHead
+Request = Certify | BuildCrl | StampDigest | AnswerTimestamp | AnswerOcsp | SignHead
 
 
 class Answer(msgspec.Struct):
@@ -120,7 +152,7 @@ def create_authority(directory: Path, passphrase: str, *, organ: str, at: dateti
     _write_key(directory, ROOT, passphrase, root_key, [root.certificate])
     for label, profile, common in (
         (STAMP, Profile.TIMESTAMP, f"{organ}时间戳服务"),
-        (HEADS, Profile.SIGNING, f"{organ}审计日志"),
+        (HEADS, Profile.SIGNING, f"{organ}{SERVICE_NAMES[HEADS]}"),
     ):
         key = INTL.generate_key()
         life = min(end - start, SPECS[profile].life)
@@ -158,7 +190,7 @@ class Desk:
         self._issuing_key = self._open(ISSUING)
         self._issuing = Authority(self._issuing_key.private_key, self._issuing_key.certificate, self._issuing_key.chain)
         self._stamps = TimestampAuthority(self._open(STAMP))
-        self._heads = self._open(HEADS)
+        self._services: dict[str, SoftKey] = {}
 
     def _open(self, label: str) -> SoftKey:
         return open_key_file((self._directory / f"{label}.key").read_bytes(), self._passphrase)
@@ -172,6 +204,10 @@ class Desk:
                 return self._crl(request)
             case StampDigest():
                 return self._stamp(request.digest, request.at)
+            case AnswerTimestamp():
+                return self._stamps.answer(request.request, at=request.at, serial=secrets.randbits(63))
+            case AnswerOcsp():
+                return self._answer_ocsp(request)
             case SignHead():
                 return self._sign_head(request)
 
@@ -179,54 +215,111 @@ class Desk:
         return self._stamps.stamp(digest, at=at, serial=secrets.randbits(63))
 
     def _sign_head(self, request: SignHead) -> bytes:
-        key = self._heads_key(request.at)
+        key = self._service_key(HEADS, request.at)
         prepared = prepare_cms(request.content, key.certificate, signing_time=request.at)
         signature = key.sign(prepared.signed_attributes)
         stamp = self._stamp(sha256(signature).digest(), request.at)
         return finish_cms(prepared, signature, chain=key.chain, timestamp=stamp)
 
-    def _heads_key(self, at: datetime) -> SoftKey:
-        """The key for heads: a new one in good time before its certificate runs out, for nobody would think of asking."""
-        if self._is_due(self._heads.certificate, at):
-            self._heads = self._open(HEADS)  # The signer of another process may have been here.
-        if self._is_due(self._heads.certificate, at):
-            self._renew_heads(at)
-        return self._heads
+    def _answer_ocsp(self, request: AnswerOcsp) -> bytes:
+        key, item = self._service_key(OCSP, request.at), request.revocation
+        known = Standing.GOOD if request.is_known else Standing.UNKNOWN
+        return answer_ocsp(
+            read_ocsp_request(request.request),
+            issuer=self._issuing.certificate,
+            responder=Authority(key.private_key, key.certificate, key.chain),
+            standing=Revocation(int(item.serial, 16), item.at, item.reason) if item else known,
+            at=request.at,
+            next_update=request.next_update,
+        )
 
-    def _is_due(self, certificate: x509.Certificate, at: datetime) -> bool:
-        """Whether a certificate soon runs out and the next would last longer, or was made while a clock was fast."""
+    def _service_key(self, label: str, at: datetime) -> SoftKey:
+        """The key of a service: a new one in good time before its certificate runs out, for nobody would think of asking."""
+        if self._is_due(label, at) and (self._directory / f"{label}.key").exists():
+            self._services[label] = self._open(label)  # The signer of another process may have been here.
+        if self._is_due(label, at):
+            self._renew(label, at)
+        return self._services[label]
+
+    def _is_due(self, label: str, at: datetime) -> bool:
+        """Whether there is no key, or its certificate soon runs out and the next would last longer, or was made while a
+        clock was fast."""
+        if label not in self._services:
+            return True
+        certificate = self._services[label].certificate
         runs_out = certificate.not_valid_after_utc
         is_last = runs_out >= self._issuing.certificate.not_valid_after_utc
         return at < certificate.not_valid_before_utc or (at > runs_out - RENEWAL and not is_last)
 
-    def _renew_heads(self, at: datetime) -> None:
-        """Make the next key for heads, and put its file in the place of the old one's in one step."""
-        key, start, old = INTL.generate_key(), at - CLOCK_TOLERANCE, self._heads.certificate
-        end = min(start + SPECS[Profile.SIGNING].life, self._issuing.certificate.not_valid_after_utc)
-        certificate = self._issuing.certify(Order(Profile.SIGNING, key.public_key(), old.subject, start, end))
-        label = f"{HEADS}-{certificate.serial_number:x}"
-        fresh = self._directory / f"{label}.key"
+    def _renew(self, label: str, at: datetime) -> None:
+        """Make the next key of a service, and put its file in the place of the old one's in one step."""
+        key, start, profile = INTL.generate_key(), at - CLOCK_TOLERANCE, SERVICES[label]
+        end = min(start + SPECS[profile].life, self._issuing.certificate.not_valid_after_utc)
+        certificate = self._issuing.certify(Order(profile, key.public_key(), self._subject_of(label), start, end))
+        fresh = f"{label}-{certificate.serial_number:x}"
+        path = self._directory / f"{fresh}.key"
         try:
-            _write_key(self._directory, label, self._passphrase, key, [certificate, *self._issuing.chain])
-            fresh.replace(self._directory / f"{HEADS}.key")
+            _write_key(self._directory, fresh, self._passphrase, key, [certificate, *self._issuing.chain])
+            path.replace(self._directory / f"{label}.key")
         except OSError as error:
-            fresh.unlink(missing_ok=True)
-            if not old.not_valid_before_utc <= at <= old.not_valid_after_utc:
-                raise CryptoError("pki.not_renewed", f"the key for heads cannot be renewed: {error}") from error
+            path.unlink(missing_ok=True)
+            old = self._services.get(label)
+            if old is None or not old.certificate.not_valid_before_utc <= at <= old.certificate.not_valid_after_utc:
+                raise CryptoError("pki.not_renewed", f"the key for {label} cannot be renewed: {error}") from error
             return  # On a full disk the old key goes on as long as it is good.
-        self._heads = self._open(HEADS)
+        self._services[label] = self._open(label)
+
+    def _subject_of(self, label: str) -> x509.Name:
+        """Whose a service's next certificate is: the same as the last one's, or the authority's own service."""
+        if label in self._services:
+            return self._services[label].certificate.subject
+        (organ,) = self._issuing.certificate.subject.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)
+        return name(common=f"{organ.value!s}{SERVICE_NAMES[label]}", organ=str(organ.value))
 
     def _certify(self, request: Certify) -> bytes:
-        csr = x509.load_der_x509_csr(request.csr)
-        if not csr.is_signature_valid:
-            raise CryptoError("pki.no_possession", "the request is not signed by its own key")
-        subject = name(common=request.common, organ=request.organ, unit=request.unit, number=request.number)
-        order = Order(Profile(request.profile), csr.public_key(), subject, request.not_before, request.not_after)
-        if SPECS[order.profile].is_authority:
+        csr = read_csr(request.csr)
+        profile = Profile(request.profile)
+        if SPECS[profile].is_authority:
             raise CryptoError("pki.no_authorities", "this authority certifies no other authority")
-        from cryptography.hazmat.primitives.serialization import Encoding
+        if (known := self._issued(request.serial)) is not None:
+            if known.public_key() != csr.public_key():
+                raise CryptoError("pki.ticket_used", "this ticket was used for another key")
+            return known.public_bytes(Encoding.DER)
+        subject = name(common=request.common, organ=request.organ, unit=request.unit, number=request.number)
+        order = Order(
+            profile,
+            csr.public_key(),
+            subject,
+            request.not_before,
+            request.not_after,
+            crl_url=request.crl_url or None,
+            ocsp_url=request.ocsp_url or None,
+            serial=int(request.serial, 16),
+        )
+        return self._write_down(request.serial, self._issuing.certify(order).public_bytes(Encoding.DER))
 
-        return self._issuing.certify(order).public_bytes(Encoding.DER)
+    def _issued(self, serial: str) -> x509.Certificate | None:
+        """The certificate that was made for a ticket, if one was."""
+        path = self._place_of(serial)
+        return x509.load_der_x509_certificate(path.read_bytes()) if path.exists() else None
+
+    def _place_of(self, serial: str) -> Path:
+        return self._directory / ISSUED / f"{int(serial, 16):x}.der"
+
+    def _write_down(self, serial: str, certificate: bytes) -> bytes:
+        """Keep a certificate under its ticket, durable, before anybody learns that there is one."""
+        path = self._place_of(serial)
+        draft = path.with_suffix(".new")
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            with draft.open("wb") as file:
+                file.write(certificate)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        except OSError as error:
+            raise CryptoError(NOT_WRITTEN, f"the certificate cannot be written down: {error}") from error
+        return certificate
 
     def _crl(self, request: BuildCrl) -> bytes:
         authority = self._issuing

@@ -12,11 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from crypto.authority import name
+from crypto.authority import name, new_serial
 from crypto.cms import open_cms
 from crypto.errors import CryptoError, KeyRefused
 from crypto.keys import make_csr, read_certificates
@@ -58,7 +59,7 @@ def certify(**changes: Any) -> Certify:
     order: dict[str, Any] = {
         "profile": "signing", "csr": make_csr(ec.generate_private_key(ec.SECP256R1()), name(common="x")),
         "common": "王建国", "organ": "江城市", "unit": "", "number": "1",
-        "not_before": NOW, "not_after": NOW + timedelta(days=30),
+        "not_before": NOW, "not_after": NOW + timedelta(days=30), "serial": f"{new_serial():x}",
     }  # fmt: skip
     return Certify(**(order | changes))
 
@@ -142,7 +143,7 @@ async def test_many_at_once(signer: Signer) -> None:
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"csr": b"garbage"}, "pki.bad_request"),
+        ({"csr": b"garbage"}, "key.bad_request"),
         ({"profile": "emperor"}, "pki.bad_request"),
         ({"profile": "issuing"}, "pki.no_authorities"),
         ({"profile": "root"}, "pki.no_authorities"),
@@ -160,12 +161,6 @@ async def test_what_it_never_certifies(signer: Signer, changes: dict[str, Any], 
     assert x509.load_der_x509_certificate(await signer.ask(certify())).subject
 
 
-def unsupported_csr() -> bytes:
-    """A request over a key of a curve that the library does not know."""
-    data = make_csr(ec.generate_private_key(ec.SECP256R1()), name(common="x"))
-    return data.replace(bytes.fromhex("06082a8648ce3d030107"), bytes.fromhex("06082a811ccf5501822d"))
-
-
 def test_the_desk(authority: Path) -> None:
     """Each question has its answer: a certificate, the list of either authority, a timestamp, a signed head."""
     desk = Desk(authority, PASSPHRASE)
@@ -180,9 +175,7 @@ def test_the_desk(authority: Path) -> None:
     assert desk.serve(SignHead(b"head", NOW))
 
 
-@pytest.mark.parametrize(
-    "request_", [certify(csr=unsupported_csr()), crl(ISSUING, RevocationItem("xyz", NOW, "superseded"))]
-)
+@pytest.mark.parametrize("request_", [certify(serial="xyz"), crl(ISSUING, RevocationItem("xyz", NOW, "superseded"))])
 async def test_what_it_cannot_read(signer: Signer, request_: Any) -> None:
     """A question that holds what nobody can read is refused, and does not end the child."""
     assert await stamped(signer, b"before")
@@ -192,6 +185,30 @@ async def test_what_it_cannot_read(signer: Signer, request_: Any) -> None:
     assert refused.value.code == "pki.bad_request"
     assert await stamped(signer, b"after")
     assert signer._child.pid == pid  # type: ignore[union-attr]
+
+
+def test_a_ticket_is_good_for_one_certificate(own: Path) -> None:
+    """An order that is given again, here or to another process, gets the certificate that was made for it; another key
+    gets none with that ticket."""
+    order = certify()
+    first = Desk(own, PASSPHRASE).serve(order)
+    assert x509.load_der_x509_certificate(first).serial_number == int(order.serial, 16)
+    later = msgspec.structs.replace(order, not_before=NOW + timedelta(minutes=1))
+    assert Desk(own, PASSPHRASE).serve(later) == first
+    with pytest.raises(CryptoError) as refused:
+        Desk(own, PASSPHRASE).serve(certify(serial=order.serial))
+    assert refused.value.code == "pki.ticket_used"
+
+
+def test_nothing_is_issued_that_cannot_be_written_down(own: Path) -> None:
+    """On a full disk no certificate leaves the signer, and the order is good for another time."""
+    (own / "issued").write_bytes(b"")  # Where a folder should be, nothing can be written.
+    desk, order = Desk(own, PASSPHRASE), certify()
+    with pytest.raises(CryptoError) as refused:
+        desk.serve(order)
+    assert refused.value.code == "pki.not_written"
+    (own / "issued").unlink()
+    assert desk.serve(order)
 
 
 # --- the key for heads of the audit log -------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from oa_server.app import open_house
 from oa_server.demo.enrolment import actor_named
 from oa_server.identity import access as identity
 from oa_server.pki import access as pki
+from oa_server.pki import devices, issuing
 from oa_server.pki.actions import Subject
 from oa_server.pki.models import DeviceKind
 from oa_server.settings import Settings
@@ -65,12 +66,12 @@ async def give_token(settings: Settings, code: str) -> None:
         requester, approver = await actor_named("sys"), await actor_named("sec")
         official = await identity.official_by_code(code)
         subject = Subject(official_id=official.id)
-        row = await house.register.register_device(requester, DeviceKind.TOKEN, f"softhsm-{code}", subject)
+        row = await devices.register_device(requester, DeviceKind.TOKEN, f"softhsm-{code}", subject)
         trust = await pki.trust()
         for profile in (Profile.SIGN_IN, Profile.SIGNING):
             csr = await driver.generate(device, PIN, profile.value, name(common=official.name))
-            request = await house.register.request(requester, profile, csr, subject, row)
-            issued = await house.register.approve(approver, request)
+            request = await issuing.request(requester, profile, csr, subject, device=row)
+            issued = await issuing.approve(approver, request.id, house.register)
             certificate = x509.load_der_x509_certificate(bytes(issued.der))
             await driver.write_certificate(device, PIN, certificate, (*trust.intermediates, *trust.roots))
 

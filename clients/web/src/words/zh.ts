@@ -75,7 +75,7 @@ export const zh = {
       'identity.session_ended': '登录已结束，请重新登录。',
       'identity.session_idle': '长时间未操作，已自动退出，请重新登录。',
       'identity.session_expired': '登录已超过时限，请重新登录。',
-      'identity.session_revoked': '您的证书已被吊销，登录已结束，请联系管理员。',
+      'identity.session_revoked': '您的证书已被吊销或暂停，登录已结束，请联系管理员。',
       'identity.key_removed': '证书已拔出，登录已结束。请重新插入证书登录。',
       'identity.no_longer_an_official': '您已被停用或不再担任岗位，登录已结束，请联系系统管理员。',
     } as Record<string, string>,

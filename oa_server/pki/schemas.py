@@ -1,0 +1,240 @@
+"""What the certificate register says over the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from oa_server.pki.models import CertificateState, DeviceKind, DeviceVerb, RequestKind, RequestState
+from oa_server.web.pagination import Cursor, PageLimit
+from oa_server.web.shapes import AbilityOut
+
+Label = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Note = Annotated[str, Meta(max_length=200)]
+Profiles = Literal["sign-in", "signing", "seal"]
+Words = Annotated[str, Meta(max_length=60)]
+
+
+class HolderOut(Struct):
+    """Whose it is: an official with staff number and unit, or an organ."""
+
+    id: UUID
+    is_organ: bool
+    code: str
+    name: str
+    organ: str
+    unit: str
+
+
+class DeviceIn(Struct, forbid_unknown_fields=True):
+    """A key device: its label is the number printed on it."""
+
+    kind: DeviceKind
+    label: Label
+    official_id: UUID | None = None
+    organ_id: UUID | None = None
+
+
+class DeviceActIn(Struct, forbid_unknown_fields=True):
+    verb: Literal["handed_over", "returned", "unlocked", "lost", "retired"]
+    note: Note = ""
+
+
+class DeviceRow(Struct):
+    id: UUID
+    label: str
+    kind: DeviceKind
+    state: DeviceVerb
+    holder: HolderOut | None
+    registered_at: datetime
+
+
+class DeviceList(Struct):
+    items: list[DeviceRow]
+    next: str | None
+
+
+class EntryOut(Struct):
+    """One line of a device's life."""
+
+    verb: DeviceVerb
+    note: str
+    by: str
+    at: datetime
+
+
+class CertificateRow(Struct):
+    serial: str
+    profile: str
+    holder: HolderOut | None
+    device: str
+    not_before: datetime
+    not_after: datetime
+    state: CertificateState
+    reason: str | None
+    revoked_at: datetime | None
+    light: str
+
+
+class CertificateList(Struct):
+    items: list[CertificateRow]
+    next: str | None
+
+
+class LinkOut(Struct):
+    """One certificate of a chain, the holder's own first."""
+
+    subject: str
+    issuer: str
+    serial: str
+    not_before: datetime
+    not_after: datetime
+    fingerprint: str
+
+
+class CertificateOut(CertificateRow, kw_only=True):
+    subject: str
+    fingerprint: str
+    key: str
+    purposes: list[str]
+    chain: list[LinkOut]
+    certificate: str
+    chain_certificates: list[str]
+    abilities: list[AbilityOut]
+
+
+class CertificateActIn(Struct, forbid_unknown_fields=True):
+    """Revoking takes one of the reasons of RFC 5280, 5.3.1."""
+
+    verb: Literal["revoke", "suspend", "resume"]
+    reason: Annotated[str, Meta(max_length=32)] = ""
+
+
+class RequestIn(Struct, forbid_unknown_fields=True):
+    """A request for one key. `csr` is PKCS #10 in PEM; `replaces` is a serial number, for all kinds but the first."""
+
+    profile: Profiles
+    csr: Annotated[str, Meta(max_length=16 * 1024)]
+    official_id: UUID | None = None
+    organ_id: UUID | None = None
+    device_id: UUID | None = None
+    kind: RequestKind = RequestKind.FIRST
+    replaces: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class RequestActIn(Struct, forbid_unknown_fields=True):
+    """Refusing takes a reason."""
+
+    verb: Literal["approve", "refuse", "install"]
+    reason: Note = ""
+
+
+class RequestRow(Struct):
+    id: UUID
+    profile: str
+    kind: RequestKind
+    holder: HolderOut | None
+    device: str
+    state: RequestState
+    requested_by: str
+    approved_by: str
+    at: datetime
+    decided_at: datetime | None
+    refusal: str | None
+    serial: str | None
+
+
+class RequestList(Struct):
+    items: list[RequestRow]
+    next: str | None
+
+
+class DifferenceOut(Struct):
+    """What the request says of itself beside what the certificate will say, which alone counts."""
+
+    name: str
+    asked: str
+    given: str
+    same: bool
+
+
+class RequestOut(RequestRow, kw_only=True):
+    """`certificate` and `chain` are base64 DER, for the key agent to write, as soon as it is issued."""
+
+    token_id: UUID | None
+    replaces: str | None
+    differences: list[DifferenceOut]
+    certificate: str | None
+    chain: list[str]
+    abilities: list[AbilityOut]
+
+
+class DeviceOut(DeviceRow, kw_only=True):
+    entries: list[EntryOut]
+    certificates: list[CertificateRow]
+    abilities: list[AbilityOut]
+
+
+class OverviewOut(Struct):
+    """What waits, and what runs out: numbers for the first page of an administrator."""
+
+    requests: dict[str, int]
+    lights: dict[str, int]
+    certificates: dict[str, int]
+    devices: dict[str, int]
+    lists: list[ListOut]
+    signer: bool
+
+
+class ListOut(Struct):
+    """A revocation list in force."""
+
+    issuer: str
+    number: int
+    entries: int
+    this_update: datetime
+    next_update: datetime
+
+
+class MineOut(Struct):
+    """The reader's own certificates that run out soon."""
+
+    items: list[CertificateRow]
+
+
+class Filter(Struct):
+    q: Words = ""
+    sort: Literal["newest", "oldest"] = "newest"
+
+
+class DeviceFilter(Filter):
+    state: DeviceVerb | None = None
+
+
+class CertificateFilter(Filter):
+    state: CertificateState | None = None
+    profile: Profiles | None = None
+    days: Annotated[int, Meta(ge=0, le=3650)] | None = None
+
+
+class RequestFilter(Filter):
+    state: RequestState | None = None
+    profile: Profiles | None = None
+
+
+class DeviceQuery(DeviceFilter):
+    cursor: Cursor = ""
+    limit: PageLimit = 50
+
+
+class CertificateQuery(CertificateFilter):
+    cursor: Cursor = ""
+    limit: PageLimit = 50
+
+
+class RequestQuery(RequestFilter):
+    cursor: Cursor = ""
+    limit: PageLimit = 50
