@@ -211,7 +211,7 @@ async def counts(actor: Actor) -> Counts:
     rules.check_reads(actor)
     now = clock.now()
     live = Certificate.exclude(state=CertificateState.REVOKED)
-    lights, before = {}, now
+    lights, before = {rules.Light.OUT.value: await live.filter(not_after__lte=now).count()}, now
     for days, colour in rules.LIGHTS:
         until = now + timedelta(days=days)
         lights[colour.value] = await live.filter(not_after__gt=before, not_after__lte=until).count()
@@ -251,6 +251,15 @@ def der_of(pem: str) -> bytes:
         return x509.load_pem_x509_csr(pem.encode()).public_bytes(Encoding.DER)
     except ValueError:
         return pem.encode()
+
+
+async def csr_behind(certificate: Certificate | None) -> bytes:
+    """The request that a certificate was issued for, empty when there is none.
+
+    It showed that its holder has the key, and only the token with that key takes another certificate for it.
+    """
+    row = await CertificateRequest.get_or_none(certificate_id=certificate.id) if certificate else None
+    return bytes(row.csr) if row else b""
 
 
 def parsed(row: Certificate) -> x509.Certificate:

@@ -16,7 +16,6 @@ from crypto.profiles import Profile
 from crypto.timestamp import REQUEST_LIMIT
 from oa_server.core import clock
 from oa_server.core.errors import NOT_FOUND, Conflict, Denied, NotFound
-from oa_server.identity.spreadsheet import write_csv
 from oa_server.pki import access, answers, devices, issuing, rules
 from oa_server.pki.access import ListFilter
 from oa_server.pki.actions import CertificateRegister, Subject
@@ -42,6 +41,7 @@ from oa_server.pki.schemas import (
     RequestQuery,
 )
 from oa_server.web.endpoint import Access, Binary, Call, attachment, endpoint, resource
+from oa_server.web.sheets import write_csv
 
 CSV = Binary("text/csv")
 OCSP_REQUEST, OCSP_RESPONSE = Binary("application/ocsp-request"), Binary("application/ocsp-response")
@@ -164,14 +164,15 @@ async def list_requests(call: Call[None]) -> RequestList:
 @endpoint(summary="申请证书", body=RequestIn, returns=RequestOut, status=201, once=True, refuses=[NotFound])
 async def make_request(call: Call[RequestIn]) -> RequestOut:
     wanted = call.body
+    replaces = await access.certificate(wanted.replaces) if wanted.replaces else None
     row = await issuing.request(
         call.actor,
         Profile(wanted.profile),
-        access.der_of(wanted.csr),
+        access.der_of(wanted.csr) if wanted.csr else await access.csr_behind(replaces),
         Subject(wanted.official_id, wanted.organ_id),
         device=await access.device(wanted.device_id) if wanted.device_id else None,
         kind=wanted.kind,
-        replaces=await access.certificate(wanted.replaces) if wanted.replaces else None,
+        replaces=replaces,
     )
     return await answers.request_out(call.actor, row, call.language)
 

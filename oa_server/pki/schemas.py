@@ -114,10 +114,13 @@ class CertificateActIn(Struct, forbid_unknown_fields=True):
 
 
 class RequestIn(Struct, forbid_unknown_fields=True):
-    """A request for one key. `csr` is PKCS #10 in PEM; `replaces` is a serial number, for all kinds but the first."""
+    """A request for one key. `csr` is PKCS #10 in PEM; `replaces` is a serial number, for all kinds but the first.
+
+    A renewal, which keeps its key, may go without `csr`: the request behind the certificate that it replaces is presented again.
+    """
 
     profile: Profiles
-    csr: Annotated[str, Meta(max_length=16 * 1024)]
+    csr: Annotated[str, Meta(max_length=16 * 1024)] = ""
     official_id: UUID | None = None
     organ_id: UUID | None = None
     device_id: UUID | None = None

@@ -11,6 +11,7 @@ import pytest
 
 from oa_server.core import clock
 from oa_server.core.actor import SYSTEM
+from oa_server.pki.access import counts
 from oa_server.pki.models import Certificate
 from tests.city import City, told
 from tests.pki.office import Office, csr
@@ -115,3 +116,6 @@ async def test_what_runs_out(office: Office) -> None:
             overview = (await admin.get("/api/pki/overview")).json()
             assert (overview["lights"].get(light or "", 0) > 0) == (light is not None)
             assert len((await admin.get("/api/pki/certificates?q=wang&days=60")).json()["items"]) == 2 * bool(light)
+    assert overview["lights"]["out"] == 0
+    with clock.shifted(left + timedelta(minutes=1)):
+        assert (await counts(SYSTEM)).lights["out"] > 0

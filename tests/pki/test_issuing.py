@@ -55,6 +55,19 @@ async def test_one_holder_per_key(office: Office) -> None:
     assert again["serial"] != serial
 
 
+async def test_renewing_without_a_new_request(office: Office) -> None:
+    """A renewal presents the request of the certificate that it replaces again; nothing else goes without one."""
+    old = (await office.issued())["serial"]
+    renewal = {"kind": "renewal", "replaces": old, "csr": ""}
+    renewed = (await office.decide(await office.asked(**renewal), "approve")).json()
+    keys = [x509.load_der_x509_certificate(bytes((await Certificate.get(serial=serial)).der)).public_key()
+            for serial in (old, renewed["serial"])]  # fmt: skip
+    assert renewed["serial"] != old
+    assert keys[0] == keys[1]
+    assert told(await office.ask(**renewal | {"kind": "rekey"})) == (422, "pki.same_key")
+    assert told(await office.ask(csr="")) == (422, "pki.request_refused")
+
+
 async def test_one_key_for_two_at_once(office: Office) -> None:
     """Of two requests over one key for two people, that were asked for before either was approved, one is issued."""
     key = ec.generate_private_key(ec.SECP256R1())
