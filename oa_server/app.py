@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, WebSocketRoute
 
+import oa_server.audit.routes
 import oa_server.documents.routes
 import oa_server.files.routes
 import oa_server.identity.routes
@@ -40,6 +41,7 @@ from oa_server.documents.layout.render import PageSettings
 from oa_server.documents.office import Office
 from oa_server.documents.states import Classification
 from oa_server.files.actions import FileKeeper
+from oa_server.identity import access as identity
 from oa_server.identity import tokens
 from oa_server.identity.events import OrganRegistered, RolesGiven
 from oa_server.identity.signin import SignIn, SignInPolicy
@@ -135,6 +137,7 @@ def _plug(house: House) -> None:
     ports.sessions = house.sign_in
     ports.certificates = house.register
     ports.head_signer = house.register
+    ports.organ_names = identity.organ_short_names
     ports.pages = IssuedPages()
     ports.subjects = {documents.OUTGOING: OutgoingGate()}
     react_to(OrganRegistered, document_reactions.open_number_series)
@@ -196,6 +199,7 @@ def _api_routes(settings: Settings) -> list[BaseRoute]:
         *oa_server.identity.routes.routes,
         *oa_server.pki.routes.routes,
         *oa_server.signing.routes.routes,
+        *oa_server.audit.routes.routes,
         about_route(settings),
         *health_routes(version=VERSION),
         metrics_route(),

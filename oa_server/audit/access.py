@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from oa_server.audit.models import AuditHead, AuditLeaf, AuditRecord
-from oa_server.audit.verbs import TITLES, Verb
+from oa_server.audit import rules
+from oa_server.audit.models import AuditHead, AuditLeaf, AuditRecord, AuditSubtree
+from oa_server.audit.verbs import OF_A_DOCUMENT, TITLES, Verb
+from oa_server.core import clock
+from oa_server.core.actor import Actor
+from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.storage.database import comparable, select
+from oa_server.storage.fields import Q
 
 HISTORY_LIMIT = 500
 RECENT = timedelta(minutes=2)
@@ -98,7 +103,7 @@ async def is_quiet_since(head: AuditHead, size: int) -> bool:
 
 async def of_subject(subject_id: UUID) -> list[AuditRecord]:
     """What happened to one subject, oldest first, without the entries that only machines care for."""
-    shown = [verb.value for verb in TITLES]
+    shown = [verb.value for verb in OF_A_DOCUMENT]
     rows = AuditRecord.filter(subject_id=str(subject_id), verb__in=shown)
     return await rows.order_by("id").limit(HISTORY_LIMIT)
 
@@ -106,3 +111,91 @@ async def of_subject(subject_id: UUID) -> list[AuditRecord]:
 def title_of(verb: str) -> str:
     """An act in the words of a document's history."""
     return TITLES[Verb(verb)]
+
+
+# --- the auditor's questions ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records an auditor asks for, and how many after which."""
+
+    words: str = ""
+    area: str = ""
+    verb: str = ""
+    since: date | None = None
+    until: date | None = None
+    oldest_first: bool = False
+    after: UUID | None = None
+    limit: int = 50
+
+
+async def records(actor: Actor, wanted: Wanted) -> list[AuditRecord]:
+    """A page of the records that fit. Raises Denied."""
+    rules.check_reads(actor)
+    rows = AuditRecord.all()
+    if wanted.words:
+        exactly = ("subject_id", "certificate_serial", "address")
+        named = Q(*(Q(**{name: wanted.words}) for name in exactly), join_type=Q.OR)
+        rows = rows.filter(Q(named, Q(actor_name__contains=wanted.words), join_type=Q.OR))
+    if wanted.area:
+        rows = rows.filter(verb__startswith=f"{wanted.area}.")
+    if wanted.verb:
+        rows = rows.filter(verb=wanted.verb)
+    if wanted.since:
+        rows = rows.filter(at__gte=clock.midnight(wanted.since))
+    if wanted.until and wanted.until < date.max:
+        rows = rows.filter(at__lt=clock.midnight(wanted.until + timedelta(days=1)))
+    if wanted.after:
+        rows = rows.filter(**{"id__gt" if wanted.oldest_first else "id__lt": wanted.after})
+    return await rows.order_by("id" if wanted.oldest_first else "-id").limit(wanted.limit)
+
+
+async def record(actor: Actor, record_id: UUID) -> AuditRecord:
+    """One record. Raises Denied, NotFound."""
+    rules.check_reads(actor)
+    found = await AuditRecord.get_or_none(id=record_id)
+    if found is None:
+        raise NotFound(NOT_FOUND)
+    return found
+
+
+async def hours(actor: Actor, day: date) -> list[dict[str, int]]:
+    """How many acts of each verb there were in each hour of a day of the office. Raises Denied."""
+    rules.check_reads(actor)
+    start = clock.midnight(day)
+    count = "SELECT verb, COUNT(*) AS n FROM audit_record WHERE at >= ? AND at < ? GROUP BY verb"
+    found = []
+    for hour in range(24):
+        begin = start + timedelta(hours=hour)
+        rows = await select(count, [comparable(begin), comparable(begin + timedelta(hours=1))])
+        found.append({row["verb"]: row["n"] for row in rows})
+    return found
+
+
+async def leaf_of(record_id: UUID) -> AuditLeaf | None:
+    """A record's place in the log, once it has one."""
+    return await AuditLeaf.get_or_none(record_id=record_id)
+
+
+async def leaf_digests(first: int, end: int) -> list[bytes]:
+    """The digests of the leaves from `first` to before `end`."""
+    rows: Any = await AuditLeaf.filter(seq__gte=first, seq__lt=end).order_by("seq").values_list("digest", flat=True)
+    return [bytes.fromhex(digest) for digest in rows]
+
+
+async def subtree_roots(end: int) -> list[bytes]:
+    """The roots of the first `end` subtrees, as far as they are kept."""
+    rows: Any = await AuditSubtree.filter(number__lt=end).order_by("number").values_list("root", flat=True)
+    return [bytes.fromhex(root) for root in rows]
+
+
+async def subtree_count() -> int:
+    """How many subtrees are kept."""
+    last = await AuditSubtree.all().order_by("-number").first()
+    return last.number + 1 if last else 0
+
+
+async def heads_after(size: int, limit: int) -> list[AuditHead]:
+    """Signed heads over more leaves than `size`, the smallest first."""
+    return await AuditHead.filter(size__gt=size).order_by("size").limit(limit)

@@ -12,7 +12,7 @@ from uuid import UUID
 from crypto import merkle
 from crypto.canonical import canonical_json
 from oa_server.audit import access
-from oa_server.audit.models import AuditHead, AuditLeaf, AuditRecord
+from oa_server.audit.models import AuditHead, AuditLeaf, AuditRecord, AuditSubtree
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import SYSTEM, Actor
@@ -23,6 +23,8 @@ from oa_server.storage.database import alone
 from oa_server.storage.unit_of_work import conflict_on, housekeeping, unit_of_work
 
 SEQUENCE_BATCH = 1000
+SUBTREE = 1024
+SUBTREES_AT_ONCE = 8  # of a log that has none yet; the lock is not held for the others
 _SEQUENCE_LOCK = 0x0A_0B0E
 HEAD_SIGNED = Reason("audit.head_signed_already", "树头已由另一进程签署", "Another process has signed this head.")
 
@@ -63,7 +65,12 @@ def _record(key: UUID, actor: Actor, entry: AuditEntry, at: datetime) -> AuditRe
 
 def record_bytes(record: AuditRecord) -> bytes:
     """The canonical JSON of a record: what its leaf hashes. The salt keeps names from being guessed from digests."""
-    content: dict[str, Any] = {
+    return canonical_json(record_content(record))
+
+
+def record_content(record: AuditRecord) -> dict[str, Any]:
+    """A record as JSON values."""
+    return {
         "id": str(record.id),
         "at": record.at.isoformat(timespec="microseconds"),
         "verb": record.verb,
@@ -77,7 +84,6 @@ def record_bytes(record: AuditRecord) -> bytes:
         "facts": record.facts,
         "salt": record.salt,
     }
-    return canonical_json(content)
 
 
 class _Walk:
@@ -132,7 +138,15 @@ async def _sequence(find: Callable[[], Awaitable[list[dict[str, Any]]]]) -> int:
         ]
         if leaves:
             await AuditLeaf.bulk_create(leaves)
+            await _keep_subtrees(first + len(leaves))
     return len(leaves)
+
+
+async def _keep_subtrees(size: int) -> None:
+    """Keep the roots of the subtrees that are complete by now."""
+    for number in range(await access.subtree_count(), size // SUBTREE)[:SUBTREES_AT_ONCE]:
+        leaves = await access.leaf_digests(number * SUBTREE, (number + 1) * SUBTREE)
+        await AuditSubtree.create(number=number, root=merkle.root_of_hashes(leaves).hex())
 
 
 async def sign_head() -> AuditHead | None:

@@ -52,3 +52,14 @@ class AuditHead(fields.Model):
     class Meta:
         app = "oa"
         table = "audit_head"
+
+
+class AuditSubtree(fields.Model):
+    """The root over leaves `number` × 1024 to the next, kept so that the proof of one entry reads no more than it needs."""
+
+    number = fields.Number(primary_key=True)
+    root = fields.Digest()
+
+    class Meta:
+        app = "oa"
+        table = "audit_subtree"

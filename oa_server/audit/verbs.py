@@ -76,8 +76,39 @@ class Verb(StrEnum):
     INCOMING_CLOSED = "documents.incoming_closed"  # result
 
 
-# The acts that a document's history shows, in the words of officials; the rest concerns administrators and machines.
+# Every act in the words of officials.
 TITLES = {
+    Verb.HEAD_SIGNED: "签署审计树头",
+    Verb.DIRECTORY_IMPORTED: "导入组织机构",
+    Verb.SIGNED_IN: "登录",
+    Verb.SIGN_IN_REFUSED: "登录被拒绝",
+    Verb.SESSION_ENDED: "登录结束",
+    Verb.AUTHORITY_CREATED: "建立证书机构",
+    Verb.DEVICE_REGISTERED: "登记介质",
+    Verb.DEVICE_KEPT: "介质台账",
+    Verb.CERTIFICATE_REQUESTED: "申请证书",
+    Verb.CERTIFICATE_APPROVED: "批准证书申请",
+    Verb.CERTIFICATE_REFUSED: "驳回证书申请",
+    Verb.CERTIFICATE_ISSUED: "签发证书",
+    Verb.CERTIFICATE_INSTALLED: "写入证书",
+    Verb.CERTIFICATE_SUSPENDED: "暂停证书",
+    Verb.CERTIFICATE_RESUMED: "恢复证书",
+    Verb.CERTIFICATE_REVOKED: "吊销证书",
+    Verb.CRL_ISSUED: "发布吊销列表",
+    Verb.SEAL_REGISTERED: "登记印章",
+    Verb.SIGNATURE_REQUESTED: "请求签名",
+    Verb.SIGNATURE_MADE: "签名",
+    Verb.UPLOAD_STARTED: "开始上传附件",
+    Verb.UPLOAD_CONTINUED: "续传附件",
+    Verb.UPLOAD_FINISHED: "附件上传完成",
+    Verb.FILE_REMOVED: "删除附件",
+    Verb.ROUTE_STARTED: "流程开始",
+    Verb.TASK_OPENED: "产生待办",
+    Verb.TASK_DONE: "办结待办",
+    Verb.ROUTE_ENDED: "流程结束",
+    Verb.ROUTE_RENAMED: "流程改名",
+    Verb.TEMPLATE_PUBLISHED: "发布流程模板",
+    Verb.REVISED: "修改",
     Verb.DRAFTED: "起草",
     Verb.SUBMITTED: "送审",
     Verb.WITHDRAWN: "撤回",
@@ -98,4 +129,18 @@ TITLES = {
     Verb.ASSIGNED: "分办",
     Verb.HANDLED: "承办",
     Verb.INCOMING_CLOSED: "办结",
+}
+
+# Those that a document's history shows; the rest concerns administrators and machines.
+OF_A_DOCUMENT = frozenset(verb for verb in Verb if verb.startswith("documents.") and verb is not Verb.REVISED)
+
+# The parts of the house that acts belong to, as the log's readers choose among them.
+AREAS = {
+    "identity": "登录与组织机构",
+    "pki": "证书与介质",
+    "signing": "签名与印章",
+    "files": "附件",
+    "workflow": "流程",
+    "documents": "公文",
+    "audit": "审计",
 }

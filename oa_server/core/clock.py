@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 OFFICE_ZONE = ZoneInfo("Asia/Shanghai")  # Official dates are those of Beijing time, wherever the server stands.
@@ -20,6 +20,14 @@ def now() -> datetime:
 def today() -> date:
     """The date on an official's desk calendar."""
     return now().astimezone(OFFICE_ZONE).date()
+
+
+def midnight(day: date) -> datetime:
+    """When a day of the office begins, in UTC."""
+    try:
+        return datetime.combine(day, time.min, OFFICE_ZONE).astimezone(UTC)
+    except OverflowError:  # The first day that dates know begins before the first moment that they know.
+        return datetime.min.replace(tzinfo=UTC)
 
 
 @contextmanager

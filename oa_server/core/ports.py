@@ -6,7 +6,7 @@ and signing in examines certificates without knowing the certificate register: e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -99,6 +99,11 @@ class PagesFinder(Protocol):
         """The document whose frozen or sealed pages have this digest."""
 
 
+class OrganNames(Protocol):
+    async def __call__(self, ids: Collection[UUID]) -> dict[UUID, str]:
+        """The short names of organs by id, for who stands below the directory; unknown ids are missing."""
+
+
 class HeadSigner(Protocol):
     async def sign_head(self, head: bytes, at: datetime) -> bytes:
         """A detached, timestamped CMS signature over the canonical bytes of an audit tree head that is made at `at`."""
@@ -116,6 +121,7 @@ class Ports:
     sessions: SessionLookup | None = None
     certificates: CertificateRegister | None = None
     head_signer: HeadSigner | None = None
+    organ_names: OrganNames | None = None
     pages: PagesFinder | None = None
     subjects: dict[str, SubjectGate] = field(default_factory=dict)
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+from oa_server.core import clock
 from oa_server.core.actor import Actor, Role
-from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.documents.models import (
     Consignment,
@@ -126,20 +126,12 @@ def _narrowed(
     if wanted.words:
         rows = rows.filter(Q(*(Q(**{f"{name}__contains": wanted.words}) for name in searched), join_type=Q.OR))
     if wanted.since:
-        rows = rows.filter(**{f"{moment}__gte": _midnight(wanted.since)})
+        rows = rows.filter(**{f"{moment}__gte": clock.midnight(wanted.since)})
     if wanted.until and wanted.until < date.max:
-        rows = rows.filter(**{f"{moment}__lt": _midnight(wanted.until + timedelta(days=1))})
+        rows = rows.filter(**{f"{moment}__lt": clock.midnight(wanted.until + timedelta(days=1))})
     if wanted.after:
         rows = rows.filter(**{"id__gt" if wanted.oldest_first else "id__lt": wanted.after})
     return rows.order_by("id" if wanted.oldest_first else "-id").limit(wanted.limit)
-
-
-def _midnight(day: date) -> datetime:
-    """When a day of the office begins."""
-    try:
-        return datetime.combine(day, time.min, OFFICE_ZONE).astimezone(UTC)
-    except OverflowError:  # The first day that dates know begins before the first moment that they know.
-        return datetime.min.replace(tzinfo=UTC)
 
 
 async def waiting_arrivals(actor: Actor) -> int:

@@ -63,9 +63,9 @@ from oa_server.documents.states import (
     Urgency,
     Word,
 )
-from oa_server.identity.spreadsheet import write_csv
 from oa_server.signing.actions import KeyChoice
 from oa_server.web.endpoint import INVALID, Binary, Call, attachment, endpoint, inline, resource
+from oa_server.web.sheets import write_csv
 from oa_server.workflow import actions as workflow_actions
 
 PDF = Binary("application/pdf")

@@ -86,6 +86,11 @@ async def organ_names(ids: Collection[UUID]) -> dict[UUID, OrganNames]:
     return {key: OrganNames(*names) for key, *names in rows}
 
 
+async def organ_short_names(ids: Collection[UUID]) -> dict[UUID, str]:
+    """The short names of the organs with these ids (`core.ports.OrganNames`)."""
+    return {key: names.short_name for key, names in (await organ_names(ids)).items()}
+
+
 async def units_of(organ_id: UUID) -> list[Unit]:
     """The units of an organ in the order of its list."""
     return await Unit.filter(organ_id=organ_id).order_by("position", "name")

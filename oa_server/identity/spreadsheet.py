@@ -12,16 +12,14 @@ import io
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 from xml.parsers.expat import ExpatError, ParserCreate
 
 from oa_server.core.actor import Role
-from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import Invalid, Reason, TooLarge
 
 SIZE_LIMIT = 20 << 20
@@ -405,24 +403,3 @@ def _in_circles(superiors: Mapping[str, str]) -> set[str]:
         if at in path:
             found.update(path[path.index(at) :])
     return found
-
-
-def protect_cell(text: str) -> str:
-    """A cell that no spreadsheet program takes for a formula (leading = + - @ tab, carriage return)."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(OFFICE_ZONE).strftime("%Y-%m-%d %H:%M:%S")
-    return "" if value is None else protect_cell(str(value))
-
-
-def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """A list as .csv with the byte-order mark that office programs expect, safe against formulas, in the office's time."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow([_cell(value) for value in row])
-    return b"\xef\xbb\xbf" + buffer.getvalue().encode()

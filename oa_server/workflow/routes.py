@@ -10,8 +10,8 @@ import msgspec
 from starlette.responses import Response
 
 from oa_server.core.errors import Invalid
-from oa_server.identity.spreadsheet import write_csv
 from oa_server.web.endpoint import Binary, Call, attachment, endpoint, resource
+from oa_server.web.sheets import write_csv
 from oa_server.workflow import access, rules
 from oa_server.workflow.schemas import TaskFilter, TaskList, TaskOut, TaskQuery
 

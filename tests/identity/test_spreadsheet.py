@@ -19,7 +19,8 @@ from oa_server.core.actor import Role
 from oa_server.core.errors import Invalid, OaError, TooLarge, all_reasons
 from oa_server.identity import spreadsheet
 from oa_server.identity.models import Official, Organ, OrganLevel, Post, Unit
-from oa_server.identity.spreadsheet import Directory, Report, protect_cell, read_directory, write_csv
+from oa_server.identity.spreadsheet import Directory, Report, read_directory
+from oa_server.web.sheets import protect_cell, write_csv
 from tests.city import OFFICIALS, ORGANS, PEOPLE
 from tests.hostile.xlsx import GOOD, READ, REFUSED, workbook
 

@@ -1,0 +1,31 @@
+"""Who reads the log: its auditor alone (GB/T 22239-2019, 8.1.5.2)."""
+
+from __future__ import annotations
+
+from oa_server.core.actor import Actor, Role
+from oa_server.core.errors import Denied, Reason
+
+NOT_AUDIT_ADMIN = Reason(
+    "audit.not_audit_admin", "只有安全审计员可以查阅审计日志", "Only the audit administrator reads the audit log."
+)
+NO_HEAD_YET = Reason(
+    "audit.no_head_yet",
+    "该记录尚未进入签署过的树头，请一分钟后再取证明",
+    "No signed head covers this record yet; ask again in a minute.",
+)
+TOO_MANY = Reason(
+    "audit.too_many",
+    "记录过多，请缩小查询范围后再导出",
+    "There are too many records to export; narrow the search first.",
+)
+DAMAGED = Reason(
+    "audit.damaged",
+    "审计日志与签署过的树头不一致，不能出具证明，请立即运行 oa audit verify",
+    "The log does not agree with its signed head; run oa audit verify at once.",
+)
+
+
+def check_reads(actor: Actor) -> None:
+    """Raises Denied for everybody but the audit administrator."""
+    if not (actor.is_system or actor.has(Role.AUDIT_ADMIN)):
+        raise Denied(NOT_AUDIT_ADMIN)
