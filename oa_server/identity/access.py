@@ -9,8 +9,10 @@ from uuid import UUID
 
 import msgspec
 
-from oa_server.core.actor import Role
+from oa_server.core import clock
+from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import NOT_FOUND, NotFound
+from oa_server.identity import rules
 from oa_server.identity.models import Challenge, Official, Organ, Post, Responsibility, Session, Unit
 from oa_server.storage.database import select
 from oa_server.storage.fields import Q
@@ -213,3 +215,15 @@ async def live_session(session_id: UUID) -> LiveSession | None:
 async def session(session_id: UUID) -> Session | None:
     """The session as it was kept, whether it is live or over."""
     return await Session.get_or_none(id=session_id)
+
+
+async def known_session(session_id: UUID) -> Session:
+    """A session, live or over. Raises NotFound."""
+    return _found(await session(session_id))
+
+
+async def sessions_in_use(actor: Actor, seen_since: datetime, *, limit: int) -> list[Session]:
+    """The sessions that are live: not ended, not over their limit, and used since. The latest first. Raises Denied."""
+    rules.check(actor, "see_sessions")
+    rows = Session.filter(ended_at=None, expires_at__gt=clock.now(), seen_at__gt=seen_since)
+    return await rows.order_by("-id").limit(limit)

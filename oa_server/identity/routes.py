@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,15 +24,18 @@ from oa_server.identity.schemas import (
     OrganQuery,
     OrganRef,
     OrganRow,
+    SessionList,
     SessionOut,
+    SessionRow,
     UnitOut,
 )
 from oa_server.identity.signin import Answer, SignIn, new_browser_secret
 from oa_server.web import guard
 from oa_server.web.endpoint import INVALID, Access, Call, endpoint, resource
-from oa_server.web.shapes import Named
+from oa_server.web.shapes import Named, ability_out
 
 BROWSER_SECONDS = 600
+SESSIONS_SHOWN = 1000
 
 
 def _sign_in(call: Call[Any]) -> SignIn:
@@ -153,6 +157,35 @@ async def end_session(call: Call[None]) -> Response:
     return response
 
 
+@endpoint(summary="在线会话", returns=SessionList, refuses=[Denied])
+async def list_sessions(call: Call[None]) -> SessionList:
+    since = clock.now() - timedelta(minutes=_sign_in(call).idle_minutes)
+    rows = await access.sessions_in_use(call.actor, since, limit=SESSIONS_SHOWN)
+    people = await access.people({row.official_id for row in rows})
+    items = [
+        SessionRow(
+            id=row.id,
+            official=Named(row.official_id, people[row.official_id].name),
+            code=people[row.official_id].code,
+            organ=people[row.official_id].organ,
+            unit=people[row.official_id].unit,
+            address=row.address,
+            certificate=row.certificate_serial,
+            opened_at=row.opened_at,
+            seen_at=row.seen_at,
+            expires_at=row.expires_at,
+            own=row.id == call.actor.session_id,
+        )
+        for row in rows
+    ]
+    return SessionList(items, [ability_out(a, call.language) for a in rules.abilities(call.actor)])
+
+
+@endpoint(summary="结束他人的登录")
+async def cut_session(call: Call[None]) -> None:
+    await actions.cut_session(call.actor, call.id())
+
+
 @endpoint(summary="机关目录", query=OrganQuery, returns=OrganList)
 async def list_organs(call: Call[None]) -> OrganList:
     rows = await access.organs(call.query.q.strip())
@@ -188,6 +221,8 @@ async def show_organ(call: Call[None]) -> OrganOut:
 routes = [
     resource("/api/session/challenge", POST=challenge),
     resource("/api/session", GET=show_session, POST=open_session, DELETE=end_session),
+    resource("/api/sessions", GET=list_sessions),
+    resource("/api/sessions/{id}", DELETE=cut_session),
     resource("/api/organs", GET=list_organs),
     resource("/api/organs/{id}", GET=show_organ),
 ]

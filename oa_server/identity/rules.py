@@ -53,11 +53,24 @@ SESSION_REVOKED = Reason(
     "您的证书已被吊销或暂停，登录已结束，请联系管理员",
     "The certificate was revoked or suspended.",
 )
+SESSION_CUT = Reason(
+    "identity.session_cut", "您的登录已被管理员结束，请重新登录", "An administrator ended the session; sign in again."
+)
 KEY_REMOVED = Reason("identity.key_removed", "证书已拔出，登录已结束", "The key was pulled out.")
 NOT_SYSTEM_ADMIN = Reason(
     "identity.not_system_admin",
     "只有系统管理员可以维护机关和人员",
     "Only the system administrator keeps the directory.",
+)
+NOT_SESSION_ADMIN = Reason(
+    "identity.not_session_admin",
+    "只有系统管理员和安全保密管理员可以查看在线会话",
+    "Only the system and the security administrator see who is signed in.",
+)
+NOT_SECURITY_ADMIN = Reason(
+    "identity.not_security_admin",
+    "只有安全保密管理员可以结束他人的登录",
+    "Only the security administrator ends the sessions of others.",
 )
 ONE_ADMIN_ROLE = Reason(
     "identity.one_admin_role",
@@ -71,7 +84,8 @@ ADMINS_AT_THE_CONSOLE = Reason(
 )
 
 END_REASONS = {
-    reason.code: reason for reason in (SESSION_ENDED, SESSION_IDLE, SESSION_EXPIRED, SESSION_REVOKED, KEY_REMOVED)
+    reason.code: reason
+    for reason in (SESSION_ENDED, SESSION_IDLE, SESSION_EXPIRED, SESSION_REVOKED, SESSION_CUT, KEY_REMOVED)
 }
 # What a page may say of why it leaves; that a certificate was revoked, only its revocation says.
 PAGE_REASONS = {reason.code for reason in (SESSION_ENDED, SESSION_IDLE, KEY_REMOVED)}
@@ -120,6 +134,16 @@ def check_grant(actor: Actor, roles: AbstractSet[Role]) -> None:
 
 
 def abilities(actor: Actor) -> list[Ability]:
-    """What `actor` may do with the directory."""
+    """What `actor` may do with the directory and with the sessions of others."""
     keeps = actor.is_system or actor.has(Role.SYSTEM_ADMIN)
-    return [Ability("import_directory", None if keeps else NOT_SYSTEM_ADMIN)]
+    cuts = actor.is_system or actor.has(Role.SECURITY_ADMIN)
+    return [
+        Ability("import_directory", None if keeps else NOT_SYSTEM_ADMIN),
+        Ability("see_sessions", None if keeps or cuts else NOT_SESSION_ADMIN),
+        Ability("cut_session", None if cuts else NOT_SECURITY_ADMIN),
+    ]
+
+
+def check(actor: Actor, verb: str) -> None:
+    """Refuse a verb that is not open to the actor. Raises Denied saying why."""
+    next(ability for ability in abilities(actor) if ability.verb == verb).check()

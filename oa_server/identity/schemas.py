@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from oa_server.web.shapes import Named
+from oa_server.web.shapes import AbilityOut, Named
 
 Base64 = Annotated[str, Meta(max_length=64 * 1024, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 
@@ -91,3 +91,24 @@ class EndSession(Struct, forbid_unknown_fields=True):
 
 class OrganQuery(Struct):
     q: Annotated[str, Meta(max_length=60)] = ""
+
+
+class SessionRow(Struct):
+    """Somebody who is signed in: since when, last heard of when, from where, and with which certificate."""
+
+    id: UUID
+    official: Named
+    code: str
+    organ: str
+    unit: str
+    address: str | None
+    certificate: str
+    opened_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    own: bool
+
+
+class SessionList(Struct):
+    items: list[SessionRow]
+    abilities: list[AbilityOut]

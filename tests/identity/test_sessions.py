@@ -316,3 +316,56 @@ async def test_a_connection_of_nobodys(city: City, how: str) -> None:
         assert said["kind"] == "session.ended"
         assert said["payload"]["code"] == ("web.wrong_origin" if how == "origin" else "web.no_session")
         assert await socket.is_closed() == 1008
+
+
+# --- in the eyes of administrators ------------------------------------------------------------------------------------
+
+
+async def test_who_is_signed_in(city: City) -> None:
+    """Administrators see who is signed in and from where; one that went idle or signed out is not among them."""
+    wang, li, sec = await city.signed_in("wang"), await city.signed_in("li"), await city.signed_in("sec")
+    (await li.send("DELETE", "/api/session")).raise_for_status()
+    with clock.shifted(IDLE - A_MOMENT):
+        (await wang.get("/api/session")).raise_for_status()
+        (await sec.get("/api/session")).raise_for_status()
+        await city.signed_in("sun")
+    with clock.shifted(IDLE + A_MOMENT):
+        (await sec.get("/api/session")).raise_for_status()
+        shown = (await sec.get("/api/sessions")).json()["items"]
+    assert [(row["official"]["name"], row["own"]) for row in shown] == [
+        ("孙丽", False),
+        ("吕安", True),
+        ("王建国", False),
+    ]
+    assert {row["address"] for row in shown} == {"127.0.0.1"}
+    assert {row["organ"] for row in shown} == {"市政府办公室"}
+
+
+async def test_a_session_that_an_administrator_ends(city: City) -> None:
+    """The security administrator ends somebody's session: the next request is told so, and the act is on record."""
+    wang, sec = await city.signed_in("wang"), await city.signed_in("sec")
+    (own, other) = (await sec.get("/api/sessions")).json()["items"]
+    assert (own["official"]["name"], other["official"]["name"]) == ("吕安", "王建国")
+    assert (await sec.send("DELETE", f"/api/sessions/{other['id']}")).status_code == 204
+    assert told(await wang.get("/api/tasks")) == (401, "identity.session_cut")
+    record = await AuditRecord.get(verb=Verb.SESSION_ENDED, subject_id=other["id"])
+    assert (record.actor_name, record.facts["reason"]) == ("吕安", "identity.session_cut")
+    assert (await sec.send("DELETE", "/api/sessions/00000000-0000-7000-8000-000000000000")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("person", "seeing", "ending"),
+    [
+        ("sys", (200, None), (403, "identity.not_security_admin")),
+        ("aud", (403, "identity.not_session_admin"), (403, "identity.not_security_admin")),
+        ("wang", (403, "identity.not_session_admin"), (403, "identity.not_security_admin")),
+    ],
+)
+async def test_whose_business_it_is_not(city: City, person: str, seeing: Any, ending: Any) -> None:
+    """D-8.1.4.2d: the system administrator sees sessions and ends none; auditor and officials do neither."""
+    browser = await city.signed_in(person)
+    session = (await Session.all().first()).id
+    listed = await browser.get("/api/sessions")
+    assert (listed.status_code, listed.json().get("code")) == seeing
+    assert told(await browser.send("DELETE", f"/api/sessions/{session}")) == ending
+    assert (await browser.get("/api/session")).status_code == 200
