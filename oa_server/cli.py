@@ -177,6 +177,45 @@ def audit_verify() -> None:
     sys.exit(_run(verify_audit(_settings())))
 
 
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def found(file: Path) -> None:
+    """初始化：由表格导入首个机关和三类管理员，建立证书机构，给出三人的登记码。"""
+    for line in _run(_found(_settings(), file.name, file.read_bytes())):
+        click.echo(line)
+
+
+async def _found(settings: Any, name: str, sheet: bytes) -> list[str]:
+    from oa_server.app import open_house
+    from oa_server.founding import found
+
+    async with open_house(settings) as house:
+        codes = await found(house, name, sheet)
+    lines = [f"  {code.role}　{code.name}　{code.code}" for code in codes]
+    return [
+        f"初始化完成。请三位管理员各持证书介质，打开 {settings.origin}/enrol 输入登记码（{codes[0].hours} 小时内有效，请当面交给本人）：",
+        *lines,
+    ]
+
+
+@main.command()
+@click.argument("code")
+def enrol(code: str) -> None:
+    """给管理员重新生成登记码（工号），用于首次登记未完成或介质丢失。"""
+    click.echo(_run(_enrol(_settings(), code)))
+
+
+async def _enrol(settings: Any, code: str) -> str:
+    from oa_server.app import open_house
+    from oa_server.core.actor import SYSTEM
+    from oa_server.identity import access as identity
+    from oa_server.pki.enrolment import open_enrolment
+
+    async with open_house(settings):
+        official = await identity.official_by_code(code)
+        return f"{official.name}　{await open_enrolment(SYSTEM, official.id)}"
+
+
 @main.command("import-directory")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def import_directory(file: Path) -> None:

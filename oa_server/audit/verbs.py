@@ -19,6 +19,8 @@ class Verb(StrEnum):
 
     # pki
     AUTHORITY_CREATED = "pki.authority_created"  # root, issuing (fingerprints)
+    ENROLMENT_OPENED = "pki.enrolment_opened"  # expires_at
+    ENROLMENT_FINISHED = "pki.enrolment_finished"  # –
     DEVICE_REGISTERED = "pki.device_registered"  # kind, label
     DEVICE_KEPT = "pki.device_kept"  # became, note, suspended (serials)
     CERTIFICATE_REQUESTED = "pki.certificate_requested"  # profile, holder, kind
@@ -84,6 +86,8 @@ TITLES = {
     Verb.SIGN_IN_REFUSED: "登录被拒绝",
     Verb.SESSION_ENDED: "登录结束",
     Verb.AUTHORITY_CREATED: "建立证书机构",
+    Verb.ENROLMENT_OPENED: "发给管理员登记码",
+    Verb.ENROLMENT_FINISHED: "管理员登记完成",
     Verb.DEVICE_REGISTERED: "登记介质",
     Verb.DEVICE_KEPT: "介质台账",
     Verb.CERTIFICATE_REQUESTED: "申请证书",

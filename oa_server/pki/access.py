@@ -25,6 +25,7 @@ from oa_server.pki.models import (
     Crl,
     DeviceEntry,
     DeviceVerb,
+    Enrolment,
     KeyDevice,
     RequestState,
     TrustAnchor,
@@ -119,6 +120,21 @@ async def entries_of(device_id: UUID) -> list[DeviceEntry]:
 async def request(request_id: UUID) -> CertificateRequest:
     """One certificate request. Raises NotFound."""
     return _found(await CertificateRequest.get_or_none(id=request_id))
+
+
+async def requests_of(official_id: UUID) -> list[CertificateRequest]:
+    """Every request for an official's keys, the oldest first."""
+    return await CertificateRequest.filter(official_id=official_id).order_by("id")
+
+
+async def device_labelled(label: str) -> KeyDevice | None:
+    """The key device with this label."""
+    return await KeyDevice.get_or_none(label=label)
+
+
+async def open_enrolment(code_sha256: str) -> Enrolment | None:
+    """The enrolment with this code's digest, unless it is over."""
+    return await Enrolment.get_or_none(code_sha256=code_sha256, finished_at=None, expires_at__gt=clock.now())
 
 
 async def requests_waiting(before: datetime) -> list[CertificateRequest]:

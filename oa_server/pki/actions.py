@@ -111,8 +111,9 @@ class CertificateRegister:
     # --- changing ------------------------------------------------------------------------------------------------
 
     async def found(self, actor: Actor, directory: Path, passphrase: str, organ: str) -> None:
-        """Make the authority of a new installation and trust it."""
-        create_authority(directory, passphrase, organ=organ, at=clock.now())
+        """Make the authority of a new installation and trust it; keys that are there are those of an attempt that failed."""
+        if not self.signer.exists:
+            create_authority(directory, passphrase, organ=organ, at=clock.now())
         issuing, root = read_certificates((directory / f"{ISSUING}.key").read_bytes())
         async with unit_of_work(actor) as work:
             anchors = [await _trust(root, is_root=True), await _trust(issuing, is_root=False)]

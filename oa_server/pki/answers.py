@@ -17,15 +17,17 @@ from oa_server.core import clock
 from oa_server.core.actor import Actor
 from oa_server.identity import access as identity
 from oa_server.pki import access, issuing, rules
-from oa_server.pki.models import Certificate, CertificateRequest, KeyDevice, RequestKind
+from oa_server.pki.models import Certificate, CertificateRequest, Enrolment, KeyDevice, RequestKind
 from oa_server.pki.schemas import (
     CertificateOut,
     CertificateRow,
     DeviceOut,
     DeviceRow,
     DifferenceOut,
+    EnrolmentOut,
     EntryOut,
     HolderOut,
+    IssuedKeyOut,
     LinkOut,
     ListOut,
     RequestOut,
@@ -212,6 +214,11 @@ def _abilities(found: Iterable[Any], verbs: Sequence[str], language: str) -> lis
     return [ability_out(ability, language) for ability in found if ability.verb in verbs]
 
 
+def beginnings(actor: Actor, language: str) -> list[AbilityOut]:
+    """Whether `actor` may begin what there is no row for yet: a request, a device."""
+    return _abilities(rules.abilities(actor), ("request", "keep_devices"), language)
+
+
 async def list_rows() -> list[ListOut]:
     """The revocation lists in force."""
     found = []
@@ -221,3 +228,16 @@ async def list_rows() -> list[ListOut]:
         issuer = access.common_name(crl.issuer)
         found.append(ListOut(issuer, number, len(crl), crl.last_update_utc, crl.next_update_utc))
     return found
+
+
+async def enrolment_out(row: Enrolment, requests: Sequence[CertificateRequest]) -> EnrolmentOut:
+    """Whose an enrolment is, and what was issued under it."""
+    person = (await identity.people([row.official_id]))[row.official_id]
+    post = await identity.post_of(row.official_id)
+    roles = await identity.roles_of(row.official_id, post.organ_id) if post else frozenset()
+    keys = []
+    for request in requests:
+        found = access.parsed(await access.certificate_by_id(request.certificate_id))
+        chain = [_der(above) for above in await access.chain_above(found)]
+        keys.append(IssuedKeyOut(request.profile, serial_text(found), _der(found), chain))
+    return EnrolmentOut(person.code, person.name, person.organ, person.unit, sorted(roles), row.expires_at, keys)

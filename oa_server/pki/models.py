@@ -149,6 +149,21 @@ class CertifiedKey(fields.Model):
         table = "certified_key"
 
 
+class Enrolment(fields.Model):
+    """首次登记: leave for one administrator to make their first keys, by a code of which only the digest is kept."""
+
+    id = fields.Key()
+    official = fields.ForeignKey("oa.Official")
+    code_sha256 = fields.Digest(unique=True)
+    opened_at = fields.Moment()
+    expires_at = fields.Moment()
+    finished_at = fields.Moment(null=True)
+
+    class Meta:
+        app = "oa"
+        table = "enrolment"
+
+
 class TrustAnchor(fields.Model):
     """信任锚: a root we believe, or an intermediate that helps to reach one."""
 

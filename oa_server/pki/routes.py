@@ -16,7 +16,7 @@ from crypto.profiles import Profile
 from crypto.timestamp import REQUEST_LIMIT
 from oa_server.core import clock
 from oa_server.core.errors import NOT_FOUND, Conflict, Denied, NotFound
-from oa_server.pki import access, answers, devices, issuing, rules
+from oa_server.pki import access, answers, devices, enrolment, issuing, rules
 from oa_server.pki.access import ListFilter
 from oa_server.pki.actions import CertificateRegister, Subject
 from oa_server.pki.models import DeviceVerb
@@ -32,6 +32,8 @@ from oa_server.pki.schemas import (
     DeviceList,
     DeviceOut,
     DeviceQuery,
+    EnrolmentIn,
+    EnrolmentOut,
     MineOut,
     OverviewOut,
     RequestActIn,
@@ -40,6 +42,7 @@ from oa_server.pki.schemas import (
     RequestOut,
     RequestQuery,
 )
+from oa_server.web import guard
 from oa_server.web.endpoint import Access, Binary, Call, attachment, endpoint, resource
 from oa_server.web.sheets import write_csv
 
@@ -91,6 +94,7 @@ async def overview(call: Call[None]) -> OverviewOut:
         devices=found.devices,
         lists=await answers.list_rows(),
         signer=_register(call).signer.exists,
+        abilities=answers.beginnings(call.actor, call.language),
     )
 
 
@@ -246,6 +250,32 @@ async def act_on_certificate(call: Call[CertificateActIn]) -> CertificateOut:
     return await answers.certificate_out(call.actor, await _certificate(call), call.language)
 
 
+# --- the first keys ---------------------------------------------------------------------------------------------------
+
+
+@endpoint(
+    summary="管理员首次登记密钥",
+    body=EnrolmentIn,
+    returns=EnrolmentOut,
+    access=Access.OPEN,
+    refuses=[Denied, NotFound, Conflict],
+)
+async def enrol(call: Call[EnrolmentIn]) -> EnrolmentOut:
+    guard.check_origin(call.request)
+    wanted = call.body
+    row = await enrolment.enrolment(wanted.code)
+    keys = [enrolment.NewKey(Profile(key.profile), access.der_of(key.csr)) for key in wanted.keys]
+    label = wanted.label or str(row.id)
+    issued = await enrolment.enrol(wanted.code, wanted.kind, label, keys, _register(call)) if keys else []
+    return await answers.enrolment_out(row, issued)
+
+
+@endpoint(summary="管理员首次登记完成", body=EnrolmentIn, access=Access.OPEN, refuses=[Denied, NotFound, Conflict])
+async def finish_enrolment(call: Call[EnrolmentIn]) -> None:
+    guard.check_origin(call.request)
+    await enrolment.finish(call.body.code, _register(call))
+
+
 # --- published --------------------------------------------------------------------------------------------------------
 
 
@@ -301,6 +331,8 @@ routes = [
     resource("/api/pki/certificates.csv", GET=export_certificates),
     resource("/api/pki/certificates/{serial}", GET=show_certificate),
     resource("/api/pki/certificates/{serial}/acts", POST=act_on_certificate),
+    resource("/api/pki/enrolment", POST=enrol),
+    resource("/api/pki/enrolment/done", POST=finish_enrolment),
     resource("/api/pki/crl/{issuer}", GET=read_crl),
     resource("/api/pki/anchors/{fingerprint}", GET=read_anchor),
     resource("/api/pki/ocsp", POST=ask_ocsp),

@@ -122,6 +122,21 @@ WRONG_SUBJECT = Reason(
 UNKNOWN_REVOCATION = Reason(
     "pki.unknown_revocation_reason", "请选择规定的吊销原因", "Choose one of the reasons for revoking."
 )
+CONSOLE_ENROLS_ADMINS = Reason(
+    "pki.console_enrols_admins",
+    "登记码只能在服务器上用命令行发给三类管理员",
+    "Codes are given at the server's console, to its three administrators.",
+)
+NO_ENROLMENT = Reason(
+    "pki.no_enrolment",
+    "登记码无效、已用完或已过期（24小时），请在服务器上重新生成",
+    "The code is wrong, used or over a day old; have another made at the server.",
+)
+TOO_MANY_KEYS = Reason(
+    "pki.too_many_keys",
+    "生成密钥的次数过多，请在服务器上重新生成登记码",
+    "Too many keys were tried; have another code made at the server.",
+)
 LISTS_BUSY = Reason(
     "pki.lists_busy", "吊销列表正在更新，请稍后重试", "The revocation lists are being renewed; try again."
 )

@@ -135,6 +135,41 @@ class RequestActIn(Struct, forbid_unknown_fields=True):
     reason: Note = ""
 
 
+class NewKeyIn(Struct, forbid_unknown_fields=True):
+    profile: Literal["sign-in", "signing"]
+    csr: Annotated[str, Meta(max_length=16 * 1024)]
+
+
+class EnrolmentIn(Struct, forbid_unknown_fields=True):
+    """A code from the console; with keys, the device that they were made in. Without, it asks whose the code is."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=64)]
+    kind: DeviceKind = DeviceKind.TOKEN
+    label: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    keys: Annotated[list[NewKeyIn], Meta(max_length=2)] = []
+
+
+class IssuedKeyOut(Struct):
+    """A certificate with its chain in base64 DER, for the key agent to write."""
+
+    profile: str
+    serial: str
+    certificate: str
+    chain: list[str]
+
+
+class EnrolmentOut(Struct):
+    """Whose code it is, until when it is good, and the certificates that were issued for the keys that came with it."""
+
+    code: str
+    name: str
+    organ: str
+    unit: str
+    roles: list[str]
+    expires_at: datetime
+    keys: list[IssuedKeyOut]
+
+
 class RequestRow(Struct):
     id: UUID
     profile: str
@@ -182,7 +217,7 @@ class DeviceOut(DeviceRow, kw_only=True):
 
 
 class OverviewOut(Struct):
-    """What waits, and what runs out: numbers for the first page of an administrator."""
+    """What waits, and what runs out: numbers for the first page of an administrator, and what they may begin."""
 
     requests: dict[str, int]
     lights: dict[str, int]
@@ -190,6 +225,7 @@ class OverviewOut(Struct):
     devices: dict[str, int]
     lists: list[ListOut]
     signer: bool
+    abilities: list[AbilityOut]
 
 
 class ListOut(Struct):

@@ -29,6 +29,7 @@ PROTECTED: tuple[type[Model], ...] = (
     pki.Certificate,
     pki.CertificateRequest,
     pki.CertifiedKey,
+    pki.Enrolment,
     pki.TrustAnchor,
     pki.Crl,
     Seal,

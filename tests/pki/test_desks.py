@@ -75,6 +75,14 @@ async def test_each_verb_is_one_administrators(office: Office, person: str) -> N
         assert told(answer) == (403, REFUSALS[whose]), (path, body)
 
 
+async def test_what_they_may_begin(office: Office) -> None:
+    """The overview says who may register devices and request certificates, and to the other why not."""
+    for browser, reason in ((office.system, None), (office.security, "pki.not_system_admin")):
+        found = (await browser.get("/api/pki/overview")).json()["abilities"]
+        told_why = {row["verb"]: (row["reason"] or {}).get("code") for row in found}
+        assert told_why == {"request": reason, "keep_devices": reason}
+
+
 async def test_lists_narrow_page_and_leave(office: Office) -> None:
     """Lists are searched by holder, number and device, narrowed by state, paged without gaps, and leave as a file."""
     city, admin = office.city, office.security

@@ -34,6 +34,8 @@ OPEN_ENDPOINTS = {
     ("POST", "/api/session"),  # how it ends
     ("GET", "/api/pki/crl/{issuer}"),  # RFC 5280: lists are public
     ("GET", "/api/pki/anchors/{fingerprint}"),
+    ("POST", "/api/pki/enrolment"),  # the first administrators have no key to sign in with; they have a code,
+    ("POST", "/api/pki/enrolment/done"),  # and nothing is done without one
     ("POST", "/api/pki/ocsp"),  # RFC 6960: whoever relies on a certificate may ask
     ("GET", "/api/pki/ocsp/{request:path}"),
     ("POST", "/api/pki/timestamp"),  # RFC 3161: a stamp binds nobody to anything
