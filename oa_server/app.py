@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from importlib.metadata import version as package_version
 from secrets import token_urlsafe
 from typing import Any, BinaryIO, cast
@@ -52,7 +51,7 @@ from oa_server.pki.signer import Signer
 from oa_server.settings import Settings
 from oa_server.signing.actions import SigningDesk
 from oa_server.storage import cleaning
-from oa_server.storage.bus import Bus, open_bus
+from oa_server.storage.bus import open_bus
 from oa_server.storage.database import PATIENT_SECONDS, open_database, select
 from oa_server.storage.objects import open_store
 from oa_server.storage.secrets import SecretStore
@@ -60,11 +59,12 @@ from oa_server.storage.unit_of_work import react_to
 from oa_server.web.endpoint import Access, Call, endpoint, nowhere, resource
 from oa_server.web.errors import ProblemMiddleware
 from oa_server.web.guard import GuardMiddleware
-from oa_server.web.health import Probes, health_routes
+from oa_server.web.health import Probes, Rounds, health_routes
 from oa_server.web.live import LiveHub
 from oa_server.web.metrics import Metrics, metrics_route
 from oa_server.web.openapi import openapi_route
 from oa_server.web.pagination import Cursors
+from oa_server.web.proxy import ProxyMiddleware
 from oa_server.web.static import web_routes
 from oa_server.workflow import access as workflow
 from oa_server.workflow import reactions as workflow_reactions
@@ -76,6 +76,7 @@ RESTART_SECONDS = 1.0
 SEQUENCE_SECONDS = 0.5
 HEAD_SECONDS = 60.0
 CLEANING_SECONDS = 3600.0
+ALIVE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class House:
     hub: LiveHub
     cursors: Cursors
     metrics: Metrics
+    rounds: Rounds
     monitor_token: bytes
 
 
@@ -125,6 +127,7 @@ def build_house(settings: Settings) -> House:
         hub=LiveHub(),
         cursors=Cursors(secrets.get("cursor-key")),
         metrics=Metrics(),
+        rounds=Rounds(),
         monitor_token=secrets.get("monitor-token", lambda: token_urlsafe(32).encode()),
     )
     house.metrics.count_live(house.hub.count)
@@ -157,36 +160,53 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
 
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application of one server process."""
-    # The terminal of a demo is for its people; there only what goes wrong is told.
-    configure_logging(logging.WARNING if settings.demo else logging.INFO)
     house = build_house(settings)
     routes = _api_routes(settings)
-    app = Starlette(
-        routes=[
-            *routes,
-            openapi_route(routes, version=VERSION, secure=settings.origin.startswith("https://")),
-            WebSocketRoute("/api/live", house.hub.serve),
-            nowhere("/api/{path:path}"),
-            *web_routes(settings.web),
-        ],
-        middleware=[
-            Middleware(GuardMiddleware, origin=settings.origin, agent_port=settings.agent_port),
-            Middleware(ProblemMiddleware, observe=house.metrics.observe),
-        ],
-        lifespan=lambda app: _lifespan(app, house),
-    )
-    app.state.house = house
+    shown = [
+        *routes,
+        openapi_route(routes, version=VERSION, secure=settings.secure),
+        WebSocketRoute("/api/live", house.hub.serve),
+        nowhere("/api/{path:path}"),
+        *web_routes(settings.web),
+    ]
+    app = _application(house, shown, _serving)
     app.state.sign_in = house.sign_in
     app.state.office = house.office
     app.state.files = house.files
     app.state.cursors = house.cursors
     app.state.register = house.register
+    app.state.counters = {"todo": workflow.count_open, "incoming": documents.waiting_arrivals}
+    return app
+
+
+def create_worker(settings: Settings) -> Starlette:
+    """The process that runs the jobs for all servers. It answers monitors, and nobody else."""
+    return _application(build_house(settings), [*_monitor_routes(), nowhere("/{path:path}")], _timed)
+
+
+Background = Callable[[House], list[Coroutine[Any, Any, None]]]
+
+
+def _application(house: House, routes: Sequence[BaseRoute], background: Background) -> Starlette:
+    settings = house.settings
+    # The terminal of a demo is for its people; there only what goes wrong is told.
+    configure_logging(logging.WARNING if settings.demo else logging.INFO)
+    app = Starlette(
+        routes=routes,
+        middleware=[
+            *([Middleware(ProxyMiddleware)] if settings.socket else []),
+            Middleware(GuardMiddleware, origin=settings.origin, agent_port=settings.agent_port),
+            Middleware(ProblemMiddleware, observe=house.metrics.observe),
+        ],
+        lifespan=lambda _app: _lifespan(house, background),
+    )
+    app.state.house = house
     app.state.metrics = house.metrics
+    app.state.rounds = house.rounds
     app.state.monitor_token = house.monitor_token
     app.state.probes = Probes(
         {"database": lambda: select("SELECT 1 AS one"), "object_store": house.office.store.prepare}
     )
-    app.state.counters = {"todo": workflow.count_open, "incoming": documents.waiting_arrivals}
     return app
 
 
@@ -201,9 +221,12 @@ def _api_routes(settings: Settings) -> list[BaseRoute]:
         *oa_server.signing.routes.routes,
         *oa_server.audit.routes.routes,
         about_route(settings),
-        *health_routes(version=VERSION),
-        metrics_route(),
+        *_monitor_routes(),
     ]
+
+
+def _monitor_routes() -> list[BaseRoute]:
+    return [*health_routes(version=VERSION), metrics_route()]
 
 
 class About(Struct):
@@ -228,29 +251,40 @@ def about_route(settings: Settings) -> BaseRoute:
 
 
 @asynccontextmanager
-async def _lifespan(app: Starlette, house: House) -> AsyncIterator[None]:
+async def _lifespan(house: House, background: Background) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(house.register.signer.close)
         await stack.enter_async_context(open_database(house.settings.database))
         bus = await stack.enter_async_context(open_bus(house.settings.bus_url, house.settings.database))
         ports.live = bus
+        everybody = [
+            _every(house.metrics, RESTART_SECONDS, "live.bus", lambda: bus.run(house.hub.wake)),
+            _every(house.metrics, ALIVE_SECONDS, "alive", house.rounds.tell_supervisor),
+        ]
         async with asyncio.TaskGroup() as group:
-            running = [group.create_task(job) for job in _background(house, bus)]
+            running = [group.create_task(job) for job in (*everybody, *background(house))]
             yield
             for task in running:
                 task.cancel()
 
 
-def _background(house: House, bus: Bus) -> list[Coroutine[Any, Any, None]]:
-    every = partial(_every, house.metrics)
+def _serving(house: House) -> list[Coroutine[Any, Any, None]]:
+    """What runs beside the requests: the live updates, and the jobs unless a worker does them."""
+    hub = _every(house.metrics, RESTART_SECONDS, "live.hub", house.hub.run)
+    return [hub] if house.settings.jobs == "worker" else [hub, *_timed(house)]
+
+
+def _timed(house: House) -> list[Coroutine[Any, Any, None]]:
+    """The jobs. Any number of processes may run them: each holds what it works on, or finds that another was quicker."""
+    jobs: list[tuple[float, str, Callable[[], Awaitable[object]]]] = [
+        (SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
+        (HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
+        (HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
+        (HEAD_SECONDS, "pki.issue", lambda: _issue_waiting(house)),
+        (CLEANING_SECONDS, "storage.clean", cleaning.clean),
+    ]
     return [
-        every(RESTART_SECONDS, "live.hub", house.hub.run),
-        every(RESTART_SECONDS, "live.bus", lambda: bus.run(house.hub.wake)),
-        every(SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
-        every(HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
-        every(HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
-        every(HEAD_SECONDS, "pki.issue", lambda: _issue_waiting(house)),
-        every(CLEANING_SECONDS, "storage.clean", cleaning.clean),
+        _every(house.metrics, seconds, name, house.rounds.watched(name, seconds, job)) for seconds, name, job in jobs
     ]
 
 

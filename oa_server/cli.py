@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import closing, contextmanager
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
 ROOT = Path(__file__).parent.parent
+ALIVE_SECONDS = 5
 DEMO_DIR = Path(os.environ.get("OA_DEMO_DIR") or ROOT / "var" / "demo")
 
 
@@ -77,10 +82,26 @@ def serve() -> None:
     _serve(_settings())
 
 
+@main.command()
+def worker() -> None:
+    """为全部服务进程运行后台任务（须先设置 jobs = "worker"）。"""
+    from oa_server.app import create_worker
+
+    settings = _settings()
+    if settings.jobs != "worker":
+        raise click.ClickException('后台任务现由 oa serve 自己运行；要由 oa worker 运行，请先设置 jobs = "worker"')
+    _listen(settings, create_worker)
+
+
 def _serve(settings: Any) -> None:
+    from oa_server.app import create_app
+
+    _listen(settings, create_app)
+
+
+def _listen(settings: Any, create: Callable[[Any], Any]) -> None:
     import uvicorn
 
-    from oa_server.app import create_app
     from oa_server.storage import claims
 
     where: dict[str, Any] = (
@@ -88,8 +109,9 @@ def _serve(settings: Any) -> None:
     )
     with _said(), claims.using(settings.database):
         uvicorn.run(
-            create_app(settings),
+            create(settings),
             **where,
+            proxy_headers=False,  # It would believe whoever connects over loopback; `web.proxy` believes the socket.
             loop="uvloop",
             http="httptools",
             ws="websockets-sansio",
@@ -99,6 +121,31 @@ def _serve(settings: Any) -> None:
             server_header=False,
             timeout_graceful_shutdown=5,
         )
+
+
+@main.command()
+def alive() -> None:
+    """询问 oa serve 或 oa worker 的进程是否正常；不正常则说明原因，以非零状态退出。"""
+    try:
+        status, said = _ask(_settings(), "/api/health")
+    except (OSError, HTTPException) as error:
+        raise click.ClickException(f"进程没有应答：{error}") from error
+    if status != HTTPStatus.OK:
+        raise click.ClickException(said)
+    click.echo("正常")
+
+
+def _ask(settings: Any, path: str) -> tuple[int, str]:
+    """What the process at the settings' socket or port answers: status and body."""
+    connection = HTTPConnection(settings.host, settings.port, timeout=ALIVE_SECONDS)
+    with closing(connection):
+        if settings.socket:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.settimeout(ALIVE_SECONDS)
+            connection.sock.connect(settings.socket)
+        connection.request("GET", path, headers={"Host": urlsplit(settings.origin).netloc})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
 
 
 @main.command()
@@ -130,6 +177,7 @@ def demo(port: int, agent_port: int | None) -> None:
         database_url="",
         object_store_url="",
         bus_url="local:",
+        jobs="serve",
         demo=True,
         host="127.0.0.1",
         socket="",

@@ -38,6 +38,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     object_store_url: str = ""
     # `local:`, `postgres:` (the same database) or `redis://host:port/0`: who carries wake-ups between processes.
     bus_url: str = "local:"
+    # Who runs the background jobs: `serve`, each server process beside its requests, or `worker`, one `oa worker` for all
+    # of them (PostgreSQL only).
+    jobs: str = "serve"
     # The address the server listens on. Plain http is served on loopback or a unix socket only.
     host: str = "127.0.0.1"
     # The port there.
@@ -166,9 +169,21 @@ def _check(settings: Settings) -> None:
         raise SettingsError("bus_url: use local:, postgres: or redis://host:port/0")
     if urlsplit(settings.database).scheme not in {"sqlite", "postgres", "postgresql"}:
         raise SettingsError("database_url: use sqlite:///PATH or postgres://user:password@host:port/name")
+    _check_jobs(settings)
     store = urlsplit(settings.object_store)
     if store.scheme not in {"file", "s3"} or (store.scheme == "s3" and not _BUCKET.fullmatch(store.path)):
         raise SettingsError("object_store_url: use file:///PATH or s3://ACCESS:SECRET@host:port/bucket")
+
+
+def _check_jobs(settings: Settings) -> None:
+    if settings.jobs not in {"serve", "worker"}:
+        raise SettingsError("jobs: use serve or worker")
+    if settings.jobs == "serve":
+        return
+    if urlsplit(settings.database).scheme == "sqlite":
+        raise SettingsError("jobs: SQLite has one server process, which runs them itself; use serve, or PostgreSQL")
+    if urlsplit(settings.bus_url).scheme == "local":
+        raise SettingsError("bus_url: local: reaches one process only; beside a worker use postgres: or redis://")
 
 
 _DEFAULTS = Settings()

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from oa_server.core import clock
 from oa_server.storage import fields
+from oa_server.storage.database import alone
 from oa_server.storage.idempotency import KeptAnswer
 from oa_server.storage.outbox import Event
 from oa_server.storage.unit_of_work import housekeeping
@@ -18,6 +19,7 @@ ANSWERS_FOR = timedelta(hours=24)
 EVENTS_FOR = timedelta(days=30)
 # So few at a time that no official waits behind it.
 BATCH = 500
+_CLEANING_LOCK = 0x0A_0C1E
 
 Row = TypeVar("Row", bound=fields.Model)
 
@@ -46,5 +48,6 @@ async def _clean_events() -> bool:
 async def _remove(model: type[Row], rows: list[Row]) -> bool:
     if rows:
         async with housekeeping():
+            await alone(_CLEANING_LOCK)  # Two that remove the same rows in another order would wait for each other.
             await model.filter(id__in=[row.pk for row in rows]).delete()
     return len(rows) == BATCH
