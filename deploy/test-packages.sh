@@ -14,6 +14,9 @@ need certutil libnss3-tools
 need openssl openssl
 need Xvfb xvfb
 need wrk wrk
+need /usr/sbin/nginx nginx-light
+need /usr/sbin/haproxy haproxy
+need systemd-analyze systemd
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ]; then
   echo "The tests need these packages: apt-get install$missing" >&2
