@@ -32,8 +32,8 @@ class Metrics:
         self._seconds = Histogram(
             "oa_request_seconds", "Seconds until an answer was sent", ["path"], registry=registry, buckets=SECONDS
         )
-        self._done = Gauge("oa_job_done_timestamp_seconds", "When a job last came through", ["job"], registry=registry)
-        self._failed = Counter("oa_job_failures", "Jobs that were postponed or broke", ["job"], registry=registry)
+        self._done = Gauge("oa_job_done_timestamp_seconds", "When a job last came through", ["name"], registry=registry)
+        self._failed = Counter("oa_job_failures", "Jobs that were postponed or broke", ["name"], registry=registry)
         self._ready = Gauge("oa_ready", "Whether what we stand on answers", ["name"], registry=registry)
         self._live = Gauge("oa_live_connections", "Pages that listen", registry=registry)
 

@@ -51,8 +51,8 @@ async def test_jobs_that_fail_are_counted() -> None:
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     told = metrics.registry.get_sample_value
-    assert told("oa_job_failures_total", {"job": "sometimes"}) == 2
-    assert told("oa_job_done_timestamp_seconds", {"job": "sometimes"})
+    assert told("oa_job_failures_total", {"name": "sometimes"}) == 2
+    assert told("oa_job_done_timestamp_seconds", {"name": "sometimes"})
 
 
 async def test_a_job_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
