@@ -42,6 +42,7 @@ from oa_server.documents.states import Classification
 from oa_server.files.actions import FileKeeper
 from oa_server.identity import access as identity
 from oa_server.identity import tokens
+from oa_server.identity.clients import ClientDesk
 from oa_server.identity.events import OrganRegistered, RolesGiven
 from oa_server.identity.signin import SignIn, SignInPolicy
 from oa_server.pki import access as pki
@@ -56,10 +57,11 @@ from oa_server.storage.database import PATIENT_SECONDS, open_database, select
 from oa_server.storage.objects import open_store
 from oa_server.storage.secrets import SecretStore
 from oa_server.storage.unit_of_work import react_to
-from oa_server.web.endpoint import Access, Call, endpoint, nowhere, resource
+from oa_server.web.endpoint import Access, Call, endpoint, for_departments, nowhere, resource
 from oa_server.web.errors import ProblemMiddleware
 from oa_server.web.guard import GuardMiddleware
 from oa_server.web.health import Probes, Rounds, health_routes
+from oa_server.web.limits import Buckets
 from oa_server.web.live import LiveHub
 from oa_server.web.metrics import Metrics, metrics_route
 from oa_server.web.openapi import openapi_route
@@ -89,6 +91,7 @@ class House:
     office: Office
     files: FileKeeper
     sign_in: SignIn
+    clients: ClientDesk
     hub: LiveHub
     cursors: Cursors
     metrics: Metrics
@@ -124,6 +127,7 @@ def build_house(settings: Settings) -> House:
         office=office,
         files=FileKeeper(store, secrets.get("master-key"), limit=settings.attachment_limit),
         sign_in=SignIn(policy, keyset),
+        clients=ClientDesk(keyset, settings.origin),
         hub=LiveHub(),
         cursors=Cursors(secrets.get("cursor-key")),
         metrics=Metrics(),
@@ -138,6 +142,7 @@ def build_house(settings: Settings) -> House:
 def _plug(house: House) -> None:
     ports.audit = audit.AuditLog()
     ports.sessions = house.sign_in
+    ports.clients = house.clients
     ports.certificates = house.register
     ports.head_signer = house.register
     ports.organ_names = identity.organ_short_names
@@ -171,6 +176,8 @@ def create_app(settings: Settings) -> Starlette:
     ]
     app = _application(house, shown, _serving)
     app.state.sign_in = house.sign_in
+    app.state.clients = house.clients
+    app.state.buckets = Buckets()
     app.state.office = house.office
     app.state.files = house.files
     app.state.cursors = house.cursors
@@ -212,7 +219,7 @@ def _application(house: House, routes: Sequence[BaseRoute], background: Backgrou
 
 def _api_routes(settings: Settings) -> list[BaseRoute]:
     # A request is held against one after the other, so what is asked for most comes first.
-    return [
+    own = [
         *oa_server.workflow.routes.routes,
         *oa_server.documents.routes.routes,
         *oa_server.files.routes.routes,
@@ -223,6 +230,7 @@ def _api_routes(settings: Settings) -> list[BaseRoute]:
         about_route(settings),
         *_monitor_routes(),
     ]
+    return [*own, *for_departments(own)]
 
 
 def _monitor_routes() -> list[BaseRoute]:

@@ -16,6 +16,10 @@ class Verb(StrEnum):
     SIGNED_IN = "identity.signed_in"  # serial, address
     SIGN_IN_REFUSED = "identity.sign_in_refused"  # code, serial
     SESSION_ENDED = "identity.session_ended"  # reason
+    CLIENT_REGISTERED = "identity.client_registered"  # code, scopes, certificate
+    CLIENT_DECIDED = "identity.client_decided"  # code, verb
+    CLIENT_ADMITTED = "identity.client_admitted"  # code, scopes, bound
+    CLIENT_REFUSED = "identity.client_refused"  # code, client
 
     # pki
     AUTHORITY_CREATED = "pki.authority_created"  # root, issuing (fingerprints)
@@ -85,6 +89,10 @@ TITLES = {
     Verb.SIGNED_IN: "登录",
     Verb.SIGN_IN_REFUSED: "登录被拒绝",
     Verb.SESSION_ENDED: "登录结束",
+    Verb.CLIENT_REGISTERED: "登记接入系统",
+    Verb.CLIENT_DECIDED: "审批接入系统",
+    Verb.CLIENT_ADMITTED: "系统接入",
+    Verb.CLIENT_REFUSED: "系统接入被拒绝",
     Verb.AUTHORITY_CREATED: "建立证书机构",
     Verb.ENROLMENT_OPENED: "发给管理员登记码",
     Verb.ENROLMENT_FINISHED: "管理员登记完成",

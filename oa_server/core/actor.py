@@ -28,6 +28,7 @@ class Actor:
     """One official acting in one organ, or `SYSTEM` (no official) for timed work and the command line.
 
     `roles` are those held in `organ_id` at this moment; they are read anew for every request, never cached in a token.
+    A department's system acts in the name of the official who answers for it, with none of their roles: `client_id`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Actor:
     session_id: UUID | None = None
     certificate_serial: str | None = None
     address: str | None = None
+    client_id: UUID | None = None
 
     @property
     def is_system(self) -> bool:

@@ -12,6 +12,7 @@
     ├── TooLarge         413  more than this place takes
     ├── WrongType        415  in a form that this place does not take
     ├── PreconditionRequired 428  you do not say what you read before
+    ├── TooMany          429  more requests than you may make; `retry_after` says when to go on
     └── Unavailable      503  a part we depend on is down; nothing was changed
 
 A `Reason` is a named constant: one stable code with its Chinese and English title. The same reason greys a button
@@ -107,6 +108,10 @@ class WrongType(OaError):
 
 class PreconditionRequired(OaError):
     status = 428
+
+
+class TooMany(OaError):
+    status = 429
 
 
 class Unavailable(OaError):

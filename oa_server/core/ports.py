@@ -71,6 +71,9 @@ class CertificateRegister(Protocol):
     async def hold(self, serial: str) -> None:
         """Keep a certificate from being revoked until the unit of work ends. Raises Denied when it was revoked before."""
 
+    async def check_not_withdrawn(self, fingerprint: str) -> None:
+        """Raise Denied when a certificate is one of ours and is suspended or revoked; of others we know nothing."""
+
 
 class SubjectGate(Protocol):
     """What a domain says about one of its subjects when lower domains keep things for it (attachments)."""
@@ -99,6 +102,23 @@ class PagesFinder(Protocol):
         """The document whose frozen or sealed pages have this digest."""
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A department's system at the door: who acts, what for, and how often it may come in a minute."""
+
+    actor: Actor
+    scopes: frozenset[str]
+    per_minute: int
+
+
+class ClientLookup(Protocol):
+    async def find(self, token: str, certificate_sha256: str | None, address: str | None) -> Visit:
+        """The system behind an access token. Raises NotSignedIn with the reason.
+
+        A token that is bound to a certificate (RFC 8705) is good on connections made with that one only.
+        """
+
+
 class OrganNames(Protocol):
     async def __call__(self, ids: Collection[UUID]) -> dict[UUID, str]:
         """The short names of organs by id, for who stands below the directory; unknown ids are missing."""
@@ -122,6 +142,7 @@ class Ports:
     certificates: CertificateRegister | None = None
     head_signer: HeadSigner | None = None
     organ_names: OrganNames | None = None
+    clients: ClientLookup | None = None
     pages: PagesFinder | None = None
     subjects: dict[str, SubjectGate] = field(default_factory=dict)
 

@@ -1,5 +1,7 @@
 """The only door for reading official documents: every query is already narrowed to what the actor may see.
 
+A department's system sees what its unit drafts and what is given to its unit to handle.
+
 An outgoing document is seen by its drafter, by whoever has had a task on it, and by the clerks, seal keepers and
 reviewers of its organ; an incoming one by the receiving organ's clerks and by whoever it was put before. Everybody else
 gets the same 404 as for a document that does not exist.
@@ -47,6 +49,9 @@ def outgoing(actor: Actor, only: UUID | None = None) -> QuerySet[OutgoingDocumen
     """The outgoing documents that `actor` may see; with `only`, quicker, for who asks for that one alone."""
     if actor.is_system:
         return OutgoingDocument.all()
+    if actor.client_id is not None:
+        drafts_of_others = Q(state=OutgoingState.DRAFTING) & ~Q(drafter_id=actor.official_id)
+        return OutgoingDocument.filter(Q(unit_id=actor.unit_id) & ~drafts_of_others)
     seen = Q(drafter_id=actor.official_id) | Q(id__in=workflow.subjects_of(actor, OUTGOING, only))
     if any(actor.has(role) for role in _OFFICE_ROLES):
         seen |= Q(organ_id=actor.organ_id) & ~Q(state=OutgoingState.DRAFTING)
@@ -62,6 +67,8 @@ def incoming(actor: Actor, only: UUID | None = None) -> QuerySet[IncomingDocumen
     """The incoming documents that `actor` may see; `only` as above."""
     if actor.is_system:
         return IncomingDocument.all()
+    if actor.client_id is not None:
+        return IncomingDocument.filter(unit_id=actor.unit_id)
     seen = Q(leader_id=actor.official_id) | Q(id__in=workflow.subjects_of(actor, INCOMING, only))
     if actor.has(Role.CLERK):
         seen |= Q(organ_id=actor.organ_id)

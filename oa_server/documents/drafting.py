@@ -73,14 +73,12 @@ async def revise(
     and nothing is lost. Raises PreconditionRequired, PreconditionFailed."""
     document = await access.outgoing_document(actor, document_id)
     rules.check(actor, document, await standing(actor, document), "edit")
-    if etag is None:
-        raise PreconditionRequired(ETAG_NEEDED)
+    check_read(document, etag)
     if elements is not None:
         await _check_elements(office, elements)
     async with unit_of_work(actor) as work:
         document = await hold(actor, document.id, "edit")
-        if etag != etag_of(document):
-            raise PreconditionFailed(STALE)
+        check_read(document, etag)
         change: dict[str, Any] = columns(elements) if elements is not None else {}
         if body is not None:
             change["body"] = msgspec.to_builtins(body)
@@ -98,6 +96,17 @@ async def revise(
             version=document.version_no,
         )
     return await access.outgoing_document(actor, document_id)
+
+
+def check_read(document: OutgoingDocument, etag: str | None) -> None:
+    """Whoever changes a document says which state of it they read, and it still is that.
+
+    Raises PreconditionRequired, PreconditionFailed.
+    """
+    if etag is None:
+        raise PreconditionRequired(ETAG_NEEDED)
+    if etag != etag_of(document):
+        raise PreconditionFailed(STALE)
 
 
 def etag_of(document: OutgoingDocument) -> str:

@@ -88,7 +88,7 @@ def _office(call: Call[Any]) -> Office:
 # --- outgoing ---------------------------------------------------------------------------------------------------------
 
 
-@endpoint(summary="公文用语：文种、紧急程度、密级、状态", returns=VocabularyOut)
+@endpoint(summary="公文用语：文种、紧急程度、密级、状态", returns=VocabularyOut, scope="documents:read")
 async def vocabulary(call: Call[None]) -> VocabularyOut:
     ceiling = _office(call).ceiling.rank
     return VocabularyOut(
@@ -132,7 +132,7 @@ def _next(call: Call[Any], kind: str, rows: Sequence[Any]) -> str | None:
     return call.cursors.encode(f"{kind}.{call.query.sort}", [rows[-1].id])
 
 
-@endpoint(summary="发文清单", query=OutgoingQuery, returns=DocumentList)
+@endpoint(summary="发文清单", query=OutgoingQuery, returns=DocumentList, scope="documents:read")
 async def list_documents(call: Call[None]) -> DocumentList:
     rows = await access.outgoing_list(call.actor, _page(call, "outgoing", mine=call.query.mine))
     return DocumentList(await answers.document_rows(rows), _next(call, "outgoing", rows))
@@ -165,17 +165,23 @@ def _all_of(rows: Sequence[R]) -> Sequence[R]:
     return rows
 
 
-@endpoint(summary="起草公文", body=DraftIn, returns=DocumentOut, status=201, once=True)
+@endpoint(summary="起草公文", body=DraftIn, returns=DocumentOut, status=201, once=True, scope="documents:write")
 async def create_draft(call: Call[DraftIn]) -> DocumentOut:
     document = await drafting.draft(_office(call), call.actor, call.body.elements, call.body.body)
     return await answers.document_out(call.actor, document, call.language)
 
 
-@endpoint(summary="公文及其全部经过", returns=DocumentOut)
+@endpoint(summary="公文及其全部经过", returns=DocumentOut, scope="documents:read")
 async def show_document(call: Call[None]) -> DocumentOut:
     document = await access.outgoing_document(call.actor, call.id())
     await workflow_actions.mark_read(call.actor, document.id)
     return await answers.document_out(call.actor, document, call.language)
+
+
+def _etag(call: Call[Any]) -> str | None:
+    """Which state of a document the caller read (RFC 9110, 13.1.1)."""
+    given = call.request.headers.get("if-match")
+    return given.strip('"') if given is not None else None
 
 
 @endpoint(
@@ -184,12 +190,12 @@ async def show_document(call: Call[None]) -> DocumentOut:
     returns=DocumentOut,
     needs=["If-Match"],
     refuses=(Conflict, PreconditionFailed, PreconditionRequired),
+    scope="documents:write",
 )
 async def change_draft(call: Call[DraftPatch]) -> DocumentOut:
-    etag = call.request.headers.get("if-match")
     elements = call.body.elements if call.body.elements is not msgspec.UNSET else None
     body = call.body.body if call.body.body is not msgspec.UNSET else None
-    document = await drafting.revise(_office(call), call.actor, call.id(), etag and etag.strip('"'), elements, body)
+    document = await drafting.revise(_office(call), call.actor, call.id(), _etag(call), elements, body)
     return await answers.document_out(call.actor, document, call.language)
 
 
@@ -223,7 +229,7 @@ async def import_docx(call: Call[None]) -> ImportedOut:
     return ImportedOut(imported.body, imported.title, notes)
 
 
-@endpoint(summary="公文的当前版面", returns=PDF)
+@endpoint(summary="公文的当前版面", returns=PDF, scope="documents:read")
 async def read_pages(call: Call[None]) -> Response:
     document = await access.outgoing_document(call.actor, call.id())
     current = access.current_pages(document)
@@ -269,14 +275,22 @@ async def _assembled(call: Call[ActIn], subject_id: UUID, signature: SignatureIn
     )
 
 
-@endpoint(summary="对公文进行一项操作", body=ActIn, returns=DocumentOut, refuses=(Conflict, Gone))
+@endpoint(
+    summary="对公文进行一项操作",
+    body=ActIn,
+    returns=DocumentOut,
+    refuses=(Conflict, Gone, PreconditionFailed, PreconditionRequired),
+    scope="documents:write",
+)
 async def act_outgoing(call: Call[ActIn]) -> DocumentOut:
-    await access.outgoing_document(call.actor, call.id())
+    document = await access.outgoing_document(call.actor, call.id())
+    if call.actor.client_id is not None:
+        drafting.check_read(document, _etag(call))  # A page shows what it acts on; a system has to say what it read.
     document = await actions.act(_office(call), call.actor, call.id(), await _act(call, call.id()))
     return await answers.document_out(call.actor, document, call.language)
 
 
-@endpoint(summary="收文机关的签收情况", returns=ConsignmentList)
+@endpoint(summary="收文机关的签收情况", returns=ConsignmentList, scope="documents:read")
 async def list_consignments(call: Call[None]) -> ConsignmentList:
     document = await access.outgoing_document(call.actor, call.id())
     items = await answers.board(document.id)
@@ -303,7 +317,7 @@ async def export_consignments(call: Call[None]) -> Response:
     return attachment("签收情况.csv", CSV.media_type, write_csv(header, cells))
 
 
-@endpoint(summary="收文机关签名的回执", returns=ReceiptFile, refuses=[NotFound])
+@endpoint(summary="收文机关签名的回执", returns=ReceiptFile, refuses=[NotFound], scope="documents:read")
 async def read_receipt(call: Call[None]) -> ReceiptFile:
     return await answers.receipt_file(await access.consignment(call.actor, call.id()))
 
@@ -311,7 +325,7 @@ async def read_receipt(call: Call[None]) -> ReceiptFile:
 # --- incoming ---------------------------------------------------------------------------------------------------------
 
 
-@endpoint(summary="收文清单", query=IncomingQuery, returns=IncomingList)
+@endpoint(summary="收文清单", query=IncomingQuery, returns=IncomingList, scope="incoming:read")
 async def list_incoming(call: Call[None]) -> IncomingList:
     rows = await access.incoming_list(call.actor, _page(call, "incoming"))
     return IncomingList(answers.incoming_rows(rows), _next(call, "incoming", rows))
@@ -338,14 +352,14 @@ async def export_incoming(call: Call[None]) -> Response:
     return attachment("收文清单.csv", CSV.media_type, write_csv(header, cells))
 
 
-@endpoint(summary="收文及其全部经过", returns=IncomingOut)
+@endpoint(summary="收文及其全部经过", returns=IncomingOut, scope="incoming:read")
 async def show_incoming(call: Call[None]) -> IncomingOut:
     document = await access.incoming_document(call.actor, call.id())
     await workflow_actions.mark_read(call.actor, document.id)
     return await answers.incoming_out(call.actor, document, call.language)
 
 
-@endpoint(summary="收文的正本", returns=PDF)
+@endpoint(summary="收文的正本", returns=PDF, scope="incoming:read")
 async def read_incoming_pages(call: Call[None]) -> Response:
     document = await access.incoming_pages(call.actor, call.id())
     return await _pdf(call, document.sha256, document.doc_no)

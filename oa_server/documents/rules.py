@@ -37,6 +37,11 @@ NOT_SIGNERS_TURN = Reason(
     "documents.not_signers_turn", "尚未送到签发环节，或您不是签发人", "It has not come to the signer."
 )
 WRONG_STATE = Reason("documents.wrong_state", "公文不在此环节，不能进行此操作", "The document is not at this step.")
+SYSTEMS_DRAFT_ONLY = Reason(
+    "documents.systems_draft_only",
+    "接入系统只能起草、修改、送审和撤回；审核、签发、用印、签收须由本人持证书办理",
+    "A department's system drafts and submits only; whatever has legal effect is done by a person with a key.",
+)
 NOT_CLERK = Reason(
     "documents.not_clerk", "只有本机关的机要文书可以进行此操作", "Only a clerk of the organ may do this."
 )
@@ -255,11 +260,15 @@ _MISSING = {
 
 _EDITING = frozenset({"edit", "submit", "abandon"})
 
+# What a department's system may do; whatever has legal effect is a person's, with a key.
+OF_SYSTEMS = frozenset({"edit", "submit", "withdraw", "abandon"})
 VERBS = tuple(dict.fromkeys(move.verb for move in MOVES))
 
 
 def _judge(actor: Actor, document: OutgoingDocument, standing: Standing, verb: str) -> Reason | None:
     """The reason against `verb`, or None: what is missing when its time has not come, else what the person lacks."""
+    if actor.client_id is not None and verb not in OF_SYSTEMS:
+        return SYSTEMS_DRAFT_ONLY
     moves = [move for move in MOVES if move.verb == verb]
     for move in moves:
         if move.state == document.state:
@@ -456,6 +465,8 @@ INCOMING_VERBS = tuple(dict.fromkeys(move.verb for move in INCOMING_MOVES))
 
 
 def _judge_incoming(actor: Actor, document: IncomingDocument, standing: Standing, verb: str) -> Reason | None:
+    if actor.client_id is not None:
+        return SYSTEMS_DRAFT_ONLY
     for move in INCOMING_MOVES:
         if move.verb == verb and move.state == document.state:
             return move.guard(actor, document, standing)

@@ -45,7 +45,15 @@ async def _changeable(call: Call[Any]) -> StoredFile:
     return file
 
 
-@endpoint(summary="开始上传附件", body=FileIn, returns=FileOut, status=201, once=True, refuses=[NotFound])
+@endpoint(
+    summary="开始上传附件",
+    body=FileIn,
+    returns=FileOut,
+    status=201,
+    once=True,
+    refuses=[NotFound],
+    scope="documents:write",
+)
 async def start_upload(call: Call[FileIn]) -> FileOut:
     wanted = call.body
     subject_type, subject_id = wanted.subject_type, wanted.subject_id
@@ -57,12 +65,19 @@ async def start_upload(call: Call[FileIn]) -> FileOut:
     return file_out(file)
 
 
-@endpoint(summary="附件信息和已上传的位置", returns=FileOut)
+@endpoint(summary="附件信息和已上传的位置", returns=FileOut, scope="documents:read")
 async def show_file(call: Call[None]) -> FileOut:
     return file_out(await _readable(call))
 
 
-@endpoint(summary="上传后续分片", body=OFFSET_STREAM, returns=FileOut, needs=["Upload-Offset"], refuses=[Conflict])
+@endpoint(
+    summary="上传后续分片",
+    body=OFFSET_STREAM,
+    returns=FileOut,
+    needs=["Upload-Offset"],
+    refuses=[Conflict],
+    scope="documents:write",
+)
 async def write_parts(call: Call[None]) -> FileOut:
     file = await _changeable(call)
     offset = call.request.headers.get("upload-offset", "")
@@ -72,13 +87,13 @@ async def write_parts(call: Call[None]) -> FileOut:
     return file_out(await _keeper(call).write_parts(call.actor, file, int(offset), parts))
 
 
-@endpoint(summary="删除附件", refuses=[Conflict])
+@endpoint(summary="删除附件", refuses=[Conflict], scope="documents:write")
 async def remove_file(call: Call[None]) -> None:
     async with unit_of_work(call.actor):
         await _keeper(call).remove(call.actor, await _changeable(call))
 
 
-@endpoint(summary="下载附件", returns=STREAM, refuses=(Invalid, Conflict))
+@endpoint(summary="下载附件", returns=STREAM, refuses=(Invalid, Conflict), scope="documents:read")
 async def read_content(call: Call[None]) -> Response:
     file = await _readable(call)
     if file.state != FileState.READY:

@@ -13,7 +13,7 @@ from oa_server.core import clock
 from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.identity import rules
-from oa_server.identity.models import Challenge, Official, Organ, Post, Responsibility, Session, Unit
+from oa_server.identity.models import ApiClient, Challenge, Official, Organ, Post, Responsibility, Session, Unit
 from oa_server.storage.database import select
 from oa_server.storage.fields import Q
 
@@ -227,3 +227,58 @@ async def sessions_in_use(actor: Actor, seen_since: datetime, *, limit: int) -> 
     rules.check(actor, "see_sessions")
     rows = Session.filter(ended_at=None, expires_at__gt=clock.now(), seen_at__gt=seen_since)
     return await rows.order_by("-id").limit(limit)
+
+
+# --- departments' systems ---------------------------------------------------------------------------------------------
+
+
+async def client_by_code(code: str) -> ApiClient | None:
+    """The system with this `client_id`."""
+    return await ApiClient.get_or_none(code=code)
+
+
+async def clients(actor: Actor) -> list[ApiClient]:
+    """Every department's system, in the order of their codes. Raises Denied."""
+    rules.check(actor, "see_clients")
+    return await ApiClient.all().order_by("code").limit(DIRECTORY_LIMIT)
+
+
+async def client(actor: Actor, client_id: UUID) -> ApiClient:
+    """One department's system. Raises Denied, NotFound."""
+    rules.check(actor, "see_clients")
+    return _found(await ApiClient.get_or_none(id=client_id))
+
+
+class LiveClient(msgspec.Struct, frozen=True):
+    """A system as it stands this moment, with the official who answers for it."""
+
+    id: UUID
+    name: str
+    state: str
+    organ_id: UUID
+    unit_id: UUID
+    official_id: UUID
+    scopes: list[str]
+    per_minute: int
+    active: bool
+
+
+_LIVE_CLIENT = """
+SELECT c.id, c.name, c.state, c.organ_id, c.unit_id, c.official_id, c.scopes, c.per_minute, o.active
+FROM api_client c JOIN official o ON o.id = c.official_id WHERE c.id = ?
+"""
+
+
+async def live_client(client_id: UUID) -> LiveClient | None:
+    """The system behind a request: one statement, and nothing of it is remembered."""
+    rows = await select(_LIVE_CLIENT, [client_id])
+    if not rows:
+        return None
+    scopes = rows[0]["scopes"]
+    listed = msgspec.json.decode(scopes) if isinstance(scopes, str) else scopes
+    return msgspec.convert(rows[0] | {"scopes": listed}, LiveClient, strict=False)
+
+
+async def holds_post(official_id: UUID, unit_id: UUID) -> bool:
+    """Whether an active official holds a post in a unit."""
+    return await Post.filter(official_id=official_id, unit_id=unit_id, official__active=True).exists()

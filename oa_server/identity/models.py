@@ -125,3 +125,50 @@ class Session(fields.Model):
     class Meta:
         app = "oa"
         table = "session"
+
+
+class ClientState(StrEnum):
+    """状态 of a department's system: registered by one administrator, let in by another."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+
+
+class ApiClient(fields.Model):
+    """接入系统: a department's system, bound to a unit, in the name of an official there who answers for it.
+
+    `code` is its `client_id` (RFC 6749, 2.2). `certificate` is the key that it signs in with, by assertion or by mTLS.
+    """
+
+    id = fields.Key()
+    code = fields.Text(32, unique=True)
+    name = fields.Text(60)
+    organ = fields.ForeignKey("oa.Organ")
+    unit = fields.ForeignKey("oa.Unit")
+    official = fields.ForeignKey("oa.Official")
+    certificate = fields.Bytes()
+    certificate_sha256 = fields.Digest(unique=True)
+    scopes = fields.Json()
+    purpose = fields.Text(200)
+    per_minute = fields.Number()
+    state = fields.State(ClientState)
+    registered_by = fields.Id(null=True)
+    approved_by = fields.Id(null=True)
+    registered_at = fields.Moment()
+
+    class Meta:
+        app = "oa"
+        table = "api_client"
+
+
+class UsedAssertion(fields.Model):
+    """An assertion that was shown: its `jti` is good once (RFC 7523, 3). Kept for as long as it could be shown again."""
+
+    id = fields.Key()
+    jti_sha256 = fields.Digest(unique=True)
+    expires_at = fields.Moment(db_index=True)
+
+    class Meta:
+        app = "oa"
+        table = "used_assertion"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -12,11 +13,16 @@ import msgspec
 from starlette.responses import Response
 
 from oa_server.core import clock
-from oa_server.core.errors import Denied, Invalid, NotSignedIn
-from oa_server.identity import access, actions, rules
+from oa_server.core.errors import Conflict, Denied, Invalid, Malformed, NotFound, NotSignedIn
+from oa_server.identity import access, actions, clients, rules
+from oa_server.identity.models import ApiClient
 from oa_server.identity.schemas import (
     AnswerIn,
     ChallengeOut,
+    ClientActIn,
+    ClientIn,
+    ClientList,
+    ClientOut,
     EndSession,
     OfficialOut,
     OrganList,
@@ -27,11 +33,12 @@ from oa_server.identity.schemas import (
     SessionList,
     SessionOut,
     SessionRow,
+    TokenOut,
     UnitOut,
 )
 from oa_server.identity.signin import Answer, SignIn, new_browser_secret
 from oa_server.web import guard
-from oa_server.web.endpoint import INVALID, Access, Call, endpoint, resource
+from oa_server.web.endpoint import FORM, INVALID, Access, Call, endpoint, resource
 from oa_server.web.shapes import Named, ability_out
 
 BROWSER_SECONDS = 600
@@ -186,7 +193,83 @@ async def cut_session(call: Call[None]) -> None:
     await actions.cut_session(call.actor, call.id())
 
 
-@endpoint(summary="机关目录", query=OrganQuery, returns=OrganList)
+# --- departments' systems ---------------------------------------------------------------------------------------------
+
+
+@endpoint(summary="接入系统清单", returns=ClientList, refuses=[Denied])
+async def list_clients(call: Call[None]) -> ClientList:
+    rows = await access.clients(call.actor)
+    shown = [ability_out(a, call.language) for a in rules.abilities(call.actor)]
+    return ClientList(await _client_rows(call, rows), rules.SCOPES, shown)
+
+
+async def _client_rows(call: Call[Any], rows: Sequence[ApiClient]) -> list[ClientOut]:
+    people = await access.people({key for r in rows for key in (r.official_id, r.registered_by, r.approved_by) if key})
+    organs = await access.organ_short_names({row.organ_id for row in rows})
+    return [
+        ClientOut(
+            id=row.id,
+            code=row.code,
+            name=row.name,
+            organ=organs[row.organ_id],
+            unit=(await access.unit(row.unit_id)).name,
+            official=Named(row.official_id, people[row.official_id].name),
+            certificate_sha256=row.certificate_sha256,
+            certificate_until=clients.certificate_until(row),
+            scopes=row.scopes,
+            purpose=row.purpose,
+            per_minute=row.per_minute,
+            state=row.state,
+            registered_by=people[row.registered_by].name if row.registered_by else "",
+            approved_by=people[row.approved_by].name if row.approved_by else "",
+            registered_at=row.registered_at,
+            abilities=[ability_out(a, call.language) for a in rules.client_abilities(call.actor, row)],
+        )
+        for row in rows
+    ]
+
+
+@endpoint(summary="登记接入系统", body=ClientIn, returns=ClientOut, status=201, once=True, refuses=[NotFound])
+async def register_client(call: Call[ClientIn]) -> ClientOut:
+    wanted = call.body
+    row = await clients.register_client(
+        call.actor,
+        clients.NewClient(
+            code=wanted.code,
+            name=wanted.name,
+            unit_id=wanted.unit_id,
+            official_id=wanted.official_id,
+            certificate=clients.certificate_der(wanted.certificate),
+            scopes=frozenset(wanted.scopes),
+            purpose=wanted.purpose,
+            per_minute=wanted.per_minute,
+        ),
+    )
+    return (await _client_rows(call, [row]))[0]
+
+
+@endpoint(summary="批准、暂停、恢复接入系统", body=ClientActIn, returns=ClientOut, refuses=[Conflict])
+async def decide_client(call: Call[ClientActIn]) -> ClientOut:
+    row = await clients.decide_client(call.actor, call.id(), call.body.verb)
+    return (await _client_rows(call, [row]))[0]
+
+
+@endpoint(
+    summary="接入系统取得访问令牌（RFC 6749 第4.4节，RFC 7523，RFC 8705）",
+    body=FORM,
+    returns=TokenOut,
+    access=Access.OPEN,
+    refuses=[NotSignedIn, Denied, Malformed],
+)
+async def give_token(call: Call[None]) -> TokenOut:
+    asked = clients.token_request(await call.form())
+    desk: clients.ClientDesk = call.request.app.state.clients
+    certificate = call.request.scope.get(guard.CLIENT_CERTIFICATE)
+    granted = await desk.grant(asked, certificate, _address(call))
+    return TokenOut(granted.token, "Bearer", granted.seconds, " ".join(granted.scopes))
+
+
+@endpoint(summary="机关目录", query=OrganQuery, returns=OrganList, scope="directory:read")
 async def list_organs(call: Call[None]) -> OrganList:
     rows = await access.organs(call.query.q.strip())
     return OrganList([_organ_row(row) for row in rows])
@@ -196,7 +279,7 @@ def _organ_row(row: dict[str, Any]) -> OrganRow:
     return OrganRow(row["id"], row["code"], row["full_name"], row["short_name"], row["level"], row["superior_id"])
 
 
-@endpoint(summary="机关的部门和人员", returns=OrganOut)
+@endpoint(summary="机关的部门和人员", returns=OrganOut, scope="directory:read")
 async def show_organ(call: Call[None]) -> OrganOut:
     organ = await access.organ(call.id())
     roles = await access.roles_in(organ.id)
@@ -223,6 +306,9 @@ routes = [
     resource("/api/session", GET=show_session, POST=open_session, DELETE=end_session),
     resource("/api/sessions", GET=list_sessions),
     resource("/api/sessions/{id}", DELETE=cut_session),
+    resource("/api/clients", GET=list_clients, POST=register_client),
+    resource("/api/clients/{id}/acts", POST=decide_client),
+    resource("/api/v1/token", POST=give_token),
     resource("/api/organs", GET=list_organs),
     resource("/api/organs/{id}", GET=show_organ),
 ]

@@ -11,7 +11,7 @@ from oa_server.core.errors import Ability, Denied, NotSignedIn, Reason
 
 if TYPE_CHECKING:
     from oa_server.identity.access import LiveSession
-    from oa_server.identity.models import Challenge
+    from oa_server.identity.models import ApiClient, Challenge
 
 CHALLENGE_LIFE = timedelta(seconds=60)
 CHALLENGE_KEPT = timedelta(minutes=10)  # so that a late answer is told that it is late, and not that it is wrong
@@ -59,18 +59,18 @@ SESSION_CUT = Reason(
 KEY_REMOVED = Reason("identity.key_removed", "证书已拔出，登录已结束", "The key was pulled out.")
 NOT_SYSTEM_ADMIN = Reason(
     "identity.not_system_admin",
-    "只有系统管理员可以维护机关和人员",
-    "Only the system administrator keeps the directory.",
+    "只有系统管理员可以维护机关、人员和接入系统",
+    "Only the system administrator keeps the directory and registers clients.",
 )
 NOT_SESSION_ADMIN = Reason(
     "identity.not_session_admin",
-    "只有系统管理员和安全保密管理员可以查看在线会话",
-    "Only the system and the security administrator see who is signed in.",
+    "只有系统管理员和安全保密管理员可以查看在线会话和接入系统",
+    "Only the system and the security administrator see who is signed in and which systems are let in.",
 )
 NOT_SECURITY_ADMIN = Reason(
     "identity.not_security_admin",
-    "只有安全保密管理员可以结束他人的登录",
-    "Only the security administrator ends the sessions of others.",
+    "只有安全保密管理员可以结束他人的登录、审批和暂停接入系统",
+    "Only the security administrator ends sessions of others, and lets systems in.",
 )
 ONE_ADMIN_ROLE = Reason(
     "identity.one_admin_role",
@@ -82,6 +82,55 @@ ADMINS_AT_THE_CONSOLE = Reason(
     "管理员职责只能在服务器上用命令行授予",
     "Administrators are appointed on the server's command line only.",
 )
+
+BAD_CLIENT = Reason(
+    "identity.bad_client",
+    "接入系统未登记、未获批准或已暂停，请联系管理员",
+    "The client is not registered, not approved, or suspended.",
+)
+NO_CREDENTIALS = Reason(
+    "identity.no_credentials",
+    "请用已登记证书的私钥签发断言（private_key_jwt），或以该证书建立双向TLS连接",
+    "Sign in with an assertion under the registered key, or over TLS with the registered certificate.",
+)
+USED_ASSERTION = Reason(
+    "identity.used_assertion", "系统身份断言已使用过，请重新签发", "The assertion was used before; make a new one."
+)
+OTHER_CERTIFICATE = Reason(
+    "identity.other_certificate",
+    "访问令牌与本次连接的证书不一致",
+    "The token is bound to another certificate than this connection's.",
+)
+CERTIFICATE_OVER = Reason(
+    "identity.certificate_over", "系统证书已过期，请更换登记的证书", "The client's certificate has run out."
+)
+UNKNOWN_GRANT = Reason(
+    "identity.unknown_grant",
+    "只支持 grant_type=client_credentials",
+    "Use grant_type=client_credentials (RFC 6749, 4.4).",
+)
+UNKNOWN_SCOPE = Reason(
+    "identity.unknown_scope", "申请的权限范围未获批准", "A scope was asked for that the client does not have."
+)
+CLIENT_TAKEN = Reason(
+    "identity.client_taken", "系统代码或证书已经登记", "A client with this code or certificate is registered already."
+)
+WEAK_KEY = Reason("identity.weak_key", "系统证书的密钥强度不足", "The key of the client's certificate is too weak.")
+CLIENT_STATE = Reason(
+    "identity.client_state", "该系统目前的状态不允许此操作", "The client's present state does not allow this."
+)
+OWN_CLIENT = Reason(
+    "identity.own_client", "登记人不能审批自己登记的系统", "Whoever registered a client does not approve it."
+)
+NOT_THERE = Reason("identity.not_there", "责任人不在该部门任职", "The responsible official holds no post in that unit.")
+
+# What a department's system may be let in for.
+SCOPES = {
+    "directory:read": "查询机关目录",
+    "documents:read": "查询本部门公文及签收情况",
+    "documents:write": "起草、上传附件、送审",
+    "incoming:read": "查询分办到本部门的收文",
+}
 
 END_REASONS = {
     reason.code: reason
@@ -141,7 +190,35 @@ def abilities(actor: Actor) -> list[Ability]:
         Ability("import_directory", None if keeps else NOT_SYSTEM_ADMIN),
         Ability("see_sessions", None if keeps or cuts else NOT_SESSION_ADMIN),
         Ability("cut_session", None if cuts else NOT_SECURITY_ADMIN),
+        Ability("register_client", None if keeps else NOT_SYSTEM_ADMIN),
+        Ability("see_clients", None if keeps or cuts else NOT_SESSION_ADMIN),
+        Ability("decide_client", None if cuts else NOT_SECURITY_ADMIN),
     ]
+
+
+# What may become of a system, by its state.
+CLIENT_VERBS = {
+    "approve": ("pending", "active"),
+    "suspend": ("active", "suspended"),
+    "resume": ("suspended", "active"),
+}
+
+
+def client_abilities(actor: Actor, client: ApiClient) -> list[Ability]:
+    """What `actor` may decide about a system: never about one that they registered themselves."""
+    decides = next(ability.denied for ability in abilities(actor) if ability.verb == "decide_client")
+    is_own = client.registered_by is not None and client.registered_by == actor.official_id
+    return [
+        Ability(verb, decides or (OWN_CLIENT if is_own else None) or (None if client.state == before else CLIENT_STATE))
+        for verb, (before, _after) in CLIENT_VERBS.items()
+    ]
+
+
+def check_client(client: ApiClient | None) -> ApiClient:
+    """A system that is let in. Raises NotSignedIn, with one reason for all: who is nobody learns nothing of others."""
+    if client is None or client.state != "active":
+        raise NotSignedIn(BAD_CLIENT)
+    return client
 
 
 def check(actor: Actor, verb: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -112,3 +112,56 @@ class SessionRow(Struct):
 class SessionList(Struct):
     items: list[SessionRow]
     abilities: list[AbilityOut]
+
+
+class ClientIn(Struct, forbid_unknown_fields=True):
+    """A department's system: its certificate in PEM, what it is let in for, and how often a minute at most."""
+
+    code: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,31}$", max_length=32)]
+    name: Annotated[str, Meta(min_length=1, max_length=60)]
+    unit_id: UUID
+    official_id: UUID
+    certificate: Annotated[str, Meta(max_length=16 * 1024)]
+    scopes: Annotated[list[str], Meta(min_length=1, max_length=20)]
+    purpose: Annotated[str, Meta(min_length=1, max_length=200)]
+    per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 600
+
+
+class ClientActIn(Struct, forbid_unknown_fields=True):
+    verb: Literal["approve", "suspend", "resume"]
+
+
+class ClientOut(Struct):
+    """A department's system as administrators see it."""
+
+    id: UUID
+    code: str
+    name: str
+    organ: str
+    unit: str
+    official: Named
+    certificate_sha256: str
+    certificate_until: datetime
+    scopes: list[str]
+    purpose: str
+    per_minute: int
+    state: str
+    registered_by: str
+    approved_by: str
+    registered_at: datetime
+    abilities: list[AbilityOut]
+
+
+class ClientList(Struct):
+    items: list[ClientOut]
+    scopes: dict[str, str]
+    abilities: list[AbilityOut]
+
+
+class TokenOut(Struct):
+    """An access token (RFC 6749, 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    scope: str

@@ -1,7 +1,8 @@
 """Tokens: made and read here and nowhere else, with python-jose (ES256).
 
-Two kinds leave this module: session tokens, which a browser holds in its cookie, and signature requests, which the key
-agent checks before it shows anything to its user. Both are JWS in compact form (RFC 7515), and both are checked more
+Three kinds leave this module: session tokens, which a browser holds in its cookie, access tokens of departments' systems,
+and signature requests, which the key agent checks before it shows anything to its user. One kind comes in, made by others:
+the assertions with which those systems sign in. All are JWS in compact form (RFC 7515), and all are checked more
 strictly than the library does: one spelling per token, one algorithm, one key chosen by `kid`, no critical extensions.
 """
 
@@ -20,9 +21,9 @@ from types import MappingProxyType
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jose import jwt
-from jose.backends.cryptography_backend import CryptographyECKey
+from jose.backends.cryptography_backend import CryptographyECKey, CryptographyRSAKey
 from jose.exceptions import JOSEError
 
 from oa_server.core.errors import NotSignedIn, Reason
@@ -35,6 +36,16 @@ CLOCK_TOLERANCE = 60  # seconds by which the clock of another process of ours ma
 
 BAD_TOKEN = Reason("identity.bad_token", "登录凭据无效，请重新登录", "The token is not valid; sign in again.")
 TOKEN_EXPIRED = Reason("identity.token_expired", "登录已过期，请重新登录", "The token has expired; sign in again.")
+
+BAD_ASSERTION = Reason(
+    "identity.bad_assertion", "系统身份断言无效", "The client assertion is not valid for this server and client."
+)
+STALE_ASSERTION = Reason(
+    "identity.stale_assertion",
+    "系统身份断言已过期或时钟相差过大（60秒），请重新签发",
+    "The client assertion is too old, or the clocks differ by more than a minute.",
+)
+CLIENT_LIMIT = 64
 
 _COMPACT = re.compile(r"\A[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
 _HEADER_MEMBERS = {"alg", "typ", "kid"}
@@ -139,10 +150,73 @@ def _signed_claims(token: str, keyset: KeySet, kind: str, audience: str) -> Mapp
     return MappingProxyType(claims)
 
 
-def _key_for(token: str, keyset: KeySet, kind: str) -> TokenKey:
-    """Check the header strictly before any cryptography, and choose the one key that it names."""
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What a client says of itself under its own key (RFC 7523, 3)."""
+
+    client: str
+    token_id: str
+    expires: int
+
+
+ASSERTION_SECONDS = 60
+_ASSERTION_MEMBERS = {"alg", "typ", "kid", "x5t#S256"}
+_ASSERTION_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384"}
+
+
+def claimed_client(assertion: str) -> str:
+    """Whose an assertion says that it is; nothing of it is believed yet. Raises NotSignedIn."""
+    _check_compact(assertion)
+    issuer = _members(_decode_part(assertion.split(".")[1])).get("iss")
+    if not isinstance(issuer, str) or not 0 < len(issuer) <= CLIENT_LIMIT:
+        raise NotSignedIn(BAD_ASSERTION)
+    return issuer
+
+
+def verify_assertion(assertion: str, public_key: Any, *, audience: str, at: datetime) -> Assertion:
+    """An assertion that is good at `at`: signed by this key, for this very audience, by and about the same client, a minute
+    old at most. Raises NotSignedIn.
+
+    The algorithm is the key's, never the header's choice; what the library lets pass (other audiences beside ours, a missing
+    `exp`, an unknown `crit`) is refused here.
+    """
+    _check_compact(assertion)
+    header, claims = (_members(_decode_part(part)) for part in assertion.split(".")[:2])
+    algorithm = _algorithm_of(public_key)
+    if header.get("alg") != algorithm or not set(header) <= _ASSERTION_MEMBERS:
+        raise NotSignedIn(BAD_ASSERTION)
+    key = CryptographyRSAKey if algorithm == "RS256" else CryptographyECKey
+    try:
+        jwt.decode(assertion, key(public_key, algorithm), algorithms=[algorithm], audience=audience, options=_OPTIONS)
+    except JOSEError as error:
+        raise NotSignedIn(BAD_ASSERTION) from error
+    now, issued, expires = at.timestamp(), claims.get("iat"), claims.get("exp")
+    if claims.get("aud") != audience or claims.get("iss") != claims.get("sub"):
+        raise NotSignedIn(BAD_ASSERTION)
+    if type(issued) is not int or type(expires) is not int or not isinstance(claims["jti"], str):
+        raise NotSignedIn(BAD_ASSERTION)
+    if expires <= now or abs(issued - now) > ASSERTION_SECONDS or expires - issued > ASSERTION_SECONDS:
+        raise NotSignedIn(STALE_ASSERTION)
+    return Assertion(claims["sub"], claims["jti"], expires)
+
+
+def _algorithm_of(public_key: Any) -> str:
+    """The one algorithm of a registered key. Raises NotSignedIn for a key of another kind."""
+    if isinstance(public_key, rsa.RSAPublicKey):
+        return "RS256"
+    if isinstance(public_key, ec.EllipticCurvePublicKey) and public_key.curve.name in _ASSERTION_ALGORITHMS:
+        return _ASSERTION_ALGORITHMS[public_key.curve.name]
+    raise NotSignedIn(BAD_ASSERTION)
+
+
+def _check_compact(token: str) -> None:
     if len(token) > TOKEN_LIMIT or not _COMPACT.match(token):
         raise NotSignedIn(BAD_TOKEN)
+
+
+def _key_for(token: str, keyset: KeySet, kind: str) -> TokenKey:
+    """Check the header strictly before any cryptography, and choose the one key that it names."""
+    _check_compact(token)
     parts = [_decode_part(part) for part in token.split(".")]
     header, _claims = _members(parts[0]), _members(parts[1])
     key = keyset.find(header.get("kid"))

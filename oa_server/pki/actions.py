@@ -94,6 +94,12 @@ class CertificateRegister:
         """Keep a certificate from being revoked until the unit of work ends. Raises Denied when it was revoked before."""
         await access.held(serial)
 
+    async def check_not_withdrawn(self, fingerprint: str) -> None:
+        """Raises Denied when a certificate is one of ours and is suspended or revoked."""
+        known = await access.by_fingerprint(fingerprint)
+        if known is not None:
+            rules.check_not_revoked(known)
+
     async def stamp(self, digest: bytes) -> bytes:
         """A timestamp token of our own over a SHA-256 digest."""
         return await self.signer.ask(StampDigest(digest, clock.now()))

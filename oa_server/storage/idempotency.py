@@ -19,7 +19,8 @@ IN_PROGRESS = Reason("storage.in_progress", "同一请求正在处理，请稍�
 
 
 class KeptAnswer(fields.Model):
-    """One answer: who asked with which key, what was asked (digest), and what we said."""
+    """One answer: who asked with which key (an official, or a department's system), what was asked (digest), and what we
+    said."""
 
     id = fields.Key()
     official_id = fields.Id()

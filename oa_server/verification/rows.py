@@ -24,6 +24,7 @@ PROTECTED: tuple[type[Model], ...] = (
     identity.Official,
     identity.Post,
     identity.Responsibility,
+    identity.ApiClient,
     pki.KeyDevice,
     pki.DeviceEntry,
     pki.Certificate,

@@ -13,18 +13,18 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from hashlib import sha256
 from math import isfinite
 from typing import Any, Generic, NoReturn, TypeVar
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 from uuid import UUID
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from oa_server.core.actor import Actor
@@ -39,22 +39,30 @@ from oa_server.core.errors import (
     OaError,
     Reason,
     TooLarge,
+    TooMany,
     Unavailable,
     WrongType,
 )
 from oa_server.storage import idempotency
-from oa_server.storage.unit_of_work import unit_of_work
+from oa_server.storage.unit_of_work import Work, housekeeping, unit_of_work
 from oa_server.web import guard
 from oa_server.web.errors import language_of, problem_response
+from oa_server.web.limits import Buckets
 from oa_server.web.pagination import Cursors
 
 MALFORMED = Reason("web.malformed", "请求内容无法读取，请检查格式", "The request cannot be read as JSON.")
 INVALID = Reason("web.invalid", "填写的内容不符合要求", "What was sent does not fit its form.")
 TOO_LARGE = Reason("web.too_large", "请求内容过大", "The request is too large.")
+NO_KEY = Reason(
+    "web.no_idempotency_key",
+    "写操作必须带 Idempotency-Key 请求头",
+    "Send an Idempotency-Key with every write.",
+)
 WRONG_METHOD = Reason("web.wrong_method", "此地址不支持该操作", "This address does not take that method.")
 WRONG_TYPE = Reason("web.wrong_type", "请求的内容类型不受支持", "This address does not take that content type.")
 
 JSON_LIMIT = 8 << 20
+FORM_LIMIT = 64 << 10
 OPEN_LIMIT = 512 << 10  # what somebody who has not signed in may have us read: certificates and a signature
 KEY_LIMIT = 128
 
@@ -65,8 +73,13 @@ class Access(Enum):
     """Who may call an endpoint at all; what they may do there, the action decides."""
 
     SIGNED_IN = auto()
+    CLIENT = auto()
     MONITOR = auto()
     OPEN = auto()
+
+
+# Where departments' systems come in: the endpoints with a scope, under a version that stays.
+DEPARTMENTS = "/api/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,9 @@ class Binary:
 
     media_type: str
     in_ranges: bool = False
+
+
+FORM = Binary("application/x-www-form-urlencoded")
 
 
 @dataclass(slots=True)
@@ -106,6 +122,19 @@ class Call(Generic[B]):
         """The body as bytes. Raises TooLarge before more than `limit` bytes are held."""
         return await read_body(self.request, limit)
 
+    async def form(self) -> dict[str, str]:
+        """The members of a form. Raises Malformed for what is none, or names one twice (RFC 6749, 3.2)."""
+        try:
+            members = parse_qsl(
+                (await self.raw(FORM_LIMIT)).decode("ascii"),
+                keep_blank_values=True,
+                strict_parsing=True,
+                max_num_fields=20,
+            )
+            return _members(members)
+        except ValueError as error:
+            raise Malformed(MALFORMED, str(error)) from error
+
     def pieces(self, size: int, *, limit: int) -> AsyncIterator[memoryview]:
         """The body as it comes in, in pieces of `size` bytes, the last one what is left. Raises TooLarge as soon as it
         passes `limit` bytes."""
@@ -129,6 +158,13 @@ class Endpoint:
     once: bool
     needs: tuple[str, ...]
     refuses: tuple[type[OaError], ...]
+    scope: str | None = None
+
+    def takes_key(self, method: str) -> bool:
+        """Whether an `Idempotency-Key` must come with it: with every write of a system but pieces of a file, whose offset
+        says as much."""
+        writes = method not in guard.SAFE_METHODS and not isinstance(self.body, Binary)
+        return self.access is Access.CLIENT and writes
 
     def refusals(self, path: str, method: str) -> set[type[OaError]]:
         """Everything that the endpoint may answer instead of doing what it is asked: its own refusals, and those that
@@ -136,6 +172,10 @@ class Endpoint:
         found: set[type[OaError]] = {Unavailable, *self.refuses}
         if self.access is Access.SIGNED_IN:
             found |= {NotSignedIn} if method in guard.SAFE_METHODS else {NotSignedIn, Denied}
+        if self.access is Access.CLIENT:
+            found |= {NotSignedIn, Denied, TooMany}
+        if self.takes_key(method):
+            found |= {Malformed, Conflict}
         if self.access is Access.MONITOR:
             found |= {NotSignedIn}
         if "{" in path:
@@ -151,12 +191,32 @@ class Endpoint:
     async def answer(self, request: Request) -> Response:
         if any("\0" in str(part) for part in request.path_params.values()):
             raise NotFound(NOT_FOUND)  # No database keeps a name with this character, and PostgreSQL takes none.
-        actor = await self._asking(request)
+        if self.access is Access.CLIENT:
+            return await self._answer_client(request)
+        return await self._answer_to(await self._asking(request), request)
+
+    async def _answer_client(self, request: Request) -> Response:
+        """The answer to a department's system, with what is left of its limit."""
+        assert self.scope is not None
+        visit = await guard.visit_of(request, self.scope)
+        assert visit.actor.client_id is not None
+        buckets: Buckets = request.app.state.buckets
+        allowance = buckets.take(visit.actor.client_id, visit.per_minute)
+        if self.takes_key(request.method) and not request.headers.get("idempotency-key"):
+            raise Malformed(NO_KEY)
+        response = await self._answer_to(visit.actor, request)
+        response.headers.update(allowance.headers())
+        return response
+
+    async def _answer_to(self, actor: Actor, request: Request) -> Response:
         data = await self._read(request)
         call = Call(request, actor, decode(data, self.body) if data is not None else None, self._query(request))
         key = request.headers.get("idempotency-key")
-        if self.once and key and actor.official_id is not None:
-            return await self._answer_once(call, key, data or b"")
+        if key and actor.official_id is not None:
+            if self.once:
+                return await self._answer_once(call, key, data or b"")
+            if self.takes_key(request.method):
+                return await self._answer_kept(call, key, data or b"")
         return self._response(await self.handler(call))
 
     async def _asking(self, request: Request) -> Actor:
@@ -168,23 +228,23 @@ class Endpoint:
 
     async def _answer_once(self, call: Call[Any], key: str, data: bytes) -> Response:
         """The answer of the first request with this key; effect and answer are kept in one transaction."""
-        if len(key) > KEY_LIMIT:
-            raise Invalid(INVALID, "Idempotency-Key")
-        request, official_id = call.request, call.actor.official_id
-        assert official_id is not None
-        digest = sha256(b"\0".join((request.method.encode(), request.url.path.encode(), data))).hexdigest()
-        if kept := await idempotency.find(official_id, key, digest):
-            return Response(bytes(kept.body), kept.status, media_type="application/json")
+        asked = _Asked.of(call, key, data)
+        if kept := await asked.find():
+            return kept
         async with unit_of_work(call.actor) as work:
             response = self._response(await self.handler(call))
-            await idempotency.keep(
-                work,
-                official_id=official_id,
-                key=key,
-                request_sha256=digest,
-                status=response.status_code,
-                body=bytes(response.body),
-            )
+            await asked.keep(work, response)
+        return response
+
+    async def _answer_kept(self, call: Call[Any], key: str, data: bytes) -> Response:
+        """The answer of the first request with this key, of an act that is too long for one transaction. Should we die
+        between the act and its answer, the act's own state refuses to be done again."""
+        asked = _Asked.of(call, key, data)
+        if kept := await asked.find():
+            return kept
+        response = self._response(await self.handler(call))
+        async with housekeeping() as work:
+            await asked.keep(work, response)
         return response
 
     def _response(self, result: Any) -> Response:
@@ -222,6 +282,39 @@ class Endpoint:
             raise Invalid(INVALID, str(error)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A write under an `Idempotency-Key`: whose key it is, and what it asks for."""
+
+    owner: UUID
+    key: str
+    digest: str
+
+    @classmethod
+    def of(cls, call: Call[Any], key: str, data: bytes) -> _Asked:
+        if len(key) > KEY_LIMIT:
+            raise Invalid(INVALID, "Idempotency-Key")
+        request, owner = call.request, call.actor.client_id or call.actor.official_id
+        assert owner is not None
+        asked = (request.method.encode(), request.url.path.encode(), data)
+        return cls(owner, key, sha256(b"\0".join(asked)).hexdigest())
+
+    async def find(self) -> Response | None:
+        """The answer that was given already, if one was."""
+        kept = await idempotency.find(self.owner, self.key, self.digest)
+        return Response(bytes(kept.body), kept.status, media_type="application/json") if kept else None
+
+    async def keep(self, work: Work, response: Response) -> None:
+        await idempotency.keep(
+            work,
+            official_id=self.owner,
+            key=self.key,
+            request_sha256=self.digest,
+            status=response.status_code,
+            body=bytes(response.body),
+        )
+
+
 def endpoint(
     *,
     summary: str,
@@ -233,11 +326,14 @@ def endpoint(
     once: bool = False,
     needs: Sequence[str] = (),
     refuses: Sequence[type[OaError]] = (),
+    scope: str | None = None,
 ) -> Callable[[Handler], Endpoint]:
     """Declare a handler: `returns` and `body` are msgspec types or `Binary`; None means empty.
 
     `once` endpoints create something: they honour `Idempotency-Key`. They must do all they do in one short transaction,
     which the kept answer joins. Acts on a document need no key, because its state lets each happen once.
+
+    With a `scope` departments' systems that have it come in too, under `/api/v1`.
 
     `needs` are request headers and `refuses` the refusals that the handler itself sees to, for the API description.
     """
@@ -255,6 +351,7 @@ def endpoint(
             once=once,
             needs=tuple(needs),
             refuses=tuple(refuses),
+            scope=scope,
         )
 
     return wrap
@@ -294,6 +391,21 @@ def _without_body(response: Response) -> Response:
 def resource(path: str, **endpoints: Endpoint) -> Route:
     """The route of one path; keywords are methods."""
     return Route(path, Resource(path, endpoints))
+
+
+def for_departments(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
+    """The same endpoints for departments' systems, as far as they have a scope: one handler, two doors."""
+    found: list[BaseRoute] = []
+    for route in routes:
+        if isinstance(route, Route) and isinstance(route.endpoint, Resource):
+            open_to_them = {
+                method: replace(item, access=Access.CLIENT)
+                for method, item in route.endpoint.endpoints.items()
+                if item.scope is not None
+            }
+            if open_to_them:
+                found.append(resource(DEPARTMENTS + route.path.removeprefix("/api"), **open_to_them))
+    return found
 
 
 def nowhere(path: str) -> Route:

@@ -108,5 +108,6 @@ class ProblemMiddleware:
             language=language_of(Headers(scope=scope)),
             detail=error.detail,
             facts=error.facts,
+            headers={"Retry-After": str(error.facts["retry_after"])} if "retry_after" in error.facts else None,
         )
         await response(scope, receive, send)

@@ -13,14 +13,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from oa_server.core.actor import Actor
 from oa_server.core.errors import Denied, NotSignedIn, Reason
-from oa_server.core.ports import ports
+from oa_server.core.ports import Visit, ports
 from oa_server.web.errors import language_of, problem_response
 
 NO_SESSION = Reason("web.no_session", "您尚未登录或登录已结束，请插入证书重新登录", "You are not signed in.")
 NO_MONITOR = Reason("web.no_monitor", "监控程序未出示正确的令牌", "A monitor's token is missing or wrong.")
+NO_TOKEN = Reason(
+    "web.no_token", "请求未带访问令牌，请先向 /api/v1/token 取得", "Show an access token, which /api/v1/token gives."
+)
+NO_SCOPE = Reason("web.no_scope", "访问令牌没有此项权限", "The access token is not for this scope.")
 WRONG_HOST = Reason("web.wrong_host", "请求的主机名不是本系统的地址", "The host name is not ours.")
 WRONG_ORIGIN = Reason("web.wrong_origin", "请求来自其他网站，已拒绝", "The request came from another site.")
 WRONG_CSRF = Reason("web.wrong_csrf", "页面已过期，请刷新后重试", "The page is out of date; reload it.")
+
+# Where the proxy in front of us leaves the SHA-256 of the certificate that a connection was made with (RFC 8705).
+CLIENT_CERTIFICATE = "oa.client_certificate"
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -114,6 +121,25 @@ def check_monitor(connection: HTTPConnection) -> None:
     scheme, _, shown = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not hmac.compare_digest(shown.encode(), connection.app.state.monitor_token):
         raise NotSignedIn(NO_MONITOR)
+
+
+def bearer_token(connection: HTTPConnection) -> str:
+    """The access token of a department's system (RFC 6750, 2.1). Raises NotSignedIn."""
+    scheme, _, shown = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not shown:
+        raise NotSignedIn(NO_TOKEN)
+    return shown.strip()
+
+
+async def visit_of(connection: HTTPConnection, scope: str) -> Visit:
+    """Which department's system is asking. Raises NotSignedIn; Denied when its token is not for `scope`."""
+    assert ports.clients is not None, "app.py plugs the lookup of systems in"
+    address = connection.client.host if connection.client else None
+    shown = connection.scope.get(CLIENT_CERTIFICATE)
+    visit = await ports.clients.find(bearer_token(connection), shown, address)
+    if scope not in visit.scopes:
+        raise Denied(NO_SCOPE, scope=scope)
+    return visit
 
 
 def session_token(connection: HTTPConnection) -> str:

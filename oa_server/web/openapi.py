@@ -51,6 +51,7 @@ def describe(routes: Iterable[BaseRoute], *, version: str, secure: bool = False)
             "securitySchemes": {
                 "session": {"type": "apiKey", "in": "cookie", "name": session_cookie(secure=secure)},
                 "same_site": {"type": "apiKey", "in": "header", "name": "X-OA-CSRF"},
+                "client": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "monitor": {"type": "http", "scheme": "bearer"},
             },
         },
@@ -60,8 +61,8 @@ def describe(routes: Iterable[BaseRoute], *, version: str, secure: bool = False)
 def _operation(path: str, method: str, item: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": item.summary,
-        "operationId": f"{item.handler.__module__.split('.')[-2]}.{item.handler.__name__.strip('_')}",
-        "parameters": [*_path_parameters(path), *_query_parameters(item), *_header_parameters(item)],
+        "operationId": f"{_door(item)}{item.handler.__module__.split('.')[-2]}.{item.handler.__name__.strip('_')}",
+        "parameters": [*_path_parameters(path), *_query_parameters(item), *_header_parameters(method, item)],
         "responses": {**_answers(item), **_refusals(item.refusals(path, method))},
     }
     if item.body is not None:
@@ -69,9 +70,15 @@ def _operation(path: str, method: str, item: Endpoint) -> dict[str, Any]:
         operation["requestBody"] = {"required": not isinstance(item.body, Binary), "content": _content(item.body)}
     if item.access is Access.SIGNED_IN:
         operation["security"] = [{"session": []} if method in SAFE_METHODS else {"session": [], "same_site": []}]
+    if item.access is Access.CLIENT:
+        operation["security"] = [{"client": [item.scope]}]
     if item.access is Access.MONITOR:
         operation["security"] = [{"monitor": []}]
     return operation
+
+
+def _door(item: Endpoint) -> str:
+    return "v1." if item.access is Access.CLIENT else ""
 
 
 def _answers(item: Endpoint) -> dict[str, Any]:
@@ -124,11 +131,12 @@ def _query_parameters(item: Endpoint) -> list[dict[str, Any]]:
     ]
 
 
-def _header_parameters(item: Endpoint) -> list[dict[str, Any]]:
-    optional = ["Idempotency-Key"] if item.once else []
+def _header_parameters(method: str, item: Endpoint) -> list[dict[str, Any]]:
+    needs = [*item.needs, *(["Idempotency-Key"] if item.takes_key(method) else [])]
+    optional = ["Idempotency-Key"] if item.once and not item.takes_key(method) else []
     return [
-        {"name": name, "in": "header", "required": name in item.needs, "schema": {"type": "string"}}
-        for name in (*item.needs, *optional)
+        {"name": name, "in": "header", "required": name in needs, "schema": {"type": "string"}}
+        for name in (*needs, *optional)
     ]
 
 

@@ -138,7 +138,9 @@ async def rename(
 
 
 async def mark_read(actor: Actor, subject_id: UUID) -> None:
-    """The actor has looked at a subject on which a task is open to them."""
+    """The actor has looked at a subject on which a task is open to them; a department's system looks for nobody."""
+    if actor.client_id is not None:
+        return
     task = await Task.filter(
         route__subject_id=subject_id, official_id=actor.official_id, state=TaskState.OPEN, read_at=None
     ).first()
