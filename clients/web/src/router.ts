@@ -6,6 +6,7 @@ import { createRouter, createWebHistory, type RouteLocationNormalized } from 'vu
 import { api } from './api/client'
 import { useSession } from './domains/identity/session'
 import { titleOf } from './ui/load'
+import { homeFor } from './ui/places'
 import type { Words } from './words'
 
 declare module 'vue-router' {
@@ -28,7 +29,8 @@ export const router = createRouter({
       component: () => import('./domains/identity/SignInPage.vue'),
       meta: { open: true, title: (w) => w.signIn.title },
     },
-    { path: '/', redirect: '/tasks' },
+    // Everybody's own first page, which is not known before the session is.
+    { path: '/', component: () => import('./ui/NotFoundPage.vue') },
     {
       path: '/tasks',
       component: () => import('./domains/workflow/TasksPage.vue'),
@@ -76,6 +78,50 @@ export const router = createRouter({
       meta: { title: (w) => w.app.incoming, key: byId },
     },
     {
+      path: '/admin/overview',
+      component: () => import('./domains/pki/OverviewPage.vue'),
+      meta: { title: (w) => w.pki.overview.title },
+    },
+    {
+      path: '/admin/devices',
+      component: () => import('./domains/pki/DeviceListPage.vue'),
+      meta: { title: (w) => w.pki.devices.title },
+    },
+    {
+      path: '/admin/devices/:id',
+      name: 'device',
+      component: () => import('./domains/pki/DevicePage.vue'),
+      meta: { title: (w) => w.pki.devices.one, key: byId },
+    },
+    {
+      path: '/admin/requests',
+      component: () => import('./domains/pki/RequestListPage.vue'),
+      meta: { title: (w) => w.pki.requests.title },
+    },
+    {
+      path: '/admin/requests/:id',
+      name: 'request',
+      component: () => import('./domains/pki/RequestPage.vue'),
+      meta: { title: (w) => w.pki.requests.one, key: byId },
+    },
+    {
+      path: '/admin/certificates',
+      component: () => import('./domains/pki/CertificateListPage.vue'),
+      meta: { title: (w) => w.pki.certificates.title },
+    },
+    {
+      path: '/admin/certificates/:id',
+      name: 'certificate',
+      component: () => import('./domains/pki/CertificatePage.vue'),
+      meta: { title: (w) => w.pki.certificates.one, key: byId },
+    },
+    {
+      // What is chosen stands in the address, so the page can be left and opened again.
+      path: '/admin/enrolment',
+      component: () => import('./domains/pki/EnrolmentPage.vue'),
+      meta: { title: (w) => w.pki.enrolment.title },
+    },
+    {
       path: '/organs/:id?',
       component: () => import('./domains/identity/DirectoryPage.vue'),
       meta: { title: (w) => w.directory.title },
@@ -98,7 +144,7 @@ router.beforeEach(async (to) => {
   await store.loadAbout().catch(() => undefined)
   const isIn = store.session !== null || (await store.restore().catch(() => false))
   if (!to.meta.open && !isIn) return { path: '/sign-in', query: { next: to.fullPath } }
-  if (to.meta.open && isIn) return '/tasks'
+  if (isIn && (to.meta.open || to.path === '/')) return homeFor(store.session?.roles ?? [])
   return true
 })
 

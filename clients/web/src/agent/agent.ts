@@ -21,6 +21,21 @@ export interface Certificate {
   chain: string[]
 }
 
+/** A device that the agent sees; `kind` is token or software. */
+export interface Token {
+  id: string
+  label: string
+  kind: string
+}
+
+/** What is generated in a device: the use of the key, its name there, and whom its request names. */
+export interface WantedKey {
+  token: string
+  usage: Usage
+  label: string
+  subject: { common: string; organ?: string; unit?: string; number?: string }
+}
+
 interface Answer {
   id?: string
   ok?: boolean
@@ -168,6 +183,13 @@ export const useAgent = defineStore('agent', () => {
       callWithPin<{ signature: string }>('authenticate', { certificate_id: certificateId, nonce }),
     sign: (certificateId: string, request: string) =>
       callWithPin<{ signature: string }>('sign', { certificate_id: certificateId, request }),
+    tokens: () => call<Token[]>('tokens'),
+    /** Generate a key in a device; the answer is the certificate request, in PEM. */
+    generate: ({ token, usage, label, subject }: WantedKey) =>
+      callWithPin<{ csr: string }>('generate', { token, usage, label, subject }),
+    /** Write an issued certificate with its chain (base64 DER) beside its key. */
+    writeCertificate: (token: string, certificate: string, chain: string[]) =>
+      callWithPin<{ certificate_id: string }>('write-certificate', { token, certificate, chain }),
     watch: (certificateId: string) => call('watch', { certificate_id: certificateId }),
     whenKeyRemoved: (tell: (certificateId?: string) => void) => (onKeyRemoved = tell),
     whenGone: (tell: () => void) => (onGone = tell),

@@ -75,6 +75,7 @@ export interface Organ {
 
 export interface Official {
   id: string
+  code: string
   name: string
   post: string
   is_principal?: boolean

@@ -1,5 +1,5 @@
 /** Which colour goes with which state. */
-type Tone = 'plain' | 'blue' | 'green' | 'amber' | 'red'
+export type Tone = 'plain' | 'blue' | 'green' | 'amber' | 'orange' | 'red'
 
 const TONES: Record<string, Tone> = {
   drafting: 'plain',

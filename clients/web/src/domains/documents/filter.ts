@@ -1,6 +1,5 @@
-/** How the lists of documents are narrowed and ordered; it lives in the address, so that going back finds it again. */
-import { reactive, watch } from 'vue'
-import { useRoute, useRouter } from 'vue-router'
+/** How the lists of documents are narrowed and ordered. */
+import { useAddressFilter } from '@/ui/filter'
 
 export interface Filter {
   q: string
@@ -16,25 +15,5 @@ export interface Filter {
 const EMPTY: Filter = { q: '', state: '', kind: '', urgency: '', since: '', until: '', sort: 'newest' }
 
 export function useFilter<More extends object>(more: More): Filter & More {
-  const router = useRouter()
-  const empty = { ...EMPTY, ...more }
-  const filter = reactive({ ...empty, ...chosenIn(useRoute().query, empty) }) as Filter & More
-  watch(filter, () => void router.replace({ query: queryOf(filter, empty) }))
-  return filter
-}
-
-/** Whether anything is left out of the list. */
-export function isNarrowed(filter: Filter): boolean {
-  return Object.entries(filter).some(([name, value]) => name !== 'sort' && Boolean(value))
-}
-
-/** What the address says about the members of `empty`; anything else in it is somebody else's. */
-export function chosenIn(query: Record<string, unknown>, empty: object): object {
-  const known = Object.entries(empty).filter(([name]) => typeof query[name] === 'string')
-  return Object.fromEntries(known.map(([name, none]) => [name, typeof none === 'boolean' ? true : query[name]]))
-}
-
-export function queryOf(filter: object, empty: object): Record<string, string> {
-  const chosen = Object.entries(filter).filter(([name, value]) => value !== (empty as Record<string, unknown>)[name])
-  return Object.fromEntries(chosen.map(([name, value]) => [name, String(value ?? '')]))
+  return useAddressFilter({ ...EMPTY, ...more })
 }

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest'
+
+import { homeFor, placesFor } from './places'
+
+const seen = (...roles: string[]) => placesFor(roles).map(({ to }) => to)
+
+describe('the navigation', () => {
+  it('gives officials the pages of document work and nothing of the administration', () => {
+    expect(seen('clerk')).toEqual(['/tasks', '/outgoing', '/incoming', '/organs', '/verify'])
+    expect(seen()).toEqual(seen('clerk'))
+    expect(homeFor([])).toBe('/tasks')
+  })
+  it('gives the two who keep the register its pages, and no document work even beside other roles', () => {
+    for (const role of ['system_admin', 'security_admin']) {
+      expect(seen(role, 'clerk')).toEqual([
+        '/admin/overview', '/admin/devices', '/admin/requests', '/admin/certificates', '/organs',
+      ])
+      expect(homeFor([role])).toBe('/admin/overview')
+    }
+  })
+  it('shows the auditor nothing of the register, which refuses them, and no document work', () => {
+    expect(seen('audit_admin')).toEqual(['/organs', '/verify'])
+  })
+})

@@ -1,0 +1,46 @@
+/** Where one can go: the pages of the navigation, and who sees each. Its first one is where a session begins. */
+import { Bell, CreditCard, DataLine, Message, Postcard, Promotion, Stamp, Tickets, User } from '@element-plus/icons-vue'
+import type { Component } from 'vue'
+
+import type { Words } from '@/words'
+
+/** The three who run the system do no document work: they see pages of their own. */
+export const ADMINISTRATORS = ['system_admin', 'security_admin', 'audit_admin']
+/** Whoever is no administrator. */
+const OFFICIAL = 'official'
+const REGISTRARS = ['system_admin', 'security_admin']
+
+export interface Place {
+  to: string
+  word: (words: Words) => string
+  icon: Component
+  /** Who sees it; without any, everybody. */
+  roles?: string[]
+  /** The number of the session that it shows. */
+  count?: string
+}
+
+const PLACES: Place[] = [
+  { to: '/tasks', word: (w) => w.app.tasks, icon: Bell, roles: [OFFICIAL], count: 'todo' },
+  { to: '/outgoing', word: (w) => w.app.outgoing, icon: Promotion, roles: [OFFICIAL] },
+  { to: '/incoming', word: (w) => w.app.incoming, icon: Message, roles: [OFFICIAL], count: 'incoming' },
+  { to: '/admin/overview', word: (w) => w.app.overview, icon: DataLine, roles: REGISTRARS },
+  { to: '/admin/devices', word: (w) => w.app.devices, icon: CreditCard, roles: REGISTRARS },
+  { to: '/admin/requests', word: (w) => w.app.requests, icon: Tickets, roles: REGISTRARS },
+  { to: '/admin/certificates', word: (w) => w.app.certificates, icon: Postcard, roles: REGISTRARS },
+  { to: '/organs', word: (w) => w.app.directory, icon: User },
+  { to: '/verify', word: (w) => w.app.verify, icon: Stamp, roles: [OFFICIAL, 'audit_admin'] },
+]
+
+export function isAdministrator(roles: string[]): boolean {
+  return roles.some((role) => ADMINISTRATORS.includes(role))
+}
+
+export function placesFor(roles: string[]): Place[] {
+  const held = isAdministrator(roles) ? roles : [OFFICIAL]
+  return PLACES.filter((place) => !place.roles || place.roles.some((role) => held.includes(role)))
+}
+
+export function homeFor(roles: string[]): string {
+  return placesFor(roles)[0]?.to ?? '/organs'
+}
