@@ -12,6 +12,7 @@ from datetime import timedelta
 from importlib.metadata import version as package_version
 from secrets import token_urlsafe
 from typing import Any, BinaryIO, cast
+from urllib.parse import urlsplit
 
 import orjson
 import structlog
@@ -28,6 +29,7 @@ import oa_server.pki.routes
 import oa_server.signing.routes
 import oa_server.workflow.routes
 from oa_server.audit import actions as audit
+from oa_server.audit.copies import CopyPlace, copy_heads
 from oa_server.core.actor import SYSTEM
 from oa_server.core.errors import OaError
 from oa_server.core.ports import ports
@@ -96,6 +98,7 @@ class House:
     cursors: Cursors
     metrics: Metrics
     rounds: Rounds
+    head_copies: tuple[CopyPlace, ...]
     monitor_token: bytes
 
 
@@ -132,11 +135,18 @@ def build_house(settings: Settings) -> House:
         cursors=Cursors(secrets.get("cursor-key")),
         metrics=Metrics(),
         rounds=Rounds(),
+        head_copies=tuple(CopyPlace(_name_of(url), open_store(url)) for url in settings.head_copies),
         monitor_token=secrets.get("monitor-token", lambda: token_urlsafe(32).encode()),
     )
     house.metrics.count_live(house.hub.count)
     _plug(house)
     return house
+
+
+def _name_of(url: str) -> str:
+    """How a place is called where others read it: without the key that its address may hold."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
 
 
 def _plug(house: House) -> None:
@@ -287,6 +297,7 @@ def _timed(house: House) -> list[Coroutine[Any, Any, None]]:
     jobs: list[tuple[float, str, Callable[[], Awaitable[object]]]] = [
         (SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
         (HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
+        (HEAD_SECONDS, "audit.copies", lambda: copy_heads(house.head_copies)),
         (HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
         (HEAD_SECONDS, "pki.issue", lambda: _issue_waiting(house)),
         (CLEANING_SECONDS, "storage.clean", cleaning.clean),

@@ -36,6 +36,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_url: str = ""
     # `file:///PATH` or `s3://ACCESS:SECRET@host:port/bucket?secure=0|1`. Empty: a folder in data_dir.
     object_store_url: str = ""
+    # Where the signed heads of the audit log are copied to, outside the database: folders (`file:///PATH`, on another
+    # machine's disk) and object stores (`s3://…`, with object lock where there is one).
+    head_copies: tuple[str, ...] = ()
     # `local:`, `postgres:` (the same database) or `redis://host:port/0`: who carries wake-ups between processes.
     bus_url: str = "local:"
     # Who runs the background jobs: `serve`, each server process beside its requests, or `worker`, one `oa worker` for all
@@ -170,9 +173,15 @@ def _check(settings: Settings) -> None:
     if urlsplit(settings.database).scheme not in {"sqlite", "postgres", "postgresql"}:
         raise SettingsError("database_url: use sqlite:///PATH or postgres://user:password@host:port/name")
     _check_jobs(settings)
-    store = urlsplit(settings.object_store)
+    _check_store("object_store_url", settings.object_store)
+    for url in settings.head_copies:
+        _check_store("head_copies", url)
+
+
+def _check_store(name: str, url: str) -> None:
+    store = urlsplit(url)
     if store.scheme not in {"file", "s3"} or (store.scheme == "s3" and not _BUCKET.fullmatch(store.path)):
-        raise SettingsError("object_store_url: use file:///PATH or s3://ACCESS:SECRET@host:port/bucket")
+        raise SettingsError(f"{name}: use file:///PATH or s3://ACCESS:SECRET@host:port/bucket")
 
 
 def _check_jobs(settings: Settings) -> None:

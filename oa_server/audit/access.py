@@ -199,3 +199,8 @@ async def subtree_count() -> int:
 async def heads_after(size: int, limit: int) -> list[AuditHead]:
     """Signed heads over more leaves than `size`, the smallest first."""
     return await AuditHead.filter(size__gt=size).order_by("size").limit(limit)
+
+
+async def head_at(size: int) -> AuditHead | None:
+    """The head that was signed over so many leaves."""
+    return await AuditHead.get_or_none(size=size)

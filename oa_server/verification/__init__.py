@@ -23,6 +23,7 @@ from oa_server.audit.actions import sequence_all
 from oa_server.core.errors import OaError
 from oa_server.settings import Settings
 from oa_server.signing.verification import Report, verify_file
+from oa_server.verification.copies import copy_faults
 from oa_server.verification.faults import Fault
 from oa_server.verification.log import log_faults
 from oa_server.verification.papers import (
@@ -88,10 +89,17 @@ async def verify_all(settings: Settings, *, as_json: bool) -> int:
 
 
 async def verify_audit(settings: Settings) -> int:
-    """Check the log alone. Returns the exit status."""
-    async with open_house(settings):
-        faults = await _lasting(log_faults)
+    """Check the log alone, and against its copies outside. Returns the exit status."""
+    async with open_house(settings) as house:
+        faults = await _lasting(lambda: _log_and_copies(house))
     return _tell(faults, as_json=False)
+
+
+async def _log_and_copies(house: House) -> AsyncIterator[Fault]:
+    async for fault in log_faults():
+        yield fault
+    async for fault in copy_faults(house.head_copies):
+        yield fault
 
 
 async def _lasting(check: Callable[[], AsyncIterator[Fault]]) -> list[Fault]:
@@ -124,7 +132,7 @@ def _tell(faults: Sequence[Fault], *, as_json: bool) -> int:
 async def all_faults(house: House) -> AsyncIterator[Fault]:
     """Everything that does not agree, in the order it is found."""
     checks = {
-        "审计日志": log_faults(),
+        "审计日志": _log_and_copies(house),
         "数据行": row_faults(),
         "待办": task_faults(),
         "会话": session_faults(),

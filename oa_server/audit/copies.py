@@ -1,0 +1,94 @@
+"""Copies of signed heads outside the database: a log whose tail was cut away, or that was set back with its whole database, is
+found out by the head that somebody else still has.
+
+A copy is one small object per head, and `newest` beside them. Where the store can lock objects, it should: then not even its
+administrator takes one back.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from oa_server.audit import access
+from oa_server.audit.actions import head_bytes
+from oa_server.audit.models import AuditHead
+from oa_server.core.errors import NotFound, OaError
+from oa_server.core.ports import ports
+from oa_server.storage.objects import ObjectStore
+
+FOLDER = "audit-heads"
+NEWEST = f"{FOLDER}/newest.json"
+AT_ONCE = 500
+
+
+class HeadCopy(msgspec.Struct):
+    """A signed head as it lies outside: what it says, and the signature (base64 CMS) over that."""
+
+    size: int
+    root: str
+    at: datetime
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPlace:
+    """A store that copies go to, under the name by which administrators know it."""
+
+    name: str
+    store: ObjectStore
+
+
+async def copy_heads(places: Sequence[CopyPlace]) -> None:
+    """Copy every head that a place does not have yet. One that is away does not keep the others waiting.
+
+    Raises the last refusal, so that the job is counted as failed and done again.
+    """
+    failed: OaError | None = None
+    for place in places:
+        try:
+            await _copy_to(place.store)
+        except OaError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+async def _copy_to(store: ObjectStore) -> None:
+    known = await newest_copy(store)
+    for head in await access.heads_after(known.size if known else 0, AT_ONCE):
+        data = msgspec.json.encode(_copy_of(head))
+        await store.put(f"{FOLDER}/{head.size:012d}.json", data)
+        await store.put(NEWEST, data)
+
+
+def _copy_of(head: AuditHead) -> HeadCopy:
+    return HeadCopy(head.size, head.root, head.at, base64.b64encode(bytes(head.signature)).decode())
+
+
+async def newest_copy(store: ObjectStore) -> HeadCopy | None:
+    """The newest head that a place has; None when it has none. Raises Unavailable, and ValueError for what is none."""
+    try:
+        return msgspec.json.decode(await store.get(NEWEST), type=HeadCopy)
+    except NotFound:
+        return None
+
+
+async def is_ours(copy: HeadCopy) -> bool:
+    """Whether this installation signed the head."""
+    assert ports.head_signer is not None, "app.py plugs the head signer in"
+    try:
+        signature = base64.b64decode(copy.signature, validate=True)
+    except ValueError:
+        return False
+    return await ports.head_signer.verify_head(head_bytes(copy.size, copy.root, copy.at), signature, copy.at)
+
+
+async def root_at(size: int) -> str | None:
+    """What the database says that the log's root was at this size; None when no head was signed there."""
+    head = await access.head_at(size)
+    return head.root if head else None
