@@ -113,9 +113,40 @@ class Nginx(servers.Server):
         return ["/usr/sbin/nginx", "-p", self._folder, "-c", self._folder / "nginx.conf"]
 
     def answers(self) -> bool:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self._ports.https), 1):
-            return True
-        return False
+        return _listens(self._ports.https)
+
+
+class HAProxy(servers.Server):
+    """Debian's HAProxy with the file as it is shipped, but for names, ports and folders."""
+
+    def __init__(self, folder: Path, ports: Ports, sockets: Path) -> None:
+        self.config = folder / "haproxy.cfg"
+        self._ports = ports
+        self.log = folder / "haproxy.log"
+        self.url = ports.origin
+        folder.mkdir(parents=True)
+        for source in (DEPLOY / "haproxy").iterdir():
+            text = source.read_text("utf-8") if source.suffix == ".cfg" else ""
+            (folder / source.name).write_bytes(
+                _moved(text, folder, ports, sockets).encode() if text else source.read_bytes()
+            )
+
+    def start(self) -> None:
+        tls = self.config.parent / "tls"
+        (tls / "haproxy.pem").write_bytes((tls / "server.pem").read_bytes() + (tls / "server.key").read_bytes())
+        super().start()
+
+    def _command(self) -> Sequence[str | Path]:
+        return ["/usr/sbin/haproxy", "-W", "-db", "-f", self.config]
+
+    def answers(self) -> bool:
+        return _listens(self._ports.https)
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
 
 
 def _main(folder: Path) -> str:
@@ -134,15 +165,21 @@ def _moved(text: str, folder: Path, ports: Ports, sockets: Path) -> str:
     """A file of the site for this machine."""
     name = "oa.example.gov.cn"
     changes: Mapping[str, str] = {
+        f"{name}:8443": f"localhost:{ports.systems}",
         "listen 80 ": f"listen 127.0.0.1:{ports.http} ",
         "listen 443 ": f"listen 127.0.0.1:{ports.https} ",
         "listen 8443 ": f"listen 127.0.0.1:{ports.systems} ",
-        "listen 127.0.0.1:9180": f"listen 127.0.0.1:{ports.metrics}",
+        "bind :80\n": f"bind 127.0.0.1:{ports.http}\n",
+        "bind :443 ": f"bind 127.0.0.1:{ports.https} ",
+        "bind :8443 ": f"bind 127.0.0.1:{ports.systems} ",
+        "127.0.0.1:9180": f"127.0.0.1:{ports.metrics}",
         f"server_name {name}": "server_name localhost",
+        f"req.hdr(host) -i {name}": "req.hdr(host) -i localhost",
         f"https://{name}": ports.origin,
         f"Host {name}": f"Host localhost:{ports.https}",
         "/run/oa/": f"{sockets}/",
         "/etc/oa/tls/": f"{folder}/tls/",
+        "/etc/haproxy/": f"{folder}/",
         "/var/log/nginx/": f"{folder}/",
     }
     for old, new in changes.items():
