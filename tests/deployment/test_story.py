@@ -176,6 +176,16 @@ async def test_each_process_has_its_figures(site: Site) -> None:
     assert not [name for name in worker if "/api/tasks" in name]
 
 
+@pytest.mark.parametrize("path", ["/", "/api/about", "/api/tasks", "/api/documents", "/api/metrics"])
+async def test_security_headers_survive(path: str, site: Site) -> None:
+    """Whoever answers, a server or nginx, each security header is there, and once."""
+    async with httpx.AsyncClient(base_url=site.settings.origin) as http:
+        answer = await http.get(path)
+    for name in ("Strict-Transport-Security", "Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options"):
+        assert len(answer.headers.get_list(name)) == 1, name
+    assert answer.headers["server"] == "nginx"
+
+
 async def test_audit_names_the_officials_address(site: Site) -> None:
     """The record says from where an official signed in, whatever they write into their own headers."""
     transport = httpx.AsyncHTTPTransport(local_address="127.0.0.77", verify=True)
