@@ -22,6 +22,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, WebSocketRoute
 
 import oa_server.audit.routes
+import oa_server.departments.routes
 import oa_server.documents.routes
 import oa_server.files.routes
 import oa_server.identity.routes
@@ -34,6 +35,7 @@ from oa_server.core.actor import SYSTEM
 from oa_server.core.errors import OaError
 from oa_server.core.ports import ports
 from oa_server.core.tasks import is_ending
+from oa_server.departments import reactions as department_reactions
 from oa_server.documents import access as documents
 from oa_server.documents import reactions as document_reactions
 from oa_server.documents.gates import IssuedPages, OutgoingGate
@@ -58,7 +60,7 @@ from oa_server.storage.bus import open_bus
 from oa_server.storage.database import PATIENT_SECONDS, open_database, select
 from oa_server.storage.objects import open_store
 from oa_server.storage.secrets import SecretStore
-from oa_server.storage.unit_of_work import react_to
+from oa_server.storage.unit_of_work import ActsRecorded, react_to
 from oa_server.web.endpoint import Access, Call, endpoint, for_departments, nowhere, resource
 from oa_server.web.errors import ProblemMiddleware
 from oa_server.web.guard import GuardMiddleware
@@ -160,6 +162,7 @@ def _plug(house: House) -> None:
     ports.subjects = {documents.OUTGOING: OutgoingGate()}
     react_to(OrganRegistered, document_reactions.open_number_series)
     react_to(RolesGiven, workflow_reactions.share_open_tasks)
+    react_to(ActsRecorded, department_reactions.tell_systems)
 
 
 @asynccontextmanager
@@ -237,6 +240,7 @@ def _api_routes(settings: Settings) -> list[BaseRoute]:
         *oa_server.pki.routes.routes,
         *oa_server.signing.routes.routes,
         *oa_server.audit.routes.routes,
+        *oa_server.departments.routes.routes,
         about_route(settings),
         *_monitor_routes(),
     ]

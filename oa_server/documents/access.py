@@ -141,6 +141,28 @@ def _narrowed(
     return rows.order_by("id" if wanted.oldest_first else "-id").limit(wanted.limit)
 
 
+class Concerned(NamedTuple):
+    """A unit that an act concerns, and the document by which it knows of it."""
+
+    unit_id: UUID
+    subject_type: str
+    subject_id: UUID
+
+
+async def units_concerned(subject_type: str, subject_id: UUID) -> list[Concerned]:
+    """Whom an act on a document concerns: the unit that drafted it; of one that came in, the unit that it was given to, and the
+    unit that had sent it, which knows its own document."""
+    if subject_type == OUTGOING:
+        document = await OutgoingDocument.get(id=subject_id).only("id", "unit_id")
+        return [Concerned(document.unit_id, OUTGOING, subject_id)]
+    incoming = await IncomingDocument.get(id=subject_id).prefetch_related("consignment__document")
+    sent = incoming.consignment.document
+    found = [Concerned(sent.unit_id, OUTGOING, sent.id)]
+    if incoming.unit_id is not None:
+        found.append(Concerned(incoming.unit_id, INCOMING, subject_id))
+    return found
+
+
 async def waiting_arrivals(actor: Actor) -> int:
     """How many documents wait to be signed for by the actor's organ; 0 for those who do not sign for."""
     if not actor.has(Role.CLERK):

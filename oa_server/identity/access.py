@@ -13,7 +13,17 @@ from oa_server.core import clock
 from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.identity import rules
-from oa_server.identity.models import ApiClient, Challenge, Official, Organ, Post, Responsibility, Session, Unit
+from oa_server.identity.models import (
+    ApiClient,
+    Challenge,
+    ClientState,
+    Official,
+    Organ,
+    Post,
+    Responsibility,
+    Session,
+    Unit,
+)
 from oa_server.storage.database import select
 from oa_server.storage.fields import Q
 
@@ -282,3 +292,14 @@ async def live_client(client_id: UUID) -> LiveClient | None:
 async def holds_post(official_id: UUID, unit_id: UUID) -> bool:
     """Whether an active official holds a post in a unit."""
     return await Post.filter(official_id=official_id, unit_id=unit_id, official__active=True).exists()
+
+
+async def has_clients() -> bool:
+    """Whether any department's system is let in: most installations have none, and ask no further."""
+    return await ApiClient.filter(state=ClientState.ACTIVE).exists()
+
+
+async def clients_of(unit_id: UUID, scope: str) -> list[UUID]:
+    """The systems of a unit that are let in for a scope."""
+    rows = await ApiClient.filter(unit_id=unit_id, state=ClientState.ACTIVE)
+    return [row.id for row in rows if scope in row.scopes]

@@ -130,6 +130,7 @@ SCOPES = {
     "documents:read": "查询本部门公文及签收情况",
     "documents:write": "起草、上传附件、送审",
     "incoming:read": "查询分办到本部门的收文",
+    "events:read": "接收本部门公文的事件",
 }
 
 END_REASONS = {

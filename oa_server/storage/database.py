@@ -30,6 +30,7 @@ MODELS = (
     "oa_server.files.models",
     "oa_server.workflow.models",
     "oa_server.documents.models",
+    "oa_server.departments.models",
 )
 
 POOL_SIZE = 16

@@ -12,9 +12,10 @@ better found by the first test than by an auditor. A unit opened inside another 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -50,6 +51,13 @@ class UnauditedChange(RuntimeError):
 
 class WorkIsOver(RuntimeError):
     """A unit of work was used after its block had ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActsRecorded:
+    """Announced of every unit of work when its acts have been recorded, last before it commits."""
+
+    entries: Sequence[AuditEntry]
 
 
 class Work:
@@ -110,6 +118,7 @@ class Work:
             raise UnauditedChange(f"{counter.statements} statements without an audit entry")
         if self._entries:
             await self._record()
+            await self.announce(ActsRecorded(self._entries))
         if self._pushes:
             await outbox.write(self._pushes, self.now)
 

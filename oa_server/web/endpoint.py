@@ -401,7 +401,7 @@ def for_departments(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
             open_to_them = {
                 method: replace(item, access=Access.CLIENT)
                 for method, item in route.endpoint.endpoints.items()
-                if item.scope is not None
+                if item.scope is not None and item.access is Access.SIGNED_IN
             }
             if open_to_them:
                 found.append(resource(DEPARTMENTS + route.path.removeprefix("/api"), **open_to_them))

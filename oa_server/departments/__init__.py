@@ -1,0 +1,11 @@
+"""部门接口 departments: what departments' systems are told of: a feed of what happened to the documents of their unit.
+
+Owns: feed entries.
+Calls: documents (whose a document is), identity (which systems a unit has).
+Announces: nothing. It follows the acts that the unit of work records.
+
+Vocabulary: 事件 = event, 事件流 = feed.
+
+Systems themselves, their keys and tokens belong to identity (`clients.py`); what they may ask and do is told by the scopes of
+the endpoints of each domain.
+"""
