@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import docx
@@ -24,7 +23,7 @@ from oa_server.pki.models import DeviceKind
 from oa_server.settings import Settings
 from tests.city import PIN
 from tests.conftest import Founded
-from tests.desk import SOFTHSM, Desk, chromium, office, processes
+from tests.desk import SOFTHSM, Desk, office, processes
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -37,23 +36,6 @@ UPLOAD_BYTES_A_SECOND = 4 << 20
 def settings(founded_embedded: Founded, tmp_path: Path) -> Settings:
     """A city of this test's own."""
     return office(founded_embedded, tmp_path / "var")
-
-
-@pytest.fixture
-def tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where SoftHSM keeps its tokens: each is a folder, which is there as long as the token is plugged in."""
-    folder = tmp_path / "tokens"
-    folder.mkdir()
-    configuration = tmp_path / "softhsm2.conf"
-    configuration.write_text(f"directories.tokendir = {folder}\n")
-    monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
-    return folder
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as one:
-        yield one
 
 
 async def give_token(settings: Settings, code: str) -> None:

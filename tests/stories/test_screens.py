@@ -26,8 +26,8 @@ SPOKEN = """() => [...document.querySelectorAll('title, body *')].filter((one) =
   !one.closest('script, style, [data-test=toggle-language]')).flatMap((one) => [
   ...[...one.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data),
   ...['aria-label', 'title', 'placeholder', 'alt'].map((name) => one.getAttribute(name) ?? '')]).join('\\n')"""
-# The page scrolls inside its frame, so both are measured; what sticks out is named.
-STICKING_OUT = """() => [document.documentElement, document.querySelector('#main')]
+# The page scrolls inside its frame, and a record inside the page, so all are measured; what sticks out is named.
+STICKING_OUT = """() => [document.documentElement, ...document.querySelectorAll('#main, .record-body')]
   .filter((one) => one.scrollWidth > one.clientWidth)
   .flatMap((one) => [one, ...one.querySelectorAll('*')])
   .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
@@ -41,6 +41,12 @@ class Seat:
     desk: Desk
     document: str
     settings: Settings
+
+    async def other(self, person: str) -> Desk:
+        """Somebody else's desk."""
+        browser = self.desk.context.browser
+        assert browser is not None
+        return await Desk.open(browser, self.settings, person)
 
 
 @pytest.fixture
@@ -78,6 +84,50 @@ async def test_in_english(seat: Seat) -> None:
     assert [words for words in re.findall(r"[\u3400-\u9fff]+", spoken) if words not in data] == []
 
 
+async def first_of(desk: Desk, register: str, name: str) -> str:
+    """The address of the first row of a list of the certificate register."""
+    answer = await desk.context.request.get(f"{desk.origin}/api/pki/{register}")
+    return f"/admin/{register}/{(await answer.json())['items'][0][name]}"
+
+
+async def records(desk: Desk) -> list[str]:
+    """The addresses of the pages that show one record of the register."""
+    names = (("devices", "id"), ("requests", "id"), ("certificates", "serial"))
+    return [await first_of(desk, register, name) for register, name in names]
+
+
+LISTS = ("/admin/overview", "/admin/devices", "/admin/requests", "/admin/certificates", "/admin/requests/new")
+
+
+async def test_administration_in_english(seat: Seat) -> None:
+    """In English what is left in Chinese on an administrator's pages are names that the server holds."""
+    desk = await seat.other("何平")
+    await desk.one("account").click()
+    await desk.one("toggle-language").click()
+    await expect(desk.one("nav-overview")).to_contain_text("Overview")
+    for path in (*LISTS, *await records(desk)):
+        api = "/api/organs" if path.endswith("/new") else path.replace("/admin/", "/api/pki/")
+        data = await known(desk, "/api/session", "/api/about", "/api/pki/overview", api)
+        await desk.page.goto(f"{desk.origin}{path}")
+        await desk.page.wait_for_load_state("networkidle")
+        spoken = await desk.page.evaluate(SPOKEN)
+        assert "何平" in spoken
+        assert [words for words in re.findall(r"[\u3400-\u9fff]+", spoken) if words not in data] == [], path
+    assert desk.faults == []
+
+
+async def test_administration_on_a_phone(seat: Seat) -> None:
+    """On a phone no page of an administrator is wider than the screen."""
+    desk = await seat.other("何平")
+    await desk.page.set_viewport_size(PHONE)
+    for path in (*LISTS, *await records(desk)):
+        await desk.page.goto(f"{desk.origin}{path}")
+        await desk.page.wait_for_load_state("networkidle")
+        await expect(desk.page.locator("main h1")).to_be_visible()
+        assert await desk.page.evaluate(STICKING_OUT) == [], path
+    assert desk.faults == []
+
+
 async def test_on_a_phone(seat: Seat) -> None:
     """On a phone no page is wider than the screen: tasks, a document, its receipts, verifying."""
     desk = seat.desk
@@ -97,7 +147,8 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
     """Every page there is says 演示数据 and names the stand-in fonts at its head, from the sign-in page to one not found."""
     browser = seat.desk.context.browser
     assert browser is not None
-    zhou = await Desk.open(browser, seat.settings, "周敏")
+    zhou, admin = await seat.other("周敏"), await seat.other("何平")
+    device, request, certificate = await records(admin)
     arrived = (await (await zhou.context.request.get(f"{zhou.origin}/api/incoming")).json())["items"][0]["id"]
     sun, document = seat.desk, f"/outgoing/{seat.document}"
     visits = {
@@ -111,6 +162,10 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
         "/outgoing/:id/receipts": (sun, f"{document}/receipts"),
         "/incoming": (zhou, "/incoming"),
         "/incoming/:id": (zhou, f"/incoming/{arrived}"),
+        **{path: (admin, path) for path in LISTS},
+        "/admin/devices/:id": (admin, device),
+        "/admin/requests/:id": (admin, request),
+        "/admin/certificates/:id": (admin, certificate),
         "/organs/:id?": (sun, "/organs"),
         "/verify": (sun, "/verify"),
         "/:rest(.*)*": (sun, "/nowhere"),

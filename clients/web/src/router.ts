@@ -117,7 +117,7 @@ export const router = createRouter({
     },
     {
       // What is chosen stands in the address, so the page can be left and opened again.
-      path: '/admin/enrolment',
+      path: '/admin/requests/new',
       component: () => import('./domains/pki/EnrolmentPage.vue'),
       meta: { title: (w) => w.pki.enrolment.title },
     },

@@ -616,6 +616,7 @@ export const en: Words = {
     at: 'When',
     enrol: 'New certificate',
     goOn: 'Continue',
+    replace: 'Replace',
     mine: {
       soon: (profiles: string, days: number, until: string) =>
         `Your certificate (${profiles}) ends in ${days} ${days === 1 ? 'day' : 'days'} (${until}). Ask the system administrator to renew it.`,
@@ -728,7 +729,7 @@ export const en: Words = {
       nothing: 'None',
       verbs: { approve: 'Approve', refuse: 'Refuse', install: 'Write the certificate' },
       leads: {
-        approve: 'The certificate is issued at once. Make sure that the holder was identified and the table above is right.',
+        approve: 'The certificate is issued at once. Make sure that the holder was identified and that it agrees with the directory.',
         refuse: 'The request is over then; the system administrator can make another.',
       },
       done: { approve: 'Approved and issued', refuse: 'Refused', install: 'The certificate is on the device' },
@@ -752,6 +753,12 @@ export const en: Words = {
       subject: 'Subject',
       key: 'Key',
       purposes: 'Extended purposes',
+      purposeNames: {
+        '1.3.6.1.5.5.7.3.2': 'client authentication',
+        '1.3.6.1.5.5.7.3.36': 'document signing',
+        '2.25.265104518973016184735560942871064187325.1': 'sign-in',
+        '2.25.265104518973016184735560942871064187325.2': 'seal of an organ',
+      },
       fingerprint: 'Fingerprint (SHA-256)',
       revokedAt: 'Revoked',
       suspendedAt: 'Suspended',

@@ -1,0 +1,199 @@
+"""A key's life by clicking: made for a new official, approved by another administrator, lost, revoked and made anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Locator, expect
+
+from oa_agent.tokens import TokenDriver
+from oa_server.app import open_house
+from oa_server.core.actor import SYSTEM
+from oa_server.identity.actions import import_directory
+from oa_server.settings import Settings
+from tests.city import OFFICIALS, PIN
+from tests.conftest import Founded
+from tests.desk import SOFTHSM, Desk, office, processes
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+NEWCOMER = "何晓"
+FIRST, SECOND = "K-2026-031", "K-2026-032"
+PROFILES = ("sign-in", "signing")
+
+
+@pytest.fixture
+def settings(founded_embedded: Founded, tmp_path: Path) -> Settings:
+    """A city of this test's own."""
+    return office(founded_embedded, tmp_path / "var")
+
+
+async def prepare(settings: Settings, tokens: Path) -> Path:
+    """An official is new, and two tokens are blank but for their PIN. Returns where the first one is plugged in."""
+    header, *_others = OFFICIALS.splitlines()
+    async with open_house(settings):
+        await import_directory(SYSTEM, "人员.csv", f"{header}\nJC001,综合科,hexiao,{NEWCOMER},科员,,\n".encode())
+    driver = TokenDriver(SOFTHSM)
+    await driver.init_token(FIRST, "13579135", PIN)
+    (first,) = [entry for entry in tokens.iterdir() if entry.is_dir()]
+    await driver.init_token(SECOND, "13579135", PIN)
+    return first
+
+
+async def test_a_key_and_its_loss(settings: Settings, tokens: Path, browser: Browser) -> None:
+    """Registered, generated in the token, approved, written, handed over, lost, thrown out, revoked, made anew."""
+    first = await prepare(settings, tokens)
+    with processes(settings):
+        system = await Desk.open(browser, settings, "何平")
+        await begin(system)
+        await generate(system)
+        security = await Desk.open(browser, settings, "吕安")
+        await approve(security)
+        await write_and_hand_over(system)
+        official = await Desk.open(browser, settings, NEWCOMER)
+        await lose(system, official)
+        await revoke(security)
+        await turned_away(official)
+        first.rename(tokens.with_name("lost"))
+        await replace(system)
+        await approve(security)
+        await write_and_hand_over(system)
+        again = await Desk.open(browser, settings, NEWCOMER)
+        await again.one("state-empty").wait_for()
+        assert [fault for desk in (system, security, official, again) for fault in desk.faults] == []
+
+
+# --- a new key --------------------------------------------------------------------------------------------------------
+
+
+async def begin(system: Desk) -> None:
+    """An administrator's first page is the overview; the device is registered for the official who has none."""
+    await system.one("overview").wait_for()
+    await expect(system.one("nav-tasks")).to_have_count(0)
+    await expect(system.one("waiting-pending")).to_contain_text("0")
+    await system.accessible()
+    await system.one("nav-devices").click()
+    await system.one("begin-keep_devices").click()
+    await system.one("holder-organ").click()
+    await system.page.get_by_role("option", name="江城市人民政府办公室").click()
+    await system.one("holder-official").click()
+    await system.page.get_by_role("option", name=NEWCOMER).click()
+    await system.one("device-label").fill(FIRST)
+    await system.accessible()
+    await system.one("device-register").click()
+    await expect(system.one("state")).to_have_text("在库")
+    await expect(system.one("device-entry")).to_have_count(1)
+    await system.accessible()
+    await system.one("enrol").click()
+
+
+def key(desk: Desk, profile: str) -> Locator:
+    """The line of one key on the page that walks them."""
+    return desk.page.locator(f'[data-test="key"][data-profile="{profile}"]')
+
+
+async def generate(system: Desk) -> None:
+    """Each key is generated in the token, which asks for its PIN itself, and its request is sent."""
+    for profile in PROFILES:
+        line = key(system, profile)
+        await expect(line).to_have_attribute("data-stage", "none")
+        await system.with_pin(line.get_by_test_id("key-act").click())
+        await expect(line).to_have_attribute("data-stage", "pending")
+    await system.accessible()
+
+
+async def approve(security: Desk) -> None:
+    """The other administrator sees what waits, compares each request with the directory, and approves."""
+    await security.one("nav-overview").click()
+    await expect(security.one("waiting-pending")).to_contain_text("2")
+    await expect(security.one("denied-request")).to_be_visible()
+    for left in (2, 1):
+        await security.one("nav-requests").click()
+        await security.one("state-pending").click()
+        await expect(security.one("request-row")).to_have_count(left)
+        await security.one("open-request").first.click()
+        await expect(security.one("all-same")).to_be_visible()
+        await expect(security.page.locator('[data-test="difference"][data-same="true"]')).to_have_count(5)
+        await expect(security.one("difference").filter(has_text="姓名")).to_contain_text(NEWCOMER)
+        await expect(security.one("denied-install")).to_have_accessible_name(
+            "写入证书：只有系统管理员可以申请证书、管理介质"
+        )
+        await security.one("act-approve").click()
+        await security.accessible()
+        await security.one("act-confirm").click()
+        await expect(security.one("state")).to_have_text("待写入")
+
+
+async def write_and_hand_over(system: Desk) -> None:
+    """From the list it goes on where it was: the certificates are written and installed, and the device is given out."""
+    await system.one("nav-requests").click()
+    await system.one("state-issued").click()
+    await expect(system.one("request-row")).to_have_count(2)
+    await system.one("open-request").first.click()
+    await expect(system.one("denied-approve")).to_be_visible()
+    await system.one("go-on").click()
+    for profile in PROFILES:
+        line = key(system, profile)
+        await expect(line).to_have_attribute("data-stage", "issued")
+        await system.with_pin(line.get_by_test_id("key-act").click())
+        await expect(line).to_have_attribute("data-stage", "installed")
+    await system.one("hand-over").click()
+    await system.one("act-text").fill("本人领取")
+    await system.one("act-confirm").click()
+    await expect(system.one("device-state")).to_have_text("已发放")
+    await system.accessible()
+
+
+# --- its loss ---------------------------------------------------------------------------------------------------------
+
+
+async def lose(system: Desk, official: Desk) -> None:
+    """Reported lost, after it was confirmed what that means, the official's open page is thrown out by itself."""
+    await official.one("state-empty").wait_for()
+    await expect(official.one("nav-overview")).to_have_count(0)
+    await system.one("open-own-device").click()
+    await system.one("act-lost").click()
+    await expect(system.one("act-warning")).to_contain_text("2张")
+    await expect(system.one("act-confirm")).to_be_disabled()
+    await system.one("act-understood").check()
+    await system.accessible()
+    await system.one("act-confirm").click()
+    await expect(system.one("state")).to_have_text("已挂失")
+    await expect(system.page.locator('[data-test="device-certificate"][data-state="suspended"]')).to_have_count(2)
+    await expect(official.one("end-reason")).to_contain_text("吊销或暂停")
+
+
+async def revoke(security: Desk) -> None:
+    """What is suspended is found in the list of certificates, and revoked with its reason."""
+    for left in (2, 1):
+        await security.one("nav-certificates").click()
+        await security.one("state-suspended").click()
+        await expect(security.one("certificate-row")).to_have_count(left)
+        await security.one("open-certificate").first.click()
+        await expect(security.one("chain-link")).to_have_count(3)
+        await security.accessible()
+        await security.one("act-revoke").click()
+        await security.one("act-choice").click()
+        await security.page.get_by_role("option", name="密钥丢失或泄露").click()
+        await security.one("act-confirm").click()
+        await expect(security.one("state")).to_have_text("已吊销")
+        await expect(security.one("reason")).to_have_text("密钥丢失或泄露")
+
+
+async def turned_away(official: Desk) -> None:
+    """Whoever has found the token, and knows its PIN, does not come in with it."""
+    await official.one("certificate-search").fill(NEWCOMER)
+    await official.one("certificate").first.click()
+    await official.with_pin(official.one("sign-in").click())
+    await expect(official.one("sign-in-problem")).to_contain_text("吊销")
+
+
+async def replace(system: Desk) -> None:
+    """From the page of the lost device another is registered for its holder, and keys are made in that one."""
+    await system.one("enrol").click()
+    await expect(system.one("enrolment-holder")).to_contain_text(NEWCOMER)
+    await system.one("device-label").fill(SECOND)
+    await system.one("device-register").click()
+    await expect(system.one("key-replaces")).to_have_count(2)
+    await generate(system)
