@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import closing, contextmanager
@@ -262,6 +263,21 @@ async def _enrol(settings: Any, code: str) -> str:
     async with open_house(settings):
         official = await identity.official_by_code(code)
         return f"{official.name}　{await open_enrolment(SYSTEM, official.id)}"
+
+
+@main.command()
+def anchors() -> None:
+    """输出本系统证书机构的根证书和签发证书（PEM）：根证书供计算机信任，两者供 nginx 核对部门系统的证书。"""
+    for pem in _run(_anchors(_settings())):
+        click.echo(pem, nl=False)
+
+
+async def _anchors(settings: Any) -> list[str]:
+    from oa_server.storage.database import open_database, select
+
+    async with open_database(settings.database):
+        rows = await select("SELECT der FROM trust_anchor ORDER BY is_root DESC")
+    return [ssl.DER_cert_to_PEM_cert(bytes(row["der"])) for row in rows]
 
 
 @main.command("import-directory")

@@ -127,7 +127,7 @@ async def test_everybody_dies_once(site: Site, tmp_path: Path, capsys: pytest.Ca
         async with page(desks[0].zhou) as told:
             async with asyncio.TaskGroup() as everybody:
                 for own in desks:
-                    everybody.create_task(Errand(site.city, own, ledger, strikes).run())
+                    everybody.create_task(Errand(site.city, own, ledger, strikes, behind_a_proxy=True).run())
             arrived = {entry.subject for entry in ledger.of("sign_for")}
             async with asyncio.timeout(20):
                 while len(set(told) & arrived) != len(desks):
@@ -244,6 +244,17 @@ async def test_two_workers(site: Site) -> None:
 def alive(process: OaProcess) -> subprocess.CompletedProcess[str]:
     options = process._options()
     return subprocess.run(process.alive(), **options, capture_output=True, text=True, timeout=30, check=False)
+
+
+async def test_anchors(site: Site) -> None:
+    """The installer gets the authority's certificates for nginx and for the office's computers, the root first."""
+    process = site.processes["1"]
+    command = [*process.alive()[:-1], "anchors"]
+    done = await asyncio.to_thread(
+        subprocess.run, command, **process._options(), capture_output=True, timeout=30, check=True
+    )
+    issuing = (site.root.parent / "systems.pem").read_bytes().removesuffix(site.root.read_bytes())
+    assert done.stdout == site.root.read_bytes() + issuing
 
 
 async def test_alive(site: Site) -> None:

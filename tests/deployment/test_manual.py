@@ -1,0 +1,65 @@
+"""The installer's manual: what it has people type is there, and what it has them write is accepted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from oa_server.cli import main
+from oa_server.settings import load
+from tests.city import OFFICIALS, ORGANS
+from tests.deployment.site import DEPLOY
+
+MANUAL = (DEPLOY / "manual-install.zh.md").read_text("utf-8")
+BLOCKS = re.findall(r"^```\n(.*?)^```$", MANUAL, re.MULTILINE | re.DOTALL)
+ROOT = DEPLOY.parent
+
+
+def test_files_are_there() -> None:
+    """Each file of ours that a command or a sentence names is shipped."""
+    named = set(re.findall(r"/opt/oa/(deploy/[^\s`]+)", MANUAL))
+    assert len(named) > 6
+    for name in named:
+        assert list(ROOT.glob(name)), name
+    targets = re.findall(r"make -C /opt/oa ([a-z ]+)", MANUAL)
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for words in targets for target in words.split())
+
+
+def test_commands_are_there() -> None:
+    """Each command of ours is one, with its subcommand."""
+    typed = re.findall(r"(?:^|=\S+ |`)oa ([a-z-]+)(?: ([a-z]+)\b)?", MANUAL, re.MULTILINE)
+    assert {command for command, _ in typed} >= {"migrate", "found", "alive", "anchors", "verify", "audit", "enrol"}
+    for command, word in typed:
+        assert command in main.commands
+        if command == "audit":
+            assert word in main.commands[command].commands  # type: ignore[attr-defined]
+
+
+def test_settings_are_accepted(tmp_path: Path) -> None:
+    """The settings that it has people write are those of the production column, and nothing in them is refused."""
+    (text,) = re.findall(r"^cat >/etc/oa/settings.toml <<END\n(.*?)^END$", MANUAL, re.MULTILINE | re.DOTALL)
+    file = tmp_path / "settings.toml"
+    file.write_text(text.replace("$HOST", "oa.example.gov.cn").replace("$PASSWORD", "0" * 48), "utf-8")
+    settings = load(file, environ={})
+    assert (settings.secure, settings.jobs, settings.database.partition(":")[0]) == (True, "worker", "postgres")
+
+
+def test_every_name_is_replaced() -> None:
+    """The line that puts the office's own name into the site's files finds it in all those that hold it, once a line."""
+    (line,) = [line for block in BLOCKS for line in block.splitlines() if line.startswith("sed -i")]
+    holding = [path for path in (DEPLOY / "nginx").rglob("*.conf") if "oa.example.gov.cn" in path.read_text("utf-8")]
+    assert {"sites-available/oa" if path.name == "oa.conf" else f"snippets/{path.name}" for path in holding} == {
+        place.removeprefix("/etc/nginx/") for place in line.split()[3:]
+    }
+    for path in holding:
+        assert all(text.count("oa.example.gov.cn") < 2 for text in path.read_text("utf-8").splitlines())
+
+
+@pytest.mark.parametrize("sheet", [ORGANS, OFFICIALS], ids=["organs", "officials"])
+def test_tables_have_the_columns_of_an_import(sheet: str) -> None:
+    """The sample tables have the heads that an import takes."""
+    head = "| " + " | ".join(sheet.splitlines()[0].split(",")) + " |"
+    assert head in MANUAL
