@@ -29,6 +29,7 @@ import oa_server.identity.routes
 import oa_server.pki.routes
 import oa_server.signing.routes
 import oa_server.workflow.routes
+from crypto.webhooks import WebhookKey
 from oa_server.audit import actions as audit
 from oa_server.audit.copies import CopyPlace, copy_heads
 from oa_server.core.actor import SYSTEM
@@ -36,6 +37,7 @@ from oa_server.core.errors import OaError
 from oa_server.core.ports import ports
 from oa_server.core.tasks import is_ending
 from oa_server.departments import reactions as department_reactions
+from oa_server.departments.delivery import Sender, deliver
 from oa_server.documents import access as documents
 from oa_server.documents import reactions as document_reactions
 from oa_server.documents.gates import IssuedPages, OutgoingGate
@@ -81,6 +83,7 @@ VERSION = package_version("oa-server")
 RESTART_SECONDS = 1.0
 SEQUENCE_SECONDS = 0.5
 HEAD_SECONDS = 60.0
+DELIVERY_SECONDS = 1.0
 CLEANING_SECONDS = 3600.0
 ALIVE_SECONDS = 10.0
 
@@ -96,6 +99,7 @@ class House:
     files: FileKeeper
     sign_in: SignIn
     clients: ClientDesk
+    sender: Sender
     hub: LiveHub
     cursors: Cursors
     metrics: Metrics
@@ -133,6 +137,7 @@ def build_house(settings: Settings) -> House:
         files=FileKeeper(store, secrets.get("master-key"), limit=settings.attachment_limit),
         sign_in=SignIn(policy, keyset),
         clients=ClientDesk(keyset, settings.origin),
+        sender=Sender(settings.origin, [WebhookKey(secrets.get("webhook-key"))]),
         hub=LiveHub(),
         cursors=Cursors(secrets.get("cursor-key")),
         metrics=Metrics(),
@@ -191,6 +196,7 @@ def create_app(settings: Settings) -> Starlette:
     app.state.sign_in = house.sign_in
     app.state.clients = house.clients
     app.state.buckets = Buckets()
+    app.state.sender = house.sender
     app.state.office = house.office
     app.state.files = house.files
     app.state.cursors = house.cursors
@@ -302,6 +308,7 @@ def _timed(house: House) -> list[Coroutine[Any, Any, None]]:
         (SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
         (HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
         (HEAD_SECONDS, "audit.copies", lambda: copy_heads(house.head_copies)),
+        (DELIVERY_SECONDS, "departments.deliver", lambda: deliver(house.sender)),
         (HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
         (HEAD_SECONDS, "pki.issue", lambda: _issue_waiting(house)),
         (CLEANING_SECONDS, "storage.clean", cleaning.clean),

@@ -37,6 +37,11 @@ class Verb(StrEnum):
     CERTIFICATE_REVOKED = "pki.certificate_revoked"  # serial, reason
     CRL_ISSUED = "pki.crl_issued"  # number, entries
 
+    # departments
+    WEBHOOK_REGISTERED = "departments.webhook_registered"  # client, url, addresses
+    WEBHOOK_DECIDED = "departments.webhook_decided"  # decision, why
+    WEBHOOK_REPLAYED = "departments.webhook_replayed"  # after
+
     # signing
     SEAL_REGISTERED = "signing.seal_registered"  # organ, serial
     SIGNATURE_REQUESTED = "signing.signature_requested"  # purpose, digest
@@ -107,6 +112,9 @@ TITLES = {
     Verb.CERTIFICATE_RESUMED: "恢复证书",
     Verb.CERTIFICATE_REVOKED: "吊销证书",
     Verb.CRL_ISSUED: "发布吊销列表",
+    Verb.WEBHOOK_REGISTERED: "登记推送地址",
+    Verb.WEBHOOK_DECIDED: "审批推送地址",
+    Verb.WEBHOOK_REPLAYED: "重发事件",
     Verb.SEAL_REGISTERED: "登记印章",
     Verb.SIGNATURE_REQUESTED: "请求签名",
     Verb.SIGNATURE_MADE: "签名",
@@ -154,5 +162,6 @@ AREAS = {
     "files": "附件",
     "workflow": "流程",
     "documents": "公文",
+    "departments": "部门接口",
     "audit": "审计",
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from oa_server.storage import fields
 
 
@@ -20,3 +22,42 @@ class FeedEntry(fields.Model):
         app = "oa"
         table = "feed_entry"
         unique_together = (("client", "sequence"),)
+
+
+class WebhookState(StrEnum):
+    PENDING = "pending"
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class Webhook(fields.Model):
+    """推送地址: where a system has its events sent, by which addresses alone it is reached, and how far it has come."""
+
+    id = fields.Key()
+    client = fields.ForeignKey("oa.ApiClient", unique=True)
+    url = fields.Text(300)
+    addresses = fields.Json()
+    state = fields.State(WebhookState)
+    registered_by = fields.Id(null=True)
+    approved_by = fields.Id(null=True)
+    registered_at = fields.Moment()
+
+    class Meta:
+        app = "oa"
+        table = "webhook"
+
+
+class Delivery(fields.Model):
+    """推送进度: how far a webhook's events have been taken. Kept apart, because it moves with every event."""
+
+    id = fields.Key()
+    webhook = fields.ForeignKey("oa.Webhook", unique=True)
+    delivered = fields.BigNumber(default=0)
+    attempts = fields.Number(default=0)
+    next_try_at = fields.Moment(null=True)
+    taken_until = fields.Moment(null=True)
+    last_answer = fields.Text(100, default="")
+
+    class Meta:
+        app = "oa"
+        table = "delivery"

@@ -1,12 +1,23 @@
-"""The feed over HTTP, for departments' systems."""
+"""The feed over HTTP, for departments' systems, and where it is sent to, for administrators."""
 
 from __future__ import annotations
 
-from oa_server.departments import access
-from oa_server.departments.models import FeedEntry
-from oa_server.departments.schemas import CloudEvent, EventList, EventQuery
-from oa_server.documents.access import OUTGOING
+from typing import Any
+
+from oa_server.core.errors import Conflict, Denied, Invalid, NotFound
+from oa_server.departments import access, actions, rules
+from oa_server.departments.cloudevents import event_of
+from oa_server.departments.models import Webhook
+from oa_server.departments.schemas import (
+    EventList,
+    EventQuery,
+    WebhookActIn,
+    WebhookIn,
+    WebhookKeys,
+    WebhookOut,
+)
 from oa_server.web.endpoint import Access, Call, endpoint, resource
+from oa_server.web.shapes import ability_out
 
 
 @endpoint(summary="本部门公文的事件", query=EventQuery, returns=EventList, access=Access.CLIENT, scope="events:read")
@@ -14,22 +25,58 @@ async def list_events(call: Call[None]) -> EventList:
     query: EventQuery = call.query
     rows = await access.feed(call.actor, query.after, query.limit)
     source = call.request.scope["oa.origin"]
-    return EventList([_event(row, source) for row in rows], rows[-1].sequence if rows else query.after)
+    return EventList([event_of(row, source) for row in rows], rows[-1].sequence if rows else query.after)
 
 
-def _event(row: FeedEntry, source: str) -> CloudEvent:
-    tree = "documents" if row.subject_type == OUTGOING else "incoming"
-    return CloudEvent(
-        specversion="1.0",
-        id=str(row.id),
-        source=source,
-        type=row.kind,
-        subject=f"{tree}/{row.subject_id}",
-        time=row.at,
-        sequence=str(row.sequence),
-        datacontenttype="application/json",
-        data={"id": str(row.subject_id), "href": f"/api/v1/{tree}/{row.subject_id}"},
+@endpoint(
+    summary="推送签名的公钥（Standard Webhooks v1a）", returns=WebhookKeys, access=Access.CLIENT, scope="events:read"
+)
+async def list_keys(call: Call[None]) -> WebhookKeys:
+    return WebhookKeys([key.public for key in call.request.app.state.sender.keys])
+
+
+async def _shown(call: Call[Any], row: Webhook) -> WebhookOut:
+    delivery = await access.delivery_of(row.id)
+    return WebhookOut(
+        id=row.id,
+        url=row.url,
+        addresses=row.addresses,
+        state=row.state,
+        delivered=delivery.delivered,
+        waiting=await access.last_sequence(row.client_id) - delivery.delivered,
+        attempts=delivery.attempts,
+        next_try_at=delivery.next_try_at,
+        last_answer=delivery.last_answer,
+        abilities=[ability_out(a, call.language) for a in rules.abilities(call.actor, row)],
     )
 
 
-routes = [resource("/api/v1/events", GET=list_events)]
+@endpoint(summary="接入系统的推送地址", returns=WebhookOut, refuses=[Denied])
+async def show_webhook(call: Call[None]) -> WebhookOut:
+    rules.check_reads(call.actor)
+    return await _shown(call, await access.known_webhook_of(call.id()))
+
+
+@endpoint(summary="登记推送地址", body=WebhookIn, returns=WebhookOut, refuses=[NotFound])
+async def register_webhook(call: Call[WebhookIn]) -> WebhookOut:
+    trial = not call.request.scope["oa.secure"]
+    row = await actions.register_webhook(call.actor, call.id(), call.body.url, call.body.addresses, trial=trial)
+    return await _shown(call, row)
+
+
+@endpoint(summary="批准、停用、恢复、重发推送", body=WebhookActIn, returns=WebhookOut, refuses=[Conflict, Invalid])
+async def act_on_webhook(call: Call[WebhookActIn]) -> WebhookOut:
+    row = await access.known_webhook_of(call.id())
+    if call.body.verb == "replay":
+        await actions.replay(call.actor, row.id, call.body.after)
+    else:
+        await actions.decide_webhook(call.actor, row.id, call.body.verb)
+    return await _shown(call, await access.webhook(row.id))
+
+
+routes = [
+    resource("/api/v1/events", GET=list_events),
+    resource("/api/v1/webhook-keys", GET=list_keys),
+    resource("/api/clients/{id}/webhook", GET=show_webhook, PUT=register_webhook),
+    resource("/api/clients/{id}/webhook/acts", POST=act_on_webhook),
+]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from crypto.errors import CryptoError
 from oa_server.audit.models import AuditRecord
+from oa_server.departments import models as departments
 from oa_server.documents import models as documents
 from oa_server.files.models import StoredFile
 from oa_server.identity import models as identity
@@ -33,6 +34,7 @@ PROTECTED: tuple[type[Model], ...] = (
     pki.Enrolment,
     pki.TrustAnchor,
     pki.Crl,
+    departments.Webhook,
     Seal,
     Signature,
     StoredFile,
