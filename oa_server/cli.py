@@ -9,7 +9,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -109,6 +109,8 @@ def _listen(settings: Any, create: Callable[[Any], Any]) -> None:
         {"uds": settings.socket} if settings.socket else {"host": settings.host, "port": settings.port}
     )
     with _said(), claims.using(settings.database):
+        if settings.socket:
+            _check_free(settings.socket)
         uvicorn.run(
             create(settings),
             **where,
@@ -122,6 +124,13 @@ def _listen(settings: Any, create: Callable[[Any], Any]) -> None:
             server_header=False,
             timeout_graceful_shutdown=5,
         )
+
+
+def _check_free(path: str) -> None:
+    """Refuse a unix socket that somebody listens on: it would be taken from them without a word."""
+    with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+        probe.connect(path)
+        raise click.ClickException(f"{path}：已有进程在这个套接字上监听")
 
 
 @main.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -100,8 +101,8 @@ async def page(browser: Browser) -> AsyncIterator[list[str]]:
         last: int | None = None
         while True:
             with suppress(ConnectionClosed, InvalidHandshake, OSError, EOFError):
-                async with live(browser, after=last) as socket:
-                    async for text in socket:
+                async with live(browser, after=last) as events:
+                    async for text in events:
                         event = json.loads(text)
                         last = event.get("id", last)
                         if event.get("kind") == "incoming.arrived":
@@ -221,14 +222,22 @@ class OverTcp(servers.OaServer):
         save(settings, file)
 
 
-async def test_two_workers(site: Site) -> None:
-    """Two workers beside each other do each job once: leaves without gap, one head per size, each list number once."""
+async def test_two_workers(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers beside each other do each job once: leaves without gap, one head per size, each list number once. What
+    watches over the second is told that it is alive."""
     await healed(site)
-    with OaProcess(site.settings, site.settings.data_dir.parent / "run" / "second" / "http.sock", "worker") as second:
+    supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    supervisor.bind(str(tmp_path / "notify"))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    with (
+        supervisor,
+        OaProcess(site.settings, site.settings.data_dir.parent / "run" / "second" / "http.sock", "worker") as second,
+    ):
         wang = await site.city.signed_in("wang")
         for number in range(20):
             assert (await site.city.draft(wang, title=f"第{number}件")).status_code == 201
         await asyncio.sleep(2)
+        assert supervisor.recv(100, socket.MSG_DONTWAIT) == b"WATCHDOG=1"
         assert "job.failed" not in second.log.read_text("utf-8")
     async with open_house(site.settings) as house:
         leaves = await AuditLeaf.all().order_by("seq").values_list("seq", "record_id")
@@ -244,6 +253,24 @@ async def test_two_workers(site: Site) -> None:
 def alive(process: OaProcess) -> subprocess.CompletedProcess[str]:
     options = process._options()
     return subprocess.run(process.alive(), **options, capture_output=True, text=True, timeout=30, check=False)
+
+
+async def test_a_socket_is_not_taken(site: Site) -> None:
+    """A process does not start on the socket of another that lives, and says so; the other goes on."""
+    await healed(site)
+    process = site.processes["1"]
+    done = await asyncio.to_thread(
+        subprocess.run,
+        process._command(),
+        **process._options(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "已有进程在这个套接字上监听" in done.stderr
+    assert process.answers()
 
 
 async def test_anchors(site: Site) -> None:
