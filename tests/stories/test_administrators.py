@@ -64,6 +64,26 @@ async def test_a_key_and_its_loss(settings: Settings, tokens: Path, browser: Bro
         assert [fault for desk in (system, security, official, again) for fault in desk.faults] == []
 
 
+async def test_what_goes_wrong_on_the_way(settings: Settings, tokens: Path, browser: Browser) -> None:
+    """A request that does not arrive waits with its key, one that is refused is made again, and what is written is renewed."""
+    await prepare(settings, tokens)
+    with processes(settings):
+        system = await Desk.open(browser, settings, "何平")
+        await begin(system)
+        line = key(system, "signing")
+        await lost_on_the_way(system, line)
+        security = await Desk.open(browser, settings, "吕安")
+        await refuse(security)
+        await system.one("enrolment-refresh").click()
+        await expect(line).to_have_attribute("data-stage", "refused")
+        await expect(line).to_contain_text("请先核实身份")
+        await system.with_pin(line.get_by_test_id("key-act").click())
+        await expect(line).to_have_attribute("data-stage", "pending")
+        await decide_and_write(security, system, line)
+        await renew(security, system, line)
+        assert [fault for desk in (system, security) for fault in desk.faults] == []
+
+
 # --- a new key --------------------------------------------------------------------------------------------------------
 
 
@@ -197,3 +217,66 @@ async def replace(system: Desk) -> None:
     await system.one("device-register").click()
     await expect(system.one("key-replaces")).to_have_count(2)
     await generate(system)
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------------
+
+
+async def lost_on_the_way(system: Desk, line: Locator) -> None:
+    """The network is cut after the key was generated: the request is kept over a reload, and sent without the PIN."""
+    await system.page.route("**/api/pki/requests", lambda route: route.abort())
+    await system.with_pin(line.get_by_test_id("key-act").click())
+    await expect(line.get_by_test_id("key-problem")).to_contain_text("无法连接服务器")
+    await expect(line).to_have_attribute("data-stage", "kept")
+    await system.page.unroute("**/api/pki/requests")
+    await system.page.reload()
+    await expect(line).to_have_attribute("data-stage", "kept")
+    await expect(system.one("enrolment-holder")).to_contain_text(NEWCOMER)
+    await line.get_by_test_id("key-act").click()
+    await expect(line).to_have_attribute("data-stage", "pending")
+
+
+async def waiting(security: Desk) -> None:
+    """The one request that waits, opened."""
+    await security.one("nav-requests").click()
+    await security.one("state-pending").click()
+    await expect(security.one("request-row")).to_have_count(1)
+    await security.one("open-request").click()
+
+
+async def refuse(security: Desk) -> None:
+    """A request is refused by keys, which takes a reason."""
+    await waiting(security)
+    await expect(security.one("act-refuse")).to_be_visible()
+    await security.page.keyboard.press("2")
+    await expect(security.one("act-text")).to_be_focused()
+    await expect(security.one("act-confirm")).to_be_disabled()
+    await security.page.keyboard.type("请先核实身份")
+    await security.page.keyboard.press("Control+Enter")
+    await expect(security.one("refusal")).to_contain_text("请先核实身份")
+
+
+async def decide_and_write(security: Desk, system: Desk, line: Locator) -> None:
+    """Approved there, written here."""
+    await waiting(security)
+    await security.one("act-approve").click()
+    await security.one("act-confirm").click()
+    await expect(security.one("state")).to_have_text("待写入")
+    await system.one("enrolment-refresh").click()
+    await expect(line).to_have_attribute("data-stage", "issued")
+    await system.with_pin(line.get_by_test_id("key-act").click())
+    await expect(line).to_have_attribute("data-stage", "installed")
+
+
+async def renew(security: Desk, system: Desk, line: Locator) -> None:
+    """A renewal keeps the key, so nothing is generated; once it is written, what it replaced is revoked."""
+    await system.one("kind-renewal").click()
+    await expect(line).to_have_attribute("data-stage", "none")
+    await expect(key(system, "sign-in").get_by_test_id("nothing-to-replace")).to_be_visible()
+    await line.get_by_test_id("key-act").click()
+    await expect(line).to_have_attribute("data-stage", "pending")
+    await decide_and_write(security, system, line)
+    await line.get_by_test_id("key-request").click()
+    await system.one("replaces").click()
+    await expect(system.one("state")).to_have_text("已吊销")
+    await expect(system.one("reason")).to_have_text("已换发新证书")
