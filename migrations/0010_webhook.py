@@ -11,7 +11,6 @@ def _only(to, column):
     return fields.OneToOneField(
         to,
         source_field=column,
-        db_index=True,
         db_constraint=True,
         to_field="id",
         related_name=False,

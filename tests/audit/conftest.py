@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from oa_server.app import open_house
 from oa_server.audit import actions as audit
+from oa_server.core.actor import SYSTEM
+from oa_server.pki.enrolment import open_enrolment
 from oa_server.settings import Settings
 from oa_server.verification import sequence_all
+from tests.city import City
 from tests.conftest import Founded
+from tests.identity.system import System, let_in
 from tests.journey import Journey, Stages
 
 
@@ -19,6 +24,7 @@ async def _finish(stages: Stages, founded: Founded, folder: Path) -> Founded:
     """Take the received document through registering, instruction, handling and closing, and sign heads on the way."""
     async with stages.at(founded, "received", folder) as story:
         await go_through(story)
+        await let_others_in(story.city)
         settings = story.city.settings
     # A running server signs heads by itself, now and then; here nobody else does.
     async with open_house(settings):
@@ -51,6 +57,17 @@ async def go_through(story: Journey) -> None:
     ):
         assert (await story.does(person, verb, other)).status_code == 200
     await story.attaches(await story.drafts(), "另一附件.txt", b"another")
+
+
+async def let_others_in(city: City) -> None:
+    """Two systems with their webhooks, and codes for two administrators."""
+    for code in ("caizheng", "jiaoyu"):
+        client = await let_in(System(city, code=code))
+        webhook = {"url": "http://receiver.example:9/events", "addresses": ["10.0.0.9"]}
+        registered = await (await city.signed_in("sys")).send("PUT", f"/api/clients/{client}/webhook", json=webhook)
+        assert registered.status_code == 200, registered.text
+    for person in ("sec", "aud"):
+        await open_enrolment(SYSTEM, UUID(city.people[person]))
 
 
 @pytest.fixture(scope="module")
