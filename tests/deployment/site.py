@@ -88,7 +88,9 @@ class Ports:
     @classmethod
     def free(cls) -> Ports:
         first = servers.free_port()
-        return cls(first, first + 1, first + 2, first + 3)
+        while not all(map(servers._is_free, range(first, first + 4))):
+            first += 4
+        return cls(*range(first, first + 4))
 
     @property
     def origin(self) -> str:
