@@ -4,7 +4,6 @@ authority publishes."""
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -303,7 +302,7 @@ async def read_ocsp(call: Call[None]) -> Response:
     text = call.request.path_params["request"]
     try:
         return await _ocsp(call, base64.b64decode(text, validate=True))
-    except binascii.Error:
+    except ValueError:
         return await _ocsp(call, b"")
 
 

@@ -83,7 +83,7 @@ def test_asking_by_address(published: tuple[str, Path]) -> None:
     answer = httpx.get(f"{url}/api/pki/ocsp/{text}")
     assert answer.headers["content-type"] == "application/ocsp-response"
     assert x509.ocsp.load_der_ocsp_response(answer.content).certificate_status.name == "REVOKED"
-    for nonsense in ("AAAA", "%25%25", "x"):
+    for nonsense in ("AAAA", "%25%25", "x", "%E4%B8%AD", "a/b"):
         bad = httpx.get(f"{url}/api/pki/ocsp/{nonsense}")
         assert x509.ocsp.load_der_ocsp_response(bad.content).response_status.name == "MALFORMED_REQUEST"
 

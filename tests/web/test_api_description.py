@@ -1,7 +1,8 @@
 """The API description is true: whatever is sent, the server answers as it says, and never with a fault of its own.
 
 Cases come from the description itself (schemathesis): those that fit it, those that do not, and its edges. They go to a
-server process over a city in which a document was sent and signed for, as signed-in clerks and as nobody.
+server process over a city in which a document was sent and signed for, as clerks, administrators and a department's system,
+each where its business is, and as nobody.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 import schemathesis
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.config import SchemathesisConfig
@@ -24,18 +26,23 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from oa_server.app import open_house
+from oa_server.demo.enrolment import actor_named
 from oa_server.documents.models import IncomingDocument, OutgoingDocument
 from oa_server.documents.routes import DOCX, PDF
 from oa_server.files.models import StoredFile
 from oa_server.files.routes import OFFSET_STREAM
+from oa_server.identity import clients
 from oa_server.identity.models import Organ
-from oa_server.pki.models import Crl, TrustAnchor
+from oa_server.identity.rules import SCOPES
+from oa_server.pki.models import Certificate, Crl, KeyDevice, TrustAnchor
+from oa_server.pki.routes import OCSP_REQUEST, TIMESTAMP_QUERY
 from oa_server.settings import Settings
 from tests import servers
 from tests.city import Browser, City
 from tests.conftest import COLUMNS, Founded
 from tests.described import description
 from tests.faults.house import at_free_port
+from tests.identity.system import JWT_BEARER, System
 from tests.journey import Stages
 
 # Security travels beside the generated case: the session's cookie and cross-site token are those of a clerk, or none.
@@ -49,6 +56,9 @@ BRIEFLY = settings(max_examples=8, deadline=None, suppress_health_check=list(Hea
 AT_LENGTH = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 schema = schemathesis.openapi.from_dict(description(), config=SchemathesisConfig.from_dict(CONFIG))
 
+# Whose business a part of the tree is; a clerk's, where nothing is said.
+WHOSE = {"incoming": "zhou", "pki": "sec", "clients": "sys", "sessions": "sec", "audit": "aud"}
+
 # What fits its form may still break the law, which no schema can tell: a draft above the ceiling, an act out of turn.
 NOT_PROMISED = [positive_data_acceptance]
 PROMISED = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -59,8 +69,8 @@ def _as_it_is(_context: object, value: object) -> dict[str, bytes]:
     return {"data": value if isinstance(value, bytes) else str(value).encode()}
 
 
-for media_type in (PDF.media_type, DOCX.media_type, OFFSET_STREAM.media_type):
-    schemathesis.serializer(media_type)(_as_it_is)
+for kind in (PDF, DOCX, OFFSET_STREAM, OCSP_REQUEST, TIMESTAMP_QUERY):
+    schemathesis.serializer(kind.media_type)(_as_it_is)
 
 
 @dataclass
@@ -81,24 +91,45 @@ class Desk:
 
 @dataclass
 class Served:
-    """A server process; clerks of the sending and the receiving organ; and, by the first part of a path, what is there."""
+    """A server process; who asks, at their desks; a department's system; and, by the first part of a path, what is there."""
 
     url: str
-    sender: Desk
-    receiver: Desk
+    desks: dict[str, Desk]
+    system: System
     known: dict[str, dict[str, str]]
 
     def ask(self, case: schemathesis.Case) -> None:
-        """Send a case as a clerk, as it is and then, where its path names something, about something that there is."""
-        desk = self.receiver if case.path.startswith("/api/incoming") else self.sender
+        """Send a case as whoever's business it is, as it is and then, where its path names something, about something that
+        there is."""
+        if case.path.startswith("/api/v1/"):
+            self._ask_as_system(case)
+            return
+        tree = case.path.split("/")[2]
+        desk = self.desks[WHOSE.get(tree, "sun")]
         if case.operation.definition.raw["operationId"] == "identity.end_session":
             desk.sign_in()  # Each case ends the session that it comes with.
         as_clerk = {"headers": {"X-OA-CSRF": desk.browser.csrf}, "cookies": desk.cookies}
         case.call_and_validate(base_url=self.url, excluded_checks=NOT_PROMISED, **as_clerk)
-        tree = case.path.split("/")[2]
-        if case.path_parameters and tree in self.known:
-            case.path_parameters = {name: self.known[tree][name] for name in case.path_parameters}
+        if self._names_what_there_is(case, tree):
             case.call_and_validate(base_url=self.url, checks=PROMISED, **as_clerk)
+
+    def _names_what_there_is(self, case: schemathesis.Case, tree: str) -> bool:
+        if not case.path_parameters or tree not in self.known:
+            return False
+        case.path_parameters = {name: self.known[tree][name] for name in case.path_parameters}
+        return True
+
+    def _ask_as_system(self, case: schemathesis.Case) -> None:
+        form = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": JWT_BEARER,
+            "client_assertion": self.system.assertion(),
+        }
+        token = httpx.post(f"{self.url}/api/v1/token", data=form).raise_for_status().json()["access_token"]
+        shown = {"headers": {"Authorization": f"Bearer {token}"}}
+        case.call_and_validate(base_url=self.url, excluded_checks=NOT_PROMISED, **shown)
+        if self._names_what_there_is(case, case.path.split("/")[3]):
+            case.call_and_validate(base_url=self.url, checks=PROMISED, **shown)
 
 
 @pytest.fixture(scope="module", params=COLUMNS)
@@ -110,12 +141,34 @@ def served(
     reached, _path = asyncio.run(stages.reached(founded, "received"))
     installation = at_free_port(reached.copy(tmp_path_factory.mktemp("described") / "var"))
     known = asyncio.run(_known(installation))
-    keys = City(None, installation, {}, {}).keys  # type: ignore[arg-type]  # its application is another process
-    sender, receiver = (Desk(Browser(None, installation.origin, keys(who))) for who in ("sun", "zhou"))
+    city = City(None, installation, {}, {})  # type: ignore[arg-type]  # its application is another process
+    desks = {who: Desk(Browser(None, installation.origin, city.keys(who))) for who in ("sun", *WHOSE.values())}
+    system = System(city)
+    asyncio.run(_let_in(installation, system))
     with servers.OaServer(installation) as server:
-        sender.sign_in()
-        receiver.sign_in()
-        yield Served(server.url, sender, receiver, known)
+        for desk in desks.values():
+            desk.sign_in()
+        yield Served(server.url, desks, system, known)
+
+
+async def _let_in(installation: Settings, system: System) -> None:
+    """Register a system and let it in, as the two administrators whose business it is."""
+    async with open_house(installation):
+        answers_for = await actor_named("wang")
+        assert answers_for.unit_id is not None
+        assert answers_for.official_id is not None
+        wanted = clients.NewClient(
+            code=system.code,
+            name="财政业务系统",
+            unit_id=answers_for.unit_id,
+            official_id=answers_for.official_id,
+            certificate=system.certificate.public_bytes(Encoding.DER),
+            scopes=frozenset(SCOPES),
+            purpose="试验",
+            per_minute=100_000,
+        )
+        row = await clients.register_client(await actor_named("sys"), wanted)
+        await clients.decide_client(await actor_named("sec"), row.id, "approve")
 
 
 async def _known(installation: Settings) -> dict[str, dict[str, str]]:
@@ -127,7 +180,12 @@ async def _known(installation: Settings) -> dict[str, dict[str, str]]:
         found = {name: {"id": str(row.id)} for name, row in rows.items() if row is not None}
         assert anchor is not None
         assert crl is not None
-        return found | {"pki": {"fingerprint": anchor.fingerprint, "issuer": crl.issuer}}
+        device = await KeyDevice.first()
+        # Nobody who asks here holds it: what is done to it ends nobody's session.
+        spare = await Certificate.get(official__code="feng", profile="signing")
+        assert device is not None
+        authority = {"fingerprint": anchor.fingerprint, "issuer": crl.issuer, "request": "AAAA"}
+        return found | {"pki": {**authority, "id": str(device.id), "serial": spare.serial}}
 
 
 def test_what_is_served(served: Served) -> None:
@@ -139,8 +197,8 @@ def test_what_is_served(served: Served) -> None:
 
 @schema.parametrize()
 @BRIEFLY
-def test_as_a_clerk(case: schemathesis.Case, served: Served) -> None:
-    """A signed-in clerk is answered as described, whatever they send, also about what they may and may not see."""
+def test_in_ones_place(case: schemathesis.Case, served: Served) -> None:
+    """Whoever is let in is answered as described, whatever they send, also about what they may and may not see."""
     served.ask(case)
 
 
