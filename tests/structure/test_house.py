@@ -22,7 +22,8 @@ from oa_server.web.endpoint import Access
 from oa_server.web.openapi import describe, endpoints_of
 
 ROOT = Path(__file__).parent.parent.parent
-SOURCES = sorted(p for folder in ("oa_server", "crypto", "clients/agent") for p in (ROOT / folder).rglob("*.py"))
+FOLDERS = ("oa_server", "crypto", "clients/agent", "clients/sdk")
+SOURCES = sorted(p for folder in FOLDERS for p in (ROOT / folder).rglob("*.py"))
 DOMAINS = ("audit", "identity", "pki", "signing", "files", "workflow", "documents", "departments")
 
 # What anybody may ask before signing in; nothing else may be added without a reason given here.
