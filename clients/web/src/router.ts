@@ -29,6 +29,11 @@ export const router = createRouter({
       component: () => import('./domains/identity/SignInPage.vue'),
       meta: { open: true, title: (w) => w.signIn.title },
     },
+    {
+      path: '/enrol',
+      component: () => import('./domains/pki/FirstKeysPage.vue'),
+      meta: { open: true, title: (w) => w.pki.firstKeys.title },
+    },
     // Everybody's own first page, which is not known before the session is.
     { path: '/', component: () => import('./ui/NotFoundPage.vue') },
     {

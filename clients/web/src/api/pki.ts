@@ -106,3 +106,14 @@ export interface Overview {
   signer: boolean
   abilities: Ability[]
 }
+
+/** Whose a code for first keys is, and what was issued under it. */
+export interface Enrolment {
+  code: string
+  name: string
+  organ: string
+  unit: string
+  roles: string[]
+  expires_at: string
+  keys: { profile: Profile; serial: string; certificate: string; chain: string[] }[]
+}
