@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from oa_sdk import Conflict, Damaged, Denied, Invalid, NotFound, Stale
+from oa_sdk import Conflict, Damaged, Denied, Invalid, NotFound, Stale, Unreadable
 from tests.sdk.conftest import TEXT, Front, Sent, Site, drafted, elements, system_of
 
 
@@ -153,6 +153,18 @@ def test_the_feed_page_by_page(front: Front, sent: Sent, monkeypatch: pytest.Mon
     numbers = [event.number for event in desk.all(desk.office.events.after(2))]
     assert len(numbers) > 3
     assert numbers == list(range(3, 3 + len(numbers)))
+
+
+def test_something_else_answers(site: Site, front: Front) -> None:
+    """An answer that is not the server's, good or bad, is an error of its own that says where to look."""
+    desk = front()
+    desk.do(desk.office.directory.organs())
+    site.line.down = lambda data: data.replace(b'"items"', b'"thing"').replace(b'"code"', b'"kind"')
+    with pytest.raises(Unreadable, match="代理"):
+        desk.do(desk.office.directory.organs())
+    with pytest.raises(NotFound) as other:
+        desk.do(desk.office.documents.get(uuid4()))
+    assert other.value.code == "http.404"
 
 
 def test_damaged_pages(site: Site, front: Front, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from oa_sdk.errors import (
     Stale,
     TooMany,
     Unavailable,
+    Unreadable,
     WebhookRefused,
 )
 from oa_sdk.office import AsyncOffice, Office, tls_with
@@ -96,6 +97,7 @@ __all__ = [
     "Table",
     "TooMany",
     "Unavailable",
+    "Unreadable",
     "WebhookRefused",
     "tls_with",
     "verify_webhook",

@@ -6,14 +6,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
-import msgspec
-
 from oa_sdk.errors import Conflict, ConnectionLost, Damaged
 from oa_sdk.files import Progress, Sink, Source, name_of, opened, written
 from oa_sdk.operations import D, Part, operation
 from oa_sdk.session import Session
 from oa_sdk.shapes import File, Id
-from oa_sdk.wire import API, Request, Steps, path_to
+from oa_sdk.wire import API, Request, Steps, path_to, read_as
 
 
 class Attachments(Part[D]):
@@ -99,7 +97,7 @@ def _send_chunk(session: Session, file: File, source: Source) -> Steps[File]:
     source.first, source.last = file.offset, min(file.offset + file.chunk, file.size)
     headers = {"Upload-Offset": str(file.offset), "Content-Type": "application/offset+octet-stream"}
     answer = yield from session.send(Request("PATCH", path_to("files", file.id), headers, source=source))
-    return msgspec.json.decode(answer.body, type=File)
+    return read_as(answer, File)
 
 
 def _fetching(session: Session, path: str, size: int, sink: Sink) -> Steps[None]:

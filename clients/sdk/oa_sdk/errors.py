@@ -3,6 +3,7 @@
     OaError
     ├── KeyRefused          the private key cannot be read, or is of a kind that does not sign in
     ├── ConnectionLost      no answer came, however often we asked
+    ├── Unreadable          an answer came that is not the server's
     ├── Damaged             bytes that arrived are not those that were sent
     ├── WebhookRefused      a webhook that is not the server's, or too old
     └── Refused             the server answered, and refused
@@ -43,6 +44,10 @@ class KeyRefused(OaError):
 
 class ConnectionLost(OaError):
     advice = "请检查网络和服务器地址；写操作可以用同一个 key 再做一次"
+
+
+class Unreadable(OaError):
+    advice = "请核对服务器地址，以及中间的代理或网关；写操作可以用同一个 key 再做一次"
 
 
 class Damaged(OaError):

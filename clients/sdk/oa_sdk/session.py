@@ -9,7 +9,7 @@ import msgspec
 
 from oa_sdk.errors import NotSignedIn
 from oa_sdk.signin import TokenDesk
-from oa_sdk.wire import API, Answer, Listing, Page, Patience, Request, Steps, asking, key_or_new
+from oa_sdk.wire import API, Answer, Listing, Page, Patience, Request, Steps, asking, key_or_new, read_as
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Session:
     def get(self, path: str, kind: type[T], query: Mapping[str, str] | None = None, *, after: float = 0) -> Steps[T]:
         """What lies at a path, asked after so many seconds."""
         answer = yield from self.send(Request("GET", path, query=query or {}, after=after))
-        return msgspec.json.decode(answer.body, type=kind)
+        return read_as(answer, kind)
 
     def write(
         self, method: str, path: str, kind: type[T], body: Any, *, key: str | None, etag: str | None = None
@@ -50,7 +50,7 @@ class Session:
             Idempotency_Key=key_or_new(key), Content_Type="application/json"
         )
         answer = yield from self.send(request if etag is None else request.plus(If_Match=f'"{etag}"'))
-        return msgspec.json.decode(answer.body, type=kind)
+        return read_as(answer, kind)
 
     def delete(self, path: str, *, key: str | None) -> Steps[None]:
         """Take away what lies at a path."""

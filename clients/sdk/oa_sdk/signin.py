@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from oa_sdk.errors import KeyRefused
-from oa_sdk.wire import Patience, Request, Steps, asking
+from oa_sdk.wire import Patience, Request, Steps, asking, read_as
 
 ASSERTION_SECONDS = 50  # The server takes a minute at most.
 MARGIN_SECONDS = 30.0  # A token that is about to run out would do so on its way.
@@ -141,7 +141,7 @@ class TokenDesk:
         """The token, a new one when there is none that is good a while longer. Raises ConnectionLost, Refused."""
         if self._clock() >= self._good_until:
             answer = yield from asking(self._request, self._patience)
-            given = msgspec.json.decode(answer.body, type=_Token)
+            given = read_as(answer, _Token)
             self._token = given.access_token
             self._good_until = self._clock() + given.expires_in - min(MARGIN_SECONDS, given.expires_in / 2)
         return self._token

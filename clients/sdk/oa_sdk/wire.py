@@ -12,7 +12,9 @@ from random import uniform
 from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
-from oa_sdk.errors import Conflict, ConnectionLost, Refused, TooMany, Unavailable, refusal
+import msgspec
+
+from oa_sdk.errors import Conflict, ConnectionLost, Refused, TooMany, Unavailable, Unreadable, refusal
 from oa_sdk.files import Sink, Source
 
 T = TypeVar("T")
@@ -111,6 +113,14 @@ def asking(make: Callable[[], Request], patience: Patience) -> Steps[Answer]:
         if tried == patience.tries or after > patience.longest or not _passes(refused):
             raise refused
     raise AssertionError("the last try returns or raises")
+
+
+def read_as(answer: Answer, kind: type[T]) -> T:
+    """What an answer holds. Raises Unreadable for what is none of the server's, as a page of something in between."""
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except msgspec.DecodeError as error:
+        raise Unreadable(f"答复不是约定的内容：{error}") from error
 
 
 def _passes(refused: Refused) -> bool:
