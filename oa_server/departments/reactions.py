@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import NamedTuple
 from uuid import UUID
 
-from oa_server.audit.verbs import OF_A_DOCUMENT
+from oa_server.audit.verbs import OF_A_DOCUMENT, Verb
 from oa_server.core.ids import new_id
 from oa_server.core.ports import AuditEntry
 from oa_server.departments import access
@@ -21,6 +21,7 @@ from oa_server.storage.database import alone
 from oa_server.storage.unit_of_work import ActsRecorded, Work
 
 SCOPES = {documents.OUTGOING: "documents:read", documents.INCOMING: "incoming:read"}
+ANSWERS = frozenset({Verb.SIGNED_FOR, Verb.REFUSED})
 _LOCK_BITS = 62
 
 
@@ -53,7 +54,8 @@ async def tell_systems(work: Work, event: ActsRecorded) -> None:
 async def _whom(entry: AuditEntry) -> list[tuple[UUID, _Told]]:
     """The systems that an act concerns, and what each is told: of its own document, by whichever side it was done."""
     found = []
-    for place in await documents.units_concerned(entry.subject_type, UUID(entry.subject_id)):
+    is_answer = entry.verb in ANSWERS
+    for place in await documents.units_concerned(entry.subject_type, UUID(entry.subject_id), is_answer=is_answer):
         item = _Told(f"oa.{entry.verb}", place.subject_type, place.subject_id)
         clients = await identity.clients_of(place.unit_id, SCOPES[place.subject_type])
         found += [(client_id, item) for client_id in clients]

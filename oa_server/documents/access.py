@@ -149,15 +149,18 @@ class Concerned(NamedTuple):
     subject_id: UUID
 
 
-async def units_concerned(subject_type: str, subject_id: UUID) -> list[Concerned]:
-    """Whom an act on a document concerns: the unit that drafted it; of one that came in, the unit that it was given to, and the
-    unit that had sent it, which knows its own document."""
+async def units_concerned(subject_type: str, subject_id: UUID, *, is_answer: bool) -> list[Concerned]:
+    """Whom an act on a document concerns: the unit that drafted it; of one that came in, the unit that it was given to. Only an
+    answer to the sender, a receipt or a refusal, also concerns the unit that had sent it: what another organ does with a
+    document in its own house is not the sender's business."""
     if subject_type == OUTGOING:
         document = await OutgoingDocument.get(id=subject_id).only("id", "unit_id")
         return [Concerned(document.unit_id, OUTGOING, subject_id)]
     incoming = await IncomingDocument.get(id=subject_id).prefetch_related("consignment__document")
-    sent = incoming.consignment.document
-    found = [Concerned(sent.unit_id, OUTGOING, sent.id)]
+    found = []
+    if is_answer:
+        sent = incoming.consignment.document
+        found.append(Concerned(sent.unit_id, OUTGOING, sent.id))
     if incoming.unit_id is not None:
         found.append(Concerned(incoming.unit_id, INCOMING, subject_id))
     return found

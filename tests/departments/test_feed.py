@@ -89,8 +89,9 @@ async def test_whom_it_does_not_concern(city: City, system: System) -> None:
     assert told(await mute.get("/events")) == (403, "web.no_scope")
 
 
-async def test_what_was_given_to_its_unit(city: City) -> None:
-    """A document that came in is told to the system of the unit that it is given to handle, from then on."""
+async def test_what_was_given_to_its_unit(city: City, system: System) -> None:
+    """A document that came in is told to the system of the unit that it is given to handle, from then on. What goes on inside
+    the receiving organ is not told to the sender's system."""
     receiver = System(city, code="yusuan")
     where = {"unit_id": await unit_of(city, "zheng"), "official_id": city.people["zheng"]}
     await let_in(receiver, **where, scopes=SCOPES)
@@ -109,6 +110,7 @@ async def test_what_was_given_to_its_unit(city: City) -> None:
     (event,) = await events(receiver)
     assert (event["type"], event["subject"]) == ("oa.documents.assigned", f"incoming/{item}")
     assert (await receiver.get(f"/incoming/{item}")).json()["id"] == item
+    assert (await events(system))[-1]["type"] == "oa.documents.signed_for"
 
 
 async def test_many_at_once(city: City, system: System) -> None:
