@@ -189,10 +189,10 @@ def verify_assertion(assertion: str, public_key: Any, *, audience: str, at: date
     try:
         jwt.decode(assertion, key(public_key, algorithm), algorithms=[algorithm], audience=audience, options=_OPTIONS)
     except JOSEError as error:
-        raise NotSignedIn(BAD_ASSERTION) from error
+        raise NotSignedIn(BAD_ASSERTION, audience=audience) from error
     now, issued, expires = at.timestamp(), claims.get("iat"), claims.get("exp")
     if claims.get("aud") != audience or claims.get("iss") != claims.get("sub"):
-        raise NotSignedIn(BAD_ASSERTION)
+        raise NotSignedIn(BAD_ASSERTION, audience=audience)  # What a programmer gets wrong first, and no secret.
     if type(issued) is not int or type(expires) is not int or not isinstance(claims["jti"], str):
         raise NotSignedIn(BAD_ASSERTION)
     if expires <= now or abs(issued - now) > ASSERTION_SECONDS or expires - issued > ASSERTION_SECONDS:

@@ -237,14 +237,18 @@ class Endpoint:
         return response
 
     async def _answer_kept(self, call: Call[Any], key: str, data: bytes) -> Response:
-        """The answer of the first request with this key, of an act that is too long for one transaction. Should we die
-        between the act and its answer, the act's own state refuses to be done again."""
+        """The answer of the first request with this key, of an act that is too long for one transaction: the key is reserved
+        before it and filled behind it. Should we die in between, the act's own state refuses to be done again."""
         asked = _Asked.of(call, key, data)
         if kept := await asked.find():
             return kept
-        response = self._response(await self.handler(call))
-        async with housekeeping() as work:
-            await asked.keep(work, response)
+        await asked.reserve()
+        try:
+            response = self._response(await self.handler(call))
+        except BaseException:
+            await asked.release()
+            raise
+        await asked.fill(response)
         return response
 
     def _response(self, result: Any) -> Response:
@@ -304,7 +308,21 @@ class _Asked:
         kept = await idempotency.find(self.owner, self.key, self.digest)
         return Response(bytes(kept.body), kept.status, media_type="application/json") if kept else None
 
+    async def reserve(self) -> None:
+        async with housekeeping() as work:
+            await idempotency.reserve(work, official_id=self.owner, key=self.key, request_sha256=self.digest)
+
+    async def fill(self, response: Response) -> None:
+        async with housekeeping():
+            body = bytes(response.body)
+            await idempotency.fill(self.owner, self.key, status=response.status_code, body=body)
+
+    async def release(self) -> None:
+        async with housekeeping():
+            await idempotency.release(self.owner, self.key)
+
     async def keep(self, work: Work, response: Response) -> None:
+        """Store the answer in the transaction of its effect."""
         await idempotency.keep(
             work,
             official_id=self.owner,

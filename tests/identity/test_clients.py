@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import timedelta
 from hashlib import sha256
@@ -18,6 +19,8 @@ from oa_server.audit.models import AuditRecord
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.identity.models import ApiClient, Official
+from oa_server.storage import idempotency
+from oa_server.storage.unit_of_work import housekeeping
 from oa_server.web.proxy import ProxyMiddleware
 from tests.city import BODY, City, told
 from tests.faults.house import faults
@@ -148,7 +151,10 @@ async def test_assertions_that_open_nothing(city: City, system: System, changes:
     """An assertion for another server, about another client, without an end or once more is refused by name."""
     if isinstance(changes.get("aud"), list):
         changes = {"aud": [f"{city.settings.origin}/api/v1/token", "https://other.example"]}
-    assert told(await system.ask_token(system.assertion(**changes))) == (401, code)
+    answer = await system.ask_token(system.assertion(**changes))
+    assert told(answer) == (401, code)
+    if "aud" in changes:
+        assert answer.json()["facts"] == {"audience": f"{city.settings.origin}/api/v1/token"}
 
 
 async def test_a_foreign_key(city: City, system: System) -> None:
@@ -337,6 +343,38 @@ async def test_every_write_has_its_key(city: City, system: System) -> None:
     done = [await system.send("POST", path, json={"verb": "submit"}, headers=headers, key="k-2") for _ in range(2)]
     assert [answer.status_code for answer in done] == [200, 200]
     assert done[0].json() == done[1].json()
+
+
+async def test_one_key_twice_at_once(city: City, system: System) -> None:
+    """Of two acts with one key at the same moment one is done, and the other is told to ask again, or gets the same answer."""
+    made = await system.send("POST", "/documents", json=draft_of(city))
+    path, headers = f"/documents/{made.json()['id']}/acts", {"If-Match": made.headers["etag"]}
+    both = [system.send("POST", path, json={"verb": "submit"}, headers=headers, key="k-3") for _ in range(2)]
+    answers = await asyncio.gather(*both)
+    codes = sorted(told(answer) if answer.status_code != 200 else (200, "") for answer in answers)
+    assert codes in ([(200, ""), (200, "")], [(200, ""), (409, "storage.in_progress")])
+    assert {answer.headers.get("retry-after") for answer in answers} <= {None, "1"}
+    again = await system.send("POST", path, json={"verb": "submit"}, headers=headers, key="k-3")
+    assert (again.status_code, again.json()["state"]) == (200, "under_review")
+
+
+async def test_a_key_whose_request_was_refused(city: City, system: System) -> None:
+    """What was refused was not done, so its key is good for another try; so is one whose server died over it, in a while."""
+    made = await system.send("POST", "/documents", json=draft_of(city))
+    path = f"/documents/{made.json()['id']}/acts"
+    for _ in range(2):
+        refused = await system.send("POST", path, json={"verb": "submit"}, headers={"If-Match": '"9"'}, key="k-4")
+        assert told(refused) == (412, "core.stale")
+    client = (await ApiClient.get(code="caizheng")).id
+    async with housekeeping() as work:
+        digest = sha256(b"\0".join((b"POST", f"/api/v1{path}".encode(), b'{"verb":"submit"}'))).hexdigest()
+        await idempotency.reserve(work, official_id=client, key="k-5", request_sha256=digest)
+    headers = {"If-Match": made.headers["etag"]}
+    waiting = await system.send("POST", path, json={"verb": "submit"}, headers=headers, key="k-5")
+    assert told(waiting) == (409, "storage.in_progress")
+    with clock.shifted(timedelta(seconds=31)):
+        done = await system.send("POST", path, json={"verb": "submit"}, headers=headers, key="k-5")
+    assert done.status_code == 200, done.text
 
 
 async def test_every_act_says_what_was_read(city: City, system: System) -> None:
