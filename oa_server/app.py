@@ -57,7 +57,7 @@ from oa_server.pki.actions import CertificateRegister
 from oa_server.pki.signer import Signer
 from oa_server.settings import Settings
 from oa_server.signing.actions import SigningDesk
-from oa_server.storage import cleaning
+from oa_server.storage import cleaning, timekeeping
 from oa_server.storage.bus import open_bus
 from oa_server.storage.database import PATIENT_SECONDS, open_database, select
 from oa_server.storage.objects import open_store
@@ -86,6 +86,7 @@ HEAD_SECONDS = 60.0
 DELIVERY_SECONDS = 1.0
 CLEANING_SECONDS = 3600.0
 ALIVE_SECONDS = 10.0
+CLOCK_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +288,7 @@ async def _lifespan(house: House, background: Background) -> AsyncIterator[None]
         ports.live = bus
         everybody = [
             _every(house.metrics, RESTART_SECONDS, "live.bus", lambda: bus.run(house.hub.wake)),
+            _every(house.metrics, CLOCK_SECONDS, "clock", lambda: timekeeping.compare(house.settings.time_servers)),
             _every(house.metrics, ALIVE_SECONDS, "alive", house.rounds.tell_supervisor),
         ]
         async with asyncio.TaskGroup() as group:

@@ -20,6 +20,7 @@ from msgspec import Meta
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 # What S3 takes for the name of a bucket, as far as every server agrees.
+_TIME_SERVER = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _BUCKET = re.compile("/[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
@@ -36,6 +37,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_url: str = ""
     # `file:///PATH` or `s3://ACCESS:SECRET@host:port/bucket?secure=0|1`. Empty: a folder in data_dir.
     object_store_url: str = ""
+    # Time servers (NTP, `host` or `host:port`) that our clock is held against; none: the clock of PostgreSQL. While it is off
+    # by more than two seconds, nothing is signed.
+    time_servers: tuple[str, ...] = ()
     # Where the signed heads of the audit log are copied to, outside the database: folders (`file:///PATH`, on another
     # machine's disk) and object stores (`s3://…`, with object lock where there is one).
     head_copies: tuple[str, ...] = ()
@@ -174,6 +178,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("database_url: use sqlite:///PATH or postgres://user:password@host:port/name")
     _check_jobs(settings)
     _check_store("object_store_url", settings.object_store)
+    if wrong := [name for name in settings.time_servers if not _TIME_SERVER.fullmatch(name)]:
+        raise SettingsError(f"time_servers: use host or host:port instead of {wrong[0]!r}")
     for url in settings.head_copies:
         _check_store("head_copies", url)
 

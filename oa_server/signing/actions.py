@@ -142,6 +142,7 @@ class SigningDesk:
         state: bytes,
         digest: bytes = b"",
     ) -> Asked:
+        clock.check_right()
         async with unit_of_work(actor) as work:
             # A request holds all that was to be signed, a whole PDF for a seal: it goes when nobody can use it any more.
             await SignatureRequest.filter(expires_at__lt=work.now - rules.REQUEST_KEPT).delete()
@@ -190,8 +191,9 @@ class SigningDesk:
         """Check a raw signature and build its container; nothing is stored yet.
 
         Raises NotFound, Conflict or Gone for the request, Denied when the certificate has gone bad meanwhile, and
-        Invalid when the signature does not fit.
+        Invalid when the signature does not fit, Unavailable while the clock is wrong.
         """
+        clock.check_right()
         found = await access.request(request_id)
         request = rules.check_request(found, actor, verb, subject_id, clock.now())
         certificate = x509.load_der_x509_certificate(bytes(request.certificate))

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Scope
 
+from oa_server.core import clock
 from oa_server.web.endpoint import Access, Binary, Call, Resource, endpoint, resource
 from oa_server.web.health import Probes
 
@@ -36,6 +37,7 @@ class Metrics:
         self._failed = Counter("oa_job_failures", "Jobs that were postponed or broke", ["name"], registry=registry)
         self._ready = Gauge("oa_ready", "Whether what we stand on answers", ["name"], registry=registry)
         self._live = Gauge("oa_live_connections", "Pages that listen", registry=registry)
+        self._clock = Gauge("oa_clock_error_seconds", "How far our clock is ahead of the right time", registry=registry)
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
         """Count a request by the path of its endpoint: what strangers make up must not become names of series."""
@@ -59,6 +61,8 @@ class Metrics:
         """All figures of this moment in Prometheus' text format."""
         for check in await probes.checks():
             self._ready.labels(check.name).set(check.ready)
+        if (error := clock.error()) is not None:
+            self._clock.set(error.total_seconds())
         return generate_latest(self.registry)
 
 
