@@ -20,6 +20,7 @@ import click
 
 ROOT = Path(__file__).parent.parent
 ALIVE_SECONDS = 5
+CERTIFICATES_SHOWN = 100_000
 DEMO_DIR = Path(os.environ.get("OA_DEMO_DIR") or ROOT / "var" / "demo")
 
 
@@ -287,6 +288,80 @@ async def _anchors(settings: Any) -> list[str]:
     async with open_database(settings.database):
         rows = await select("SELECT der FROM trust_anchor ORDER BY is_root DESC")
     return [ssl.DER_cert_to_PEM_cert(bytes(row["der"])) for row in rows]
+
+
+@main.group()
+def pki() -> None:
+    """证书。在服务器上执行的每一项都记入审计日志。"""
+
+
+@pki.command("list")
+@click.option("--state", type=click.Choice(["good", "suspended", "revoked"]), help="状态")
+@click.option("--days", type=click.IntRange(0, 3650), help="几天之内到期")
+@click.option("--find", "words", default="", help="持有人、编号、介质")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON")
+def pki_list(state: str | None, days: int | None, words: str, *, as_json: bool) -> None:
+    """列出证书。"""
+    for line in _run(_certificates(_settings(), state, days, words, as_json=as_json)):
+        click.echo(line)
+
+
+async def _certificates(settings: Any, state: str | None, days: int | None, words: str, *, as_json: bool) -> list[str]:
+    from datetime import timedelta
+
+    import msgspec
+
+    from oa_server.app import open_house
+    from oa_server.core import clock
+    from oa_server.core.actor import SYSTEM
+    from oa_server.pki import access, answers
+
+    until = None if days is None else clock.now() + timedelta(days=days)
+    wanted = access.ListFilter(words=words, state=state, until=until, oldest_first=True, limit=CERTIFICATES_SHOWN)
+    async with open_house(settings):
+        rows = await answers.certificate_rows(await access.certificate_list(SYSTEM, wanted))
+    if as_json:
+        return [msgspec.json.encode(row).decode() for row in rows]
+    return [
+        f"{row.serial}　{row.profile}　{row.state}　{row.not_after:%Y-%m-%d}　{row.holder.name if row.holder else ''}"
+        for row in rows
+    ]
+
+
+@pki.command("revoke")
+@click.argument("serial")
+@click.option("--reason", required=True, help="RFC 5280 的吊销原因，如 keyCompromise")
+def pki_revoke(serial: str, reason: str) -> None:
+    """吊销证书，并立即发布吊销列表。"""
+    _run(_register(_settings(), lambda register, actor: register.revoke(actor, serial, reason)))
+
+
+@pki.command("suspend")
+@click.argument("serial")
+def pki_suspend(serial: str) -> None:
+    """暂停证书。"""
+    _run(_register(_settings(), lambda register, actor: register.suspend(actor, serial)))
+
+
+@pki.command("resume")
+@click.argument("serial")
+def pki_resume(serial: str) -> None:
+    """恢复暂停的证书。"""
+    _run(_register(_settings(), lambda register, actor: register.resume(actor, serial)))
+
+
+@pki.command("lists")
+def pki_lists() -> None:
+    """立即发布新的吊销列表。"""
+    _run(_register(_settings(), lambda register, actor: register.renew_lists(actor)))
+
+
+async def _register(settings: Any, act: Callable[[Any, Any], Coroutine[Any, Any, None]]) -> None:
+    from oa_server.app import open_house
+    from oa_server.core.actor import SYSTEM
+
+    async with open_house(settings) as house:
+        await act(house.register, SYSTEM)
 
 
 @main.command("import-directory")
