@@ -58,6 +58,10 @@ class Migration(migrations.Migration):
         ops.AddField("KeyDevice", "state", fields.CharField(null=True, max_length=32)),
         ops.AddField("CertificateRequest", "kind", fields.CharField(null=True, max_length=32)),
         ops.AddField("CertificateRequest", "replaces", _reference("oa.Certificate", "replaces_id", null=True)),
+        # A reference that is added to a table gets no index from the library, on neither database.
+        ops.RunSQL(
+            'CREATE INDEX IF NOT EXISTS "idx_certificate_request_replaces_id" ON "certificate_request" ("replaces_id")'
+        ),
         ops.AddField("CertificateRequest", "serial", fields.CharField(null=True, unique=True, max_length=64)),
         ops.AddField(
             "CertificateRequest", "decided_at", fields.DatetimeField(null=True, auto_now=False, auto_now_add=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pkgutil
+import re
 import sqlite3
 import uuid
 from abc import ABC, abstractmethod
@@ -97,7 +98,8 @@ def _value(shape: Shape, table: str, column: str, number: int) -> Any:
     if "INT" in kind:
         return number + 1
     if kind.startswith(("VARCHAR", "CHARACTER", "TEXT")):
-        return f"值{column[:12]}-{number}"
+        text, width = f"值{column[:12]}-{number}", re.search(r"\((\d+)\)", kind)
+        return text[-int(width[1]) :] if width else text  # The end tells the rows apart.
     return {
         "BOOL": bool(number % 2),
         "JSON": json.dumps({"n": number}),
