@@ -153,6 +153,7 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
     sun, document = seat.desk, f"/outgoing/{seat.document}"
     visits = {
         "/sign-in": (await Desk.at(browser, seat.settings), "/sign-in"),
+        "/enrol": (await Desk.at(browser, seat.settings), "/enrol"),
         "/": (sun, "/"),
         "/tasks": (sun, "/tasks"),
         "/outgoing": (sun, "/outgoing"),
