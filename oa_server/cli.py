@@ -236,6 +236,15 @@ def audit_verify() -> None:
     sys.exit(_run(verify_audit(_settings())))
 
 
+@audit.command("check")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def audit_check(file: Path) -> None:
+    """核对一条审计记录的证明（审计员下载的 JSON 文件）；不成立则以非零状态退出。"""
+    from oa_server.verification import verify_proof
+
+    sys.exit(_run(verify_proof(_settings(), file.read_bytes())))
+
+
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def found(file: Path) -> None:

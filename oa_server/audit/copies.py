@@ -14,10 +14,10 @@ from datetime import datetime
 
 import msgspec
 
-from oa_server.audit import access
+from oa_server.audit import access, rules
 from oa_server.audit.actions import head_bytes
 from oa_server.audit.models import AuditHead
-from oa_server.core.errors import NotFound, OaError
+from oa_server.core.errors import Conflict, NotFound, OaError
 from oa_server.core.ports import ports
 from oa_server.storage.objects import ObjectStore
 
@@ -71,11 +71,14 @@ def _copy_of(head: AuditHead) -> HeadCopy:
 
 
 async def newest_copy(store: ObjectStore) -> HeadCopy | None:
-    """The newest head that a place has; None when it has none. Raises Unavailable, and ValueError for what is none."""
+    """The newest head that a place has; None when it has none. Raises Unavailable; Conflict for what is none, which is left
+    as it is, for it may be evidence."""
     try:
         return msgspec.json.decode(await store.get(NEWEST), type=HeadCopy)
     except NotFound:
         return None
+    except ValueError as error:
+        raise Conflict(rules.SPOILT_COPY) from error
 
 
 async def is_ours(copy: HeadCopy) -> bool:

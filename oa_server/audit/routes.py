@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from uuid import UUID
 
 import msgspec
 from starlette.responses import Response
@@ -24,13 +23,12 @@ from oa_server.audit.schemas import (
 )
 from oa_server.audit.verbs import AREAS, TITLES, Verb
 from oa_server.core import clock
-from oa_server.core.errors import Conflict, Denied, Invalid
+from oa_server.core.errors import Conflict, Denied
 from oa_server.core.ports import ports
 from oa_server.web.endpoint import Binary, Call, attachment, endpoint, resource
-from oa_server.web.sheets import write_csv
+from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv
 
 CSV = Binary("text/csv")
-EXPORT_LIMIT = 20_000
 
 
 def _wanted(query: RecordFilter, **more: object) -> access.Wanted:
@@ -54,10 +52,8 @@ async def vocabulary(call: Call[None]) -> Vocabulary:
 @endpoint(summary="查询审计日志", query=RecordQuery, returns=RecordList, refuses=[Denied])
 async def list_records(call: Call[None]) -> RecordList:
     query: RecordQuery = call.query
-    (after,) = call.cursors.decode(f"audit.{query.sort}", query.cursor) or (None,)
-    rows = await access.records(call.actor, _wanted(query, after=UUID(after) if after else None, limit=query.limit))
-    further = call.cursors.encode(f"audit.{query.sort}", [rows[-1].id]) if len(rows) == query.limit else None
-    return RecordList(await _shown(rows), further)
+    rows = await access.records(call.actor, _wanted(query, after=call.after("audit"), limit=query.limit))
+    return RecordList(await _shown(rows), call.further("audit", rows))
 
 
 async def _shown(rows: Sequence[AuditRecord]) -> list[RecordOut]:
@@ -83,9 +79,7 @@ async def _shown(rows: Sequence[AuditRecord]) -> list[RecordOut]:
 
 @endpoint(summary="导出审计日志", query=RecordFilter, returns=CSV, refuses=[Denied])
 async def export_records(call: Call[None]) -> Response:
-    rows = await access.records(call.actor, _wanted(call.query, limit=EXPORT_LIMIT + 1))
-    if len(rows) > EXPORT_LIMIT:
-        raise Invalid(rules.TOO_MANY)
+    rows = whole(await access.records(call.actor, _wanted(call.query, limit=EXPORT_LIMIT + 1)))
     header = ("时间", "操作", "人员", "机关", "地址", "证书", "对象类型", "对象", "详情", "摘要")
     digests = {row.id: row.digest for row in rows}
     cells = [

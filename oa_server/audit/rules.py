@@ -13,10 +13,10 @@ NO_HEAD_YET = Reason(
     "该记录尚未进入签署过的树头，请一分钟后再取证明",
     "No signed head covers this record yet; ask again in a minute.",
 )
-TOO_MANY = Reason(
-    "audit.too_many",
-    "记录过多，请缩小查询范围后再导出",
-    "There are too many records to export; narrow the search first.",
+SPOILT_COPY = Reason(
+    "audit.spoilt_copy",
+    "库外的树头副本无法识别，请先保全该副本，再移走使其重新生成",
+    "A copied head cannot be read; keep it as evidence, then move it away so that it is made anew.",
 )
 DAMAGED = Reason(
     "audit.damaged",

@@ -57,12 +57,6 @@ async def delivery_of(webhook_id: UUID) -> Delivery:
     return await Delivery.get(webhook_id=webhook_id)
 
 
-async def attempts_of(webhook_id: UUID) -> int:
-    """How often in a row a webhook has refused."""
-    attempts: int = (await delivery_of(webhook_id)).attempts
-    return attempts
-
-
 async def is_free(webhook_id: UUID, at: datetime) -> Delivery | None:
     """A webhook's delivery, unless somebody is at it."""
     found = await delivery_of(webhook_id)

@@ -71,10 +71,17 @@ async def replay(actor: Actor, webhook_id: UUID, after: int) -> None:
 
 
 async def give_up(webhook_id: UUID, why: str) -> None:
-    """Stop a webhook that has refused for too long, or has said that it wants no more."""
+    """Stop a webhook that has refused for too long, or has said that it wants no more.
+
+    Raises Conflict when an administrator did something with it meanwhile.
+    """
     async with unit_of_work(SYSTEM) as work:
         row = await access.webhook(webhook_id)
-        if await Webhook.filter(id=row.id, state=WebhookState.ACTIVE).update(state=WebhookState.DISABLED):
-            work.audit(Verb.WEBHOOK_DECIDED, "webhook", row.id, rows=[row], decision="disable", why=why)
-        else:
-            work.audit(Verb.WEBHOOK_DECIDED, "webhook", row.id, decision="none", why=why)
+        await transition(
+            Webhook,
+            row.id,
+            reason=rules.WEBHOOK_STATE,
+            expect={"state": WebhookState.ACTIVE},
+            change={"state": WebhookState.DISABLED},
+        )
+        work.audit(Verb.WEBHOOK_DECIDED, "webhook", row.id, rows=[row], decision="disable", why=why)

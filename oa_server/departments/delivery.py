@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -22,6 +25,7 @@ import structlog
 
 from crypto.webhooks import WebhookKey
 from oa_server.core import clock
+from oa_server.core.errors import Conflict
 from oa_server.departments import access, actions, rules
 from oa_server.departments.cloudevents import event_of
 from oa_server.departments.models import Delivery, FeedEntry, Webhook
@@ -31,8 +35,11 @@ log = structlog.get_logger("oa.webhooks")
 
 AT_ONCE = 16
 BATCH = 50
-ANSWER_SECONDS = 15.0
+EVENT_SECONDS = 20.0  # for one event, by whichever address
 CONNECT_SECONDS = 5.0
+# A round begins no event after this long, so that one receiver who is slow with each of many takes his turn again with the others,
+# and the round is over well before its lease and before anybody thinks that the job hangs (`web.health.JOB_SECONDS`).
+ROUND_SECONDS = 40.0
 LEASE = timedelta(minutes=2)
 
 
@@ -50,32 +57,42 @@ class Sender:
 
 
 async def deliver(sender: Sender) -> None:
-    """Send what waits to every webhook that may be asked now. One that hangs keeps nobody else waiting."""
+    """Send what waits to every webhook that may be asked now. One that hangs keeps the others waiting for a minute at most."""
     due = await access.deliveries_due(clock.now())
     if not due:
         return
     turn = asyncio.Semaphore(AT_ONCE)
-    limits = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
-    async with httpx.AsyncClient(
-        timeout=limits, follow_redirects=False, trust_env=False, verify=ssl.create_default_context()
-    ) as http:
+    until = time.monotonic() + ROUND_SECONDS
+    limits = httpx.Timeout(EVENT_SECONDS, connect=CONNECT_SECONDS)
+    async with httpx.AsyncClient(timeout=limits, follow_redirects=False, trust_env=False, verify=_tls()) as http:
 
         async def one(webhook_id: UUID) -> None:
             async with turn:
-                await _deliver_to(webhook_id, http, sender)
+                if time.monotonic() < until:
+                    await _deliver_to(webhook_id, http, sender, until)
 
         await asyncio.gather(*(one(webhook_id) for webhook_id in due))
 
 
-async def _deliver_to(webhook_id: UUID, http: httpx.AsyncClient, sender: Sender) -> None:
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: it reads every authority that this machine trusts."""
+    return ssl.create_default_context()
+
+
+async def _deliver_to(webhook_id: UUID, http: httpx.AsyncClient, sender: Sender, until: float) -> None:
     if not await _take(webhook_id):
         return  # Another process is at it.
     webhook, delivery = await access.webhook(webhook_id), await access.delivery_of(webhook_id)
+    attempts: int = delivery.attempts
     for entry in await access.entries_after(webhook.client_id, delivery.delivered, BATCH):
+        if time.monotonic() >= until:
+            break
         answer = await _send(webhook, entry, http, sender)
         if not answer.is_taken:
-            await _refused(delivery, answer)
+            await _refused(webhook_id, attempts, answer)
             return
+        attempts = 0
         await _progress(webhook_id, delivered=entry.sequence, attempts=0, last_answer=answer.words)
     await _progress(webhook_id, taken_until=None, next_try_at=None)
 
@@ -115,28 +132,30 @@ async def _send(webhook: Webhook, entry: FeedEntry, http: httpx.AsyncClient, sen
         "Content-Type": "application/cloudevents+json",
         **sender.headers(event.id, body),
     }
-    answer = _Answer(0, "")
-    for address in webhook.addresses:
-        target = parts.copy_with(host=address)
-        try:
-            async with http.stream(
-                "POST", target, content=body, headers=headers, extensions={"sni_hostname": parts.host}
-            ) as response:
-                return _Answer(response.status_code, f"HTTP {response.status_code}")
-        except (httpx.HTTPError, ssl.SSLError, OSError) as error:
-            answer = _Answer(0, type(error).__name__)
+    answer = _Answer(0, TimeoutError.__name__)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(EVENT_SECONDS):
+            for address in webhook.addresses:
+                target = parts.copy_with(host=address)
+                try:
+                    async with http.stream(
+                        "POST", target, content=body, headers=headers, extensions={"sni_hostname": parts.host}
+                    ) as response:
+                        return _Answer(response.status_code, f"HTTP {response.status_code}")
+                except (httpx.HTTPError, ssl.SSLError, OSError) as error:
+                    answer = _Answer(0, type(error).__name__)
     return answer
 
 
-async def _refused(delivery: Delivery, answer: _Answer) -> None:
+async def _refused(webhook_id: UUID, attempts: int, answer: _Answer) -> None:
     """Wait longer each time; stop when the receiver is gone for good, or has refused for days."""
-    log.warning("webhook.refused", webhook=str(delivery.webhook_id), answer=answer.words, attempt=delivery.attempts + 1)
-    attempts = await access.attempts_of(delivery.webhook_id)
+    log.warning("webhook.refused", webhook=str(webhook_id), answer=answer.words, attempt=attempts + 1)
     if answer.status == HTTPStatus.GONE or attempts >= len(rules.SCHEDULE):
-        await actions.give_up(delivery.webhook_id, answer.words)
+        with suppress(Conflict):  # Whatever an administrator has decided meanwhile stands.
+            await actions.give_up(webhook_id, answer.words)
     wait = rules.SCHEDULE[min(attempts, len(rules.SCHEDULE) - 1)]
     await _progress(
-        delivery.webhook_id,
+        webhook_id,
         attempts=attempts + 1,
         next_try_at=clock.now() + wait,
         taken_until=None,

@@ -65,14 +65,13 @@ from oa_server.documents.states import (
 )
 from oa_server.signing.actions import KeyChoice
 from oa_server.web.endpoint import INVALID, Binary, Call, attachment, endpoint, inline, resource
-from oa_server.web.sheets import write_csv
+from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv
 from oa_server.workflow import actions as workflow_actions
 
 PDF = Binary("application/pdf")
 CSV = Binary("text/csv")
 DOCX = Binary("application/vnd.openxmlformats-officedocument.wordprocessingml.document")
 
-EXPORT_LIMIT = 20_000
 TOO_MANY_ROWS = Reason(
     "documents.too_many_rows", "清单过长，请缩小筛选范围后再导出", "The list is too long to export; narrow it first."
 )
@@ -121,21 +120,13 @@ def _filter(call: Call[Any], **more: Any) -> ListFilter:
 
 
 def _page(call: Call[Any], kind: str, **more: Any) -> ListFilter:
-    """The filter of one page. A cursor is good for the list and the order that it came from."""
-    (after,) = call.cursors.decode(f"{kind}.{call.query.sort}", call.query.cursor) or (None,)
-    return _filter(call, after=UUID(after) if after else None, limit=call.query.limit, **more)
-
-
-def _next(call: Call[Any], kind: str, rows: Sequence[Any]) -> str | None:
-    if len(rows) < call.query.limit:
-        return None
-    return call.cursors.encode(f"{kind}.{call.query.sort}", [rows[-1].id])
+    return _filter(call, after=call.after(kind), limit=call.query.limit, **more)
 
 
 @endpoint(summary="发文清单", query=OutgoingQuery, returns=DocumentList, scope="documents:read")
 async def list_documents(call: Call[None]) -> DocumentList:
     rows = await access.outgoing_list(call.actor, _page(call, "outgoing", mine=call.query.mine))
-    return DocumentList(await answers.document_rows(rows), _next(call, "outgoing", rows))
+    return DocumentList(await answers.document_rows(rows), call.further("outgoing", rows))
 
 
 @endpoint(summary="导出发文清单", query=OutgoingFilter, returns=CSV)
@@ -159,10 +150,7 @@ async def export_documents(call: Call[None]) -> Response:
 
 
 def _all_of(rows: Sequence[R]) -> Sequence[R]:
-    """Rows to be exported: all that the filter shows, or none. Raises Invalid rather than leave some out unsaid."""
-    if len(rows) > EXPORT_LIMIT:
-        raise Invalid(TOO_MANY_ROWS, limit=EXPORT_LIMIT)
-    return rows
+    return whole(rows, TOO_MANY_ROWS, EXPORT_LIMIT)
 
 
 @endpoint(summary="起草公文", body=DraftIn, returns=DocumentOut, status=201, once=True, scope="documents:write")
@@ -328,7 +316,7 @@ async def read_receipt(call: Call[None]) -> ReceiptFile:
 @endpoint(summary="收文清单", query=IncomingQuery, returns=IncomingList, scope="incoming:read")
 async def list_incoming(call: Call[None]) -> IncomingList:
     rows = await access.incoming_list(call.actor, _page(call, "incoming"))
-    return IncomingList(answers.incoming_rows(rows), _next(call, "incoming", rows))
+    return IncomingList(answers.incoming_rows(rows), call.further("incoming", rows))
 
 
 @endpoint(summary="导出收文清单", query=IncomingFilter, returns=CSV)

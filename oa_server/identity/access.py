@@ -103,6 +103,12 @@ async def organ_short_names(ids: Collection[UUID]) -> dict[UUID, str]:
     return {key: names.short_name for key, names in (await organ_names(ids)).items()}
 
 
+async def unit_names(ids: Collection[UUID]) -> dict[UUID, str]:
+    """Names of units by id."""
+    rows: Any = await Unit.filter(id__in=list(ids)).values_list("id", "name") if ids else []
+    return dict(rows)
+
+
 async def units_of(organ_id: UUID) -> list[Unit]:
     """The units of an organ in the order of its list."""
     return await Unit.filter(organ_id=organ_id).order_by("position", "name")

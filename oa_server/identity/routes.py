@@ -206,13 +206,14 @@ async def list_clients(call: Call[None]) -> ClientList:
 async def _client_rows(call: Call[Any], rows: Sequence[ApiClient]) -> list[ClientOut]:
     people = await access.people({key for r in rows for key in (r.official_id, r.registered_by, r.approved_by) if key})
     organs = await access.organ_short_names({row.organ_id for row in rows})
+    units = await access.unit_names({row.unit_id for row in rows})
     return [
         ClientOut(
             id=row.id,
             code=row.code,
             name=row.name,
             organ=organs[row.organ_id],
-            unit=(await access.unit(row.unit_id)).name,
+            unit=units[row.unit_id],
             official=Named(row.official_id, people[row.official_id].name),
             certificate_sha256=row.certificate_sha256,
             certificate_until=clients.certificate_until(row),

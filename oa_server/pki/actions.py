@@ -101,7 +101,8 @@ class CertificateRegister:
             rules.check_not_revoked(known)
 
     async def stamp(self, digest: bytes) -> bytes:
-        """A timestamp token of our own over a SHA-256 digest."""
+        """A timestamp token of our own over a SHA-256 digest. Raises Unavailable, also while the clock is wrong."""
+        clock.check_right()
         return await self.signer.ask(StampDigest(digest, clock.now()))
 
     async def sign_head(self, head: bytes, at: datetime) -> bytes:
@@ -231,7 +232,8 @@ class CertificateRegister:
         return await self.signer.ask(order)
 
     async def answer_timestamp(self, request: bytes) -> bytes:
-        """The response (DER) to a timestamp request of RFC 3161. Raises Unavailable."""
+        """The response (DER) to a timestamp request of RFC 3161. Raises Unavailable, also while the clock is wrong."""
+        clock.check_right()
         return await self.signer.ask(AnswerTimestamp(request, clock.now()))
 
     # --- lists ---------------------------------------------------------------------------------------------------

@@ -4,10 +4,8 @@ authority publishes."""
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from starlette.responses import Response
 
@@ -43,12 +41,11 @@ from oa_server.pki.schemas import (
 )
 from oa_server.web import guard
 from oa_server.web.endpoint import Access, Binary, Call, attachment, endpoint, resource
-from oa_server.web.sheets import write_csv
+from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv
 
 CSV = Binary("text/csv")
 OCSP_REQUEST, OCSP_RESPONSE = Binary("application/ocsp-request"), Binary("application/ocsp-response")
 TIMESTAMP_QUERY, TIMESTAMP_REPLY = Binary("application/timestamp-query"), Binary("application/timestamp-reply")
-EXPORT_LIMIT = 20_000
 
 
 def _register(call: Call[Any]) -> CertificateRegister:
@@ -70,14 +67,7 @@ def _filter(call: Call[Any], **more: Any) -> ListFilter:
 
 
 def _page(call: Call[Any], kind: str) -> ListFilter:
-    (after,) = call.cursors.decode(f"{kind}.{call.query.sort}", call.query.cursor) or (None,)
-    return _filter(call, after=UUID(after) if after else None, limit=call.query.limit)
-
-
-def _next(call: Call[Any], kind: str, rows: Sequence[Any]) -> str | None:
-    if len(rows) < call.query.limit:
-        return None
-    return call.cursors.encode(f"{kind}.{call.query.sort}", [rows[-1].id])
+    return _filter(call, after=call.after(kind), limit=call.query.limit)
 
 
 # --- at a glance ------------------------------------------------------------------------------------------------------
@@ -110,12 +100,13 @@ async def mine(call: Call[None]) -> MineOut:
 @endpoint(summary="介质清单", query=DeviceQuery, returns=DeviceList, refuses=[Denied])
 async def list_devices(call: Call[None]) -> DeviceList:
     rows = await access.device_list(call.actor, _page(call, "devices"))
-    return DeviceList(await answers.device_rows(rows), _next(call, "devices", rows))
+    return DeviceList(await answers.device_rows(rows), call.further("devices", rows))
 
 
 @endpoint(summary="导出介质清单", query=DeviceFilter, returns=CSV, refuses=[Denied])
 async def export_devices(call: Call[None]) -> Response:
-    rows = await answers.device_rows(await access.device_list(call.actor, _filter(call, limit=EXPORT_LIMIT)))
+    found = await access.device_list(call.actor, _filter(call, limit=EXPORT_LIMIT + 1))
+    rows = await answers.device_rows(whole(found))
     header = ("介质编号", "类型", "状态", "持有人编号", "持有人", "单位", "登记时间")
     cells = [
         (
@@ -161,7 +152,7 @@ async def keep_device(call: Call[DeviceActIn]) -> DeviceOut:
 @endpoint(summary="证书申请清单", query=RequestQuery, returns=RequestList, refuses=[Denied])
 async def list_requests(call: Call[None]) -> RequestList:
     rows = await access.request_list(call.actor, _page(call, "requests"))
-    return RequestList(await answers.request_rows(rows), _next(call, "requests", rows))
+    return RequestList(await answers.request_rows(rows), call.further("requests", rows))
 
 
 @endpoint(summary="申请证书", body=RequestIn, returns=RequestOut, status=201, once=True, refuses=[NotFound])
@@ -204,12 +195,12 @@ async def act_on_request(call: Call[RequestActIn]) -> RequestOut:
 @endpoint(summary="证书清单", query=CertificateQuery, returns=CertificateList, refuses=[Denied])
 async def list_certificates(call: Call[None]) -> CertificateList:
     rows = await access.certificate_list(call.actor, _page(call, "certificates"))
-    return CertificateList(await answers.certificate_rows(rows), _next(call, "certificates", rows))
+    return CertificateList(await answers.certificate_rows(rows), call.further("certificates", rows))
 
 
 @endpoint(summary="导出证书清单", query=CertificateFilter, returns=CSV, refuses=[Denied])
 async def export_certificates(call: Call[None]) -> Response:
-    found = await access.certificate_list(call.actor, _filter(call, limit=EXPORT_LIMIT))
+    found = await access.certificate_list(call.actor, _filter(call, limit=EXPORT_LIMIT + 1))
     header = ("证书序列号", "用途", "状态", "持有人编号", "持有人", "单位", "介质编号", "生效时间", "到期时间")
     cells = [
         (
@@ -221,7 +212,7 @@ async def export_certificates(call: Call[None]) -> Response:
             row.not_before,
             row.not_after,
         )
-        for row in await answers.certificate_rows(found)
+        for row in await answers.certificate_rows(whole(found))
     ]
     return attachment("证书清单.csv", CSV.media_type, write_csv(header, cells))
 

@@ -35,14 +35,9 @@ PEOPLES = frozenset({Profile.SIGN_IN, Profile.SIGNING})
 ORGANS = frozenset({Profile.SEAL})
 
 # What the lists can say (RFC 5280, 5.3.1). What could be taken back is not among it: suspending is a verb of its own.
-REVOCATION_REASONS = {
-    "keyCompromise": "密钥丢失或泄露",
-    "affiliationChanged": "人员调动",
-    "superseded": "已换发新证书",
-    "cessationOfOperation": "停止使用",
-    "privilegeWithdrawn": "取消资格",
-    "unspecified": "其他",
-}
+REVOCATION_REASONS = frozenset(
+    {"unspecified", "keyCompromise", "affiliationChanged", "superseded", "cessationOfOperation", "privilegeWithdrawn"}
+)
 SUSPENDED = "certificateHold"
 
 # The words of lists that leave the system as files.
@@ -287,13 +282,13 @@ def abilities(actor: Actor, certificate: Certificate | None = None) -> list[Abil
 
 def request_abilities(actor: Actor, request: CertificateRequest) -> list[Ability]:
     """What `actor` may do with a request as it stands."""
-    asks, _install, _keep, approves, *_others = abilities(actor)
+    denied = {ability.verb: ability.denied for ability in abilities(actor)}
     is_own = request.requested_by is not None and request.requested_by == actor.official_id
     decided = NOT_PENDING if request.state != "pending" else None
     return [
-        Ability("approve", approves.denied or (SAME_PERSON if is_own else None) or decided),
-        Ability("refuse", approves.denied or decided),
-        Ability("install", asks.denied or (NOT_ISSUED if request.state != "issued" else None)),
+        Ability("approve", denied["approve"] or (SAME_PERSON if is_own else None) or decided),
+        Ability("refuse", denied["approve"] or decided),
+        Ability("install", denied["install"] or (NOT_ISSUED if request.state != "issued" else None)),
     ]
 
 

@@ -20,6 +20,8 @@ from crypto.pades import SIZE_LIMIT
 from oa_server.app import House, open_house
 from oa_server.audit.access import leaf_count
 from oa_server.audit.actions import sequence_all
+from oa_server.audit.proofs import is_proof
+from oa_server.audit.schemas import ProofOut
 from oa_server.core.errors import OaError
 from oa_server.settings import Settings
 from oa_server.signing.verification import Report, verify_file
@@ -36,7 +38,17 @@ from oa_server.verification.papers import (
 from oa_server.verification.rights import session_faults, task_faults
 from oa_server.verification.rows import PROTECTED, row_faults
 
-__all__ = ["PROTECTED", "Fault", "all_faults", "log_faults", "sequence_all", "verify_all", "verify_audit", "verify_one"]
+__all__ = [
+    "PROTECTED",
+    "Fault",
+    "all_faults",
+    "log_faults",
+    "sequence_all",
+    "verify_all",
+    "verify_audit",
+    "verify_one",
+    "verify_proof",
+]
 
 
 ROUNDS = 5
@@ -93,6 +105,19 @@ async def verify_audit(settings: Settings) -> int:
     async with open_house(settings) as house:
         faults = await _lasting(lambda: _log_and_copies(house))
     return _tell(faults, as_json=False)
+
+
+async def verify_proof(settings: Settings, data: bytes) -> int:
+    """Print whether a proof of one entry shows what it says. Returns the exit status."""
+    try:
+        proof = msgspec.json.decode(data, type=ProofOut)
+    except (msgspec.DecodeError, UnicodeError):
+        click.echo("文件不是审计记录的证明")
+        return 1
+    async with open_house(settings):
+        is_good = await is_proof(proof)
+    click.echo("证明成立：该记录在签署过的审计日志中" if is_good else "证明不成立")
+    return 0 if is_good else 1
 
 
 async def _log_and_copies(house: House) -> AsyncIterator[Fault]:

@@ -17,7 +17,7 @@ async def copy_faults(places: Sequence[CopyPlace]) -> AsyncIterator[Fault]:
         where = f"库外树头副本（{place.name}）"
         try:
             copy = await copies.newest_copy(place.store)
-        except (OaError, ValueError):
+        except OaError:
             yield Fault(where, "无法读取")
             continue
         if copy is None:

@@ -114,6 +114,18 @@ class Call(Generic[B]):
         found: Cursors = self.request.app.state.cursors
         return found
 
+    def after(self, kind: str) -> UUID | None:
+        """The row after which the list `kind` goes on. A cursor is good for the list and the order that it came from. Raises
+        Invalid."""
+        (after,) = self.cursors.decode(f"{kind}.{self.query.sort}", self.query.cursor) or (None,)
+        return UUID(after) if after else None
+
+    def further(self, kind: str, rows: Sequence[Any]) -> str | None:
+        """The cursor of the page behind these rows; None when there is none."""
+        if len(rows) < self.query.limit:
+            return None
+        return self.cursors.encode(f"{kind}.{self.query.sort}", [rows[-1].id])
+
     @property
     def language(self) -> str:
         return language_of(self.request.headers)

@@ -6,8 +6,27 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from oa_server.core.clock import OFFICE_ZONE
+from oa_server.core.errors import Invalid, Reason
+
+TOO_MANY_ROWS = Reason(
+    "web.too_many_rows", "清单过长，请缩小筛选范围后再导出", "The list is too long to export; narrow it first."
+)
+EXPORT_LIMIT = 20_000
+
+Row = TypeVar("Row")
+
+
+def whole(rows: Sequence[Row], reason: Reason = TOO_MANY_ROWS, limit: int = EXPORT_LIMIT) -> Sequence[Row]:
+    """Rows to be exported, of which one more than `limit` was asked for: all that the filter shows, or none.
+
+    Raises Invalid rather than leave some out unsaid.
+    """
+    if len(rows) > limit:
+        raise Invalid(reason, limit=limit)
+    return rows
 
 
 def protect_cell(text: str) -> str:

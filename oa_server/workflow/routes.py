@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,9 +10,8 @@ from uuid import UUID
 import msgspec
 from starlette.responses import Response
 
-from oa_server.core.errors import Invalid
 from oa_server.web.endpoint import Binary, Call, attachment, endpoint, resource
-from oa_server.web.sheets import write_csv
+from oa_server.web.sheets import whole, write_csv
 from oa_server.workflow import access, rules
 from oa_server.workflow.schemas import TaskFilter, TaskList, TaskOut, TaskQuery
 
@@ -23,7 +23,7 @@ def _filter(call: Call[Any], *, limit: int, before: tuple[datetime, UUID] | None
     return access.TaskFilter(query.tab == "done", query.kind, query.q.strip(), before, limit)
 
 
-def _out(rows: list[dict[str, Any]]) -> list[TaskOut]:
+def _out(rows: Sequence[dict[str, Any]]) -> list[TaskOut]:
     return msgspec.convert(rows, list[TaskOut], strict=False)
 
 
@@ -46,9 +46,8 @@ async def list_tasks(call: Call[None]) -> TaskList:
 
 @endpoint(summary="导出待办清单", query=TaskFilter, returns=CSV)
 async def export_tasks(call: Call[None]) -> Response:
-    rows = await access.tasks(call.actor, _filter(call, limit=access.EXPORT_LIMIT + 1))
-    if len(rows) > access.EXPORT_LIMIT:
-        raise Invalid(rules.TOO_MANY_ROWS, limit=access.EXPORT_LIMIT)
+    found = await access.tasks(call.actor, _filter(call, limit=access.EXPORT_LIMIT + 1))
+    rows = whole(found, rules.TOO_MANY_ROWS, access.EXPORT_LIMIT)
     header = ("环节", "标题", "发文字号", "来自", "紧急程度", "到达时间", "办理时限", "办结时间")
     cells = [
         (i.step_title, i.title, i.doc_no, i.organ_name, i.urgency, i.opened_at, i.due_at, i.done_at) for i in _out(rows)

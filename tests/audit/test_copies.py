@@ -13,7 +13,7 @@ from oa_server.audit.copies import NEWEST, CopyPlace, copy_heads
 from oa_server.audit.models import AuditHead, AuditLeaf, AuditRecord
 from oa_server.audit.verbs import Verb
 from oa_server.core.actor import SYSTEM
-from oa_server.core.errors import Unavailable
+from oa_server.core.errors import Conflict, Unavailable
 from oa_server.storage.objects import LocalFolderStore, open_store
 from oa_server.storage.unit_of_work import housekeeping, unit_of_work
 from oa_server.verification import log_faults
@@ -105,6 +105,20 @@ async def test_copies_that_are_none(place: CopyPlace, tmp_path: Path) -> None:
     assert await found(place) == [("库外树头副本（另一台机器）", "无法读取")]
     away = CopyPlace("离线", open_store("s3://a:b@127.0.0.1:9/heads?secure=0"))
     assert await found(away) == [("库外树头副本（离线）", "无法读取")]
+
+
+async def test_a_spoilt_copy_stops_nobody_else(place: CopyPlace, tmp_path: Path) -> None:
+    """A copy that nobody can read is left as evidence; the job is known to have failed, and other places get theirs."""
+    await grow()
+    await copy_heads([place])
+    (tmp_path / "outside" / NEWEST).write_text("?")
+    other = CopyPlace("第二处", LocalFolderStore(tmp_path / "second"))
+    await other.store.prepare()
+    with pytest.raises(Conflict) as refused:
+        await copy_heads([place, other])
+    assert refused.value.code == "audit.spoilt_copy"
+    assert (tmp_path / "outside" / NEWEST).read_text() == "?"
+    assert await found(other) == []
 
 
 async def test_a_place_that_is_away(place: CopyPlace) -> None:

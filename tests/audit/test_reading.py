@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +22,7 @@ from oa_server.audit.models import AuditLeaf, AuditRecord, AuditSubtree
 from oa_server.audit.schemas import ProofOut
 from oa_server.audit.verbs import TITLES, Verb
 from oa_server.core.actor import SYSTEM
+from oa_server.settings import save
 from oa_server.storage.unit_of_work import housekeeping, unit_of_work
 from tests.city import Browser, City, told
 
@@ -118,6 +124,22 @@ async def test_a_proof_needs_nobody_of_us(city: City, auditor: Browser) -> None:
         {"path": ["zz"]},
     ):
         assert not await proofs.is_proof(ProofOut(**json.loads(json.dumps({**shown, **change}))))
+
+
+async def test_a_proof_at_the_console(city: City, auditor: Browser, tmp_path: Path) -> None:
+    """`oa audit check` says whether a proof that somebody brings is good, and exits accordingly."""
+    record = await AuditRecord.get(verb=Verb.AUTHORITY_CREATED)
+    await audit.sequence_all()
+    await audit.sign_head()
+    shown = (await proof(auditor, record)).content
+    house = city.app.state.house
+    for data, words in ((shown, "证明成立"), (shown.replace(b"system", b"nobody"), "证明不成立"), (b"?", "不是")):
+        command = [sys.executable, "-m", "oa_server", "audit", "check", str(tmp_path / "proof.json")]
+        (tmp_path / "proof.json").write_bytes(data)
+        save(house.settings, tmp_path / "settings.toml")
+        environment = {**os.environ, "OA_SETTINGS": str(tmp_path / "settings.toml")}
+        done = await asyncio.to_thread(subprocess.run, command, env=environment, capture_output=True, text=True)
+        assert (words in done.stdout, done.returncode == 0) == (True, words == "证明成立"), done.stderr
 
 
 async def test_a_log_that_was_changed_proves_nothing(city: City, auditor: Browser) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,12 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import oa_server.app
-from crypto.errors import SignatureRefused
-from crypto.webhooks import verify_webhook
+from oa_sdk import WebhookRefused, verify_webhook
 from oa_server.audit.models import AuditRecord
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.errors import Invalid
-from oa_server.departments import rules
+from oa_server.departments import delivery, rules
 from oa_server.departments.delivery import deliver
 from oa_server.departments.models import Delivery
 from tests.city import City, told
@@ -153,9 +153,9 @@ async def test_events_are_sent_in_order(pushing: Pushing) -> None:
     assert first.headers["content-type"] == "application/cloudevents+json"
     await pushing.system.sign_in()
     keys = (await pushing.system.get("/webhook-keys")).json()["keys"]
-    verify_webhook(first.headers, first.body, keys, at=datetime.now(UTC))
-    with pytest.raises(SignatureRefused):
-        verify_webhook(first.headers, first.body + b" ", keys, at=datetime.now(UTC))
+    assert verify_webhook(first.headers, first.body, keys).sequence == "1"
+    with pytest.raises(WebhookRefused):
+        verify_webhook(first.headers, first.body + b" ", keys)
     asked = (await pushing.system.get("/events")).json()["items"]
     assert [json.loads(received.body) for received in pushing.receiver.received] == asked
     assert (await pushing.shown())["waiting"] == 0
@@ -282,6 +282,41 @@ async def test_two_processes_send_once(pushing: Pushing) -> None:
     with clock.shifted(timedelta(minutes=2, seconds=1)):
         await pushing.deliver()
     assert pushing.receiver.sequences == [1, 2, 3, 4, 5, 6]
+
+
+async def test_a_receiver_that_is_slow(pushing: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver that takes its time with each event takes turns: a round ends, the next one goes on where it was."""
+    monkeypatch.setattr(delivery, "ROUND_SECONDS", 0.5)
+    pushing.receiver.answer = lambda _received: time.sleep(0.3) or "200 OK"  # type: ignore[func-returns-value]
+    await pushing.happen(4)
+    await pushing.deliver()
+    assert pushing.receiver.sequences == [1, 2]
+    await pushing.deliver()
+    assert pushing.receiver.sequences == [1, 2, 3, 4]
+    assert (await pushing.shown())["attempts"] == 0
+
+
+async def test_a_receiver_that_hangs(pushing: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver that never answers is given up in time, and the event is tried again later."""
+    monkeypatch.setattr(delivery, "EVENT_SECONDS", 0.3)
+    silent = asyncio.Event()
+
+    async def hold(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await silent.wait()
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(hold, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        (await register(pushing.city, pushing.path, url=f"http://oa-receiver.example:{port}/x")).raise_for_status()
+        (await pushing.act("approve")).raise_for_status()
+        await pushing.happen()
+        await pushing.deliver()
+        silent.set()
+        await asyncio.sleep(0.1)  # for its end of the connection to close
+    shown = await pushing.shown()
+    assert (shown["attempts"], shown["waiting"]) == (1, 1)
+    assert "Timeout" in shown["last_answer"]
 
 
 async def test_a_system_that_is_suspended(pushing: Pushing) -> None:
