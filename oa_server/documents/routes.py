@@ -64,7 +64,8 @@ from oa_server.documents.states import (
     Word,
 )
 from oa_server.signing.actions import KeyChoice
-from oa_server.web.endpoint import INVALID, Binary, Call, attachment, endpoint, inline, resource
+from oa_server.web.bodies import INVALID
+from oa_server.web.endpoint import Binary, Call, attachment, endpoint, inline, resource
 from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv
 from oa_server.workflow import actions as workflow_actions
 

@@ -15,7 +15,8 @@ from oa_server.files.actions import FileKeeper
 from oa_server.files.models import FileState, StoredFile
 from oa_server.files.schemas import FileIn, FileOut, file_out
 from oa_server.storage.unit_of_work import unit_of_work
-from oa_server.web.endpoint import INVALID, Binary, Call, endpoint, resource
+from oa_server.web.bodies import INVALID
+from oa_server.web.endpoint import Binary, Call, endpoint, resource
 
 STREAM = Binary("application/octet-stream", in_ranges=True)
 OFFSET_STREAM = Binary("application/offset+octet-stream")

@@ -38,7 +38,8 @@ from oa_server.identity.schemas import (
 )
 from oa_server.identity.signin import Answer, SignIn, new_browser_secret
 from oa_server.web import guard
-from oa_server.web.endpoint import FORM, INVALID, Access, Call, endpoint, resource
+from oa_server.web.bodies import INVALID
+from oa_server.web.endpoint import FORM, Access, Call, endpoint, resource
 from oa_server.web.shapes import Named, ability_out
 
 BROWSER_SECONDS = 600

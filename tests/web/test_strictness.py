@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oa_server.core.errors import Invalid, Malformed
-from oa_server.web.endpoint import decode
+from oa_server.web.bodies import decode
 from tests.city import BODY, City
 from tests.journey import Begin
 
