@@ -65,18 +65,25 @@ class Founded:
         if not self.cluster:
             return embedded(folder)
         name = f"oa_{uuid.uuid4().hex[:12]}"
-        asyncio.run(_create_database(self.cluster, name, template=self.database))
+        asyncio.run(at_cluster(self.cluster, f'CREATE DATABASE "{name}" TEMPLATE "{self.database}"'))
         database = self.cluster.replace("/postgres", f"/{name}")
         return embedded(folder, database_url=database, bus_url=self.bus, object_store_url=self.objects)
+
+    def drop(self, settings: Settings) -> None:
+        """Take a copy's database away: a thousand of them would fill the disk, and take minutes to remove at the end."""
+        if self.cluster:
+            name = settings.database.rpartition("/")[2]
+            asyncio.run(at_cluster(self.cluster, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
     def at(self, settings: Settings) -> Founded:
         """The city as the tests have brought it on in a copy, to be copied in its turn."""
         return replace(self, folder=settings.data_dir, database=settings.database.rpartition("/")[2])
 
 
-async def _create_database(cluster: str, name: str, *, template: str = "template1") -> None:
+async def at_cluster(cluster: str, statement: str) -> None:
+    """Run one statement at a cluster."""
     connection = await asyncpg.connect(cluster)
-    await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    await connection.execute(statement)
     await connection.close()
 
 
@@ -111,7 +118,7 @@ def founded_production(production_servers: Servers, tmp_path_factory: pytest.Tem
     cluster, bus, objects = (
         s.url for s in (production_servers.postgres, production_servers.redis, production_servers.seaweedfs)
     )
-    asyncio.run(_create_database(cluster, "founded"))
+    asyncio.run(at_cluster(cluster, "CREATE DATABASE founded"))
     database = cluster.replace("/postgres", "/founded")
     asyncio.run(_found(embedded(base / "var", database_url=database, bus_url=bus, object_store_url=objects)))
     return Founded(base / "var", cluster, bus, objects)
@@ -134,9 +141,11 @@ async def running(settings: Settings) -> AsyncIterator[City]:
 
 
 @pytest.fixture
-def settings(founded: Founded, tmp_path: Path) -> Settings:
+def settings(founded: Founded, tmp_path: Path) -> Iterator[Settings]:
     """The settings of a city of the test's own."""
-    return founded.copy(tmp_path / "var")
+    copied = founded.copy(tmp_path / "var")
+    yield copied
+    founded.drop(copied)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tortoise.migrations.api import migrate as apply_migrations
 
 import migrations
 from oa_server.storage.database import config
-from tests.conftest import _create_database
+from tests.conftest import at_cluster
 
 ROWS = 3
 NAMES = sorted(found.name for found in pkgutil.iter_modules(migrations.__path__))
@@ -157,7 +157,7 @@ class PostgresDatabase(Database):
 
     def __init__(self, cluster: str) -> None:
         name = f"m_{uuid.uuid4().hex[:12]}"
-        asyncio.run(_create_database(cluster, name))
+        asyncio.run(at_cluster(cluster, f'CREATE DATABASE "{name}"'))
         self.url = cluster.replace("/postgres", f"/{name}")
 
     async def _ask(self, sql: str, *values: Any) -> list[asyncpg.Record]:

@@ -21,7 +21,7 @@ from oa_server.settings import Settings
 from oa_server.storage import migrate
 from tests import servers
 from tests.audit.test_command_line import oa
-from tests.conftest import Founded, _create_database, running
+from tests.conftest import Founded, at_cluster, running
 from tests.storage.filled import NAMES, SqliteFile, lost
 
 COMMAND = "import asyncio, sys; from oa_server.storage.migrate import upgrade; asyncio.run(upgrade(sys.argv[1]))"
@@ -85,7 +85,7 @@ def test_four_at_once(column: str, tmp_path: Path, request: pytest.FixtureReques
     url = f"sqlite:///{tmp_path / 'a.sqlite3'}"
     if column == "postgres":
         founded: Founded = request.getfixturevalue("founded_production")
-        asyncio.run(_create_database(founded.cluster, "four"))
+        asyncio.run(at_cluster(founded.cluster, "CREATE DATABASE four"))
         url = founded.cluster.replace("/postgres", "/four")
     started = [subprocess.Popen([sys.executable, "-c", COMMAND, url]) for _ in range(4)]
     assert [process.wait(60) for process in started] == [0, 0, 0, 0]
