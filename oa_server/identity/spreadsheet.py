@@ -178,13 +178,14 @@ def read_directory(
         raise TooLarge(TOO_LARGE, limit=SIZE_LIMIT)
     directory, report = Directory(), Report()
     seen: Seen = {}
-    for title, rows in _sheets(name, data):
+    for title, rows in sheets_in(name, data):
         _read_sheet(title, rows, directory, report, seen)
     _check_organs(directory, report, known_organs)
     return directory, report
 
 
-def _sheets(name: str, data: bytes) -> Iterator[tuple[str, Iterator[Cells]]]:
+def sheets_in(name: str, data: bytes) -> Iterator[tuple[str, Iterator[Cells]]]:
+    """The sheets of a file, each with its title and rows of texts. Raises Invalid when it is none, TooLarge beyond the limits."""
     if name.lower().endswith(".csv"):
         yield name, _csv_rows(data)
         return

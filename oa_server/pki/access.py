@@ -132,6 +132,11 @@ async def device_labelled(label: str) -> KeyDevice | None:
     return await KeyDevice.get_or_none(label=label)
 
 
+async def devices_labelled(labels: Collection[str]) -> dict[str, KeyDevice]:
+    """The key devices with these labels."""
+    return {row.label: row for row in await KeyDevice.filter(label__in=list(labels))} if labels else {}
+
+
 async def open_enrolment(code_sha256: str) -> Enrolment | None:
     """The enrolment with this code's digest, unless it is over."""
     return await Enrolment.get_or_none(code_sha256=code_sha256, finished_at=None, expires_at__gt=clock.now())
@@ -209,6 +214,26 @@ async def certificates_of(official_id: UUID) -> list[Certificate]:
     return await rows.order_by("not_after")
 
 
+async def devices_of(officials: Collection[UUID]) -> dict[UUID, KeyDevice]:
+    """The newest device of each of these officials that is with them or waits for them."""
+    rows = KeyDevice.filter(official_id__in=list(officials))
+    # A column that was added later is empty in older rows, and no condition may pass those over.
+    found = await rows.order_by("id")
+    return {row.official_id: row for row in found if row.standing not in rules.USELESS_DEVICES}
+
+
+async def keys_in(
+    devices: Collection[UUID],
+) -> tuple[dict[tuple[UUID, str], CertificateRequest], dict[tuple[UUID, str], Certificate]]:
+    """The newest request, and the certificate that lasts longest of those not revoked, by device and use."""
+    requests = await CertificateRequest.filter(device_id__in=list(devices)).order_by("id")
+    certificates = Certificate.filter(device_id__in=list(devices)).exclude(state=CertificateState.REVOKED)
+    return (
+        {(row.device_id, row.profile): row for row in requests},
+        {(row.device_id, row.profile): row for row in await certificates.order_by("not_after")},
+    )
+
+
 async def certificates_on(device_id: UUID) -> list[Certificate]:
     """Every certificate that was issued to a device, the newest first."""
     return await Certificate.filter(device_id=device_id).order_by("-id")
@@ -267,6 +292,11 @@ def der_of(pem: str) -> bytes:
         return x509.load_pem_x509_csr(pem.encode()).public_bytes(Encoding.DER)
     except ValueError:
         return pem.encode()
+
+
+def pem_of(csr: bytes) -> str:
+    """A certificate request in PEM."""
+    return x509.load_der_x509_csr(csr).public_bytes(Encoding.PEM).decode()
 
 
 async def csr_behind(certificate: Certificate | None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from cryptography import x509
@@ -16,7 +16,7 @@ from crypto.profiles import SPECS, Profile
 from oa_server.core import clock
 from oa_server.core.actor import Actor
 from oa_server.identity import access as identity
-from oa_server.pki import access, issuing, rules
+from oa_server.pki import access, issuing, rolls, rules
 from oa_server.pki.models import Certificate, CertificateRequest, Enrolment, KeyDevice, RequestKind
 from oa_server.pki.schemas import (
     CertificateOut,
@@ -30,10 +30,16 @@ from oa_server.pki.schemas import (
     IssuedKeyOut,
     LinkOut,
     ListOut,
+    NewKeyIn,
+    PersonalProfiles,
     RequestOut,
     RequestRow,
+    RollKeyOut,
+    RollKeysIn,
+    RollRow,
+    SheetRowOut,
 )
-from oa_server.web.shapes import AbilityOut, ability_out
+from oa_server.web.shapes import AbilityOut, ReasonOut, ability_out
 
 Held = Certificate | CertificateRequest | KeyDevice
 
@@ -215,8 +221,8 @@ def _abilities(found: Iterable[Any], verbs: Sequence[str], language: str) -> lis
 
 
 def beginnings(actor: Actor, language: str) -> list[AbilityOut]:
-    """Whether `actor` may begin what there is no row for yet: a request, a device."""
-    return _abilities(rules.abilities(actor), ("request", "keep_devices"), language)
+    """Whether `actor` may begin what there is no row for yet: a request, a device; and whether they approve."""
+    return _abilities(rules.abilities(actor), ("request", "keep_devices", "approve"), language)
 
 
 async def list_rows() -> list[ListOut]:
@@ -228,6 +234,48 @@ async def list_rows() -> list[ListOut]:
         issuer = access.common_name(crl.issuer)
         found.append(ListOut(issuer, number, len(crl), crl.last_update_utc, crl.next_update_utc))
     return found
+
+
+async def roll_rows(people: Sequence[rolls.Keyholder]) -> list[RollRow]:
+    """The officials of an organ with their keys."""
+    units = await identity.unit_names({person.unit_id for person in people})
+    return [
+        RollRow(
+            person.official_id,
+            person.code,
+            person.name,
+            units.get(person.unit_id, ""),
+            person.stage,
+            person.device.id if person.device else None,
+            person.device.label if person.device else "",
+            person.device.standing if person.device else None,
+            [_roll_key(person, profile) for profile in rolls.PROFILES],
+        )
+        for person in people
+    ]
+
+
+def _roll_key(person: rolls.Keyholder, profile: Profile) -> RollKeyOut:
+    request, certificate = person.requests[profile], person.certificates[profile]
+    return RollKeyOut(
+        profile,
+        person.key_stage(profile),
+        request.id if request else None,
+        request.state if request else None,
+        certificate.not_after if certificate else None,
+        rules.light(certificate, clock.now()) if certificate else rules.Light.NONE,
+    )
+
+
+def sheet_row_out(row: rolls.SheetRow, language: str) -> SheetRowOut:
+    """A row of a sheet as it was judged, in the reader's language."""
+    entry = None
+    if row.outcome == "ready":
+        assert row.official_id is not None  # Nobody else's row is ready.
+        keys = [NewKeyIn(cast("PersonalProfiles", key.profile.value), access.pem_of(key.csr)) for key in row.keys]
+        entry = RollKeysIn(row.official_id, row.label, row.kind, keys)
+    reason = ReasonOut(row.fault.code, row.fault.title(language)) if row.fault else None
+    return SheetRowOut(row.row, row.code, row.name, row.label, row.outcome, reason, entry)
 
 
 async def enrolment_out(row: Enrolment, requests: Sequence[CertificateRequest]) -> EnrolmentOut:

@@ -34,6 +34,15 @@ async def register_device(actor: Actor, kind: DeviceKind, label: str, subject: S
     return device
 
 
+async def known_or_new(actor: Actor, kind: DeviceKind, label: str, subject: Subject) -> KeyDevice:
+    """The device with this label, entered if it was not. Raises Denied; Conflict when it is somebody else's, or useless."""
+    known = await access.device_labelled(label)
+    if known is None:
+        return await register_device(actor, kind, label, subject)
+    check_holder(known, subject)
+    return known
+
+
 async def keep_device(
     actor: Actor, device_id: UUID, verb: DeviceVerb, register: CertificateRegister, *, note: str = ""
 ) -> None:
@@ -70,8 +79,13 @@ async def _enter(work: Work, device: KeyDevice, verb: DeviceVerb, note: str) -> 
     )
 
 
+def is_usable(device: KeyDevice, subject: Subject) -> bool:
+    """Whether a key for this subject may be made in a device: it is theirs, and neither lost nor retired."""
+    is_theirs = (device.official_id, device.organ_id) == (subject.official_id, subject.organ_id)
+    return is_theirs and device.standing not in rules.USELESS_DEVICES
+
+
 def check_holder(device: KeyDevice, subject: Subject) -> None:
     """A key is made in its holder's own device, one that is not lost or retired. Raises Conflict."""
-    is_theirs = (device.official_id, device.organ_id) == (subject.official_id, subject.organ_id)
-    if not is_theirs or device.standing in {DeviceVerb.LOST, DeviceVerb.RETIRED}:
+    if not is_usable(device, subject):
         raise Conflict(rules.NOT_THEIR_DEVICE)

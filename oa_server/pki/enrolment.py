@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from crypto.profiles import Profile
 from oa_server.audit.verbs import Verb
 from oa_server.core.actor import ADMIN_ROLES, SYSTEM, Actor
 from oa_server.core.errors import Conflict, Denied, NotFound
@@ -35,14 +33,6 @@ LIFE = timedelta(days=1)
 REQUEST_LIMIT = 10  # A key that breaks on the way is tried again, but not for ever.
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # None that are taken for another.
 _GROUPS, _GROUP = 5, 4
-
-
-@dataclass(frozen=True, slots=True)
-class NewKey:
-    """What one key is for, and its certificate request (DER)."""
-
-    profile: Profile
-    csr: bytes
 
 
 async def open_enrolment(actor: Actor, official_id: UUID) -> str:
@@ -83,7 +73,7 @@ async def enrolment(code: str) -> Enrolment:
 
 
 async def enrol(
-    code: str, kind: DeviceKind, label: str, keys: Sequence[NewKey], register: CertificateRegister
+    code: str, kind: DeviceKind, label: str, keys: Sequence[issuing.NewKey], register: CertificateRegister
 ) -> list[CertificateRequest]:
     """Issue certificates for an administrator's keys. Sent again, the same keys get the certificates that they have.
 
@@ -91,7 +81,7 @@ async def enrol(
     """
     row = await enrolment(code)
     subject = Subject(official_id=row.official_id)
-    device = await _device(kind, label, subject)
+    device = await devices.known_or_new(SYSTEM, kind, label, subject)
     found = []
     for key in keys:
         request = await _request(row, key, subject, device)
@@ -103,7 +93,7 @@ async def enrol(
     return found
 
 
-async def _request(row: Enrolment, key: NewKey, subject: Subject, device: KeyDevice) -> CertificateRequest:
+async def _request(row: Enrolment, key: issuing.NewKey, subject: Subject, device: KeyDevice) -> CertificateRequest:
     """The request for a key, made once however often its page was loaded again. The enrolment's row is held meanwhile."""
     async with unit_of_work(SYSTEM):
         await lock_row(Enrolment, row.id)
@@ -114,11 +104,6 @@ async def _request(row: Enrolment, key: NewKey, subject: Subject, device: KeyDev
         if len(made) >= REQUEST_LIMIT:
             raise Conflict(rules.TOO_MANY_KEYS)
         return await issuing.request(SYSTEM, key.profile, key.csr, subject, device=device)
-
-
-async def _device(kind: DeviceKind, label: str, subject: Subject) -> KeyDevice:
-    known = await access.device_labelled(label)
-    return known or await devices.register_device(SYSTEM, kind, label, subject)
 
 
 async def finish(code: str, register: CertificateRegister) -> None:

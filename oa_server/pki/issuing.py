@@ -7,6 +7,7 @@ whatever dies in between, asking again makes the same certificate and no second 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -38,6 +39,14 @@ from oa_server.pki.signer import NOT_WRITTEN, SIGNER_AWAY, Certify
 from oa_server.storage.unit_of_work import conflict_on, lock_row, transition, unit_of_work
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """What one key is for, and its certificate request (DER)."""
+
+    profile: Profile
+    csr: bytes
 
 
 async def request(

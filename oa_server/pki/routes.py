@@ -12,10 +12,12 @@ from starlette.responses import Response
 from crypto.profiles import Profile
 from crypto.timestamp import REQUEST_LIMIT
 from oa_server.core import clock
-from oa_server.core.errors import NOT_FOUND, Conflict, Denied, NotFound
-from oa_server.pki import access, answers, devices, enrolment, issuing, rules
+from oa_server.core.errors import NOT_FOUND, Conflict, Denied, Invalid, NotFound
+from oa_server.identity import access as identity
+from oa_server.pki import access, answers, devices, enrolment, issuing, rolls, rules
 from oa_server.pki.access import ListFilter
 from oa_server.pki.actions import CertificateRegister, Subject
+from oa_server.pki.issuing import NewKey
 from oa_server.pki.models import DeviceVerb
 from oa_server.pki.schemas import (
     CertificateActIn,
@@ -38,12 +40,18 @@ from oa_server.pki.schemas import (
     RequestList,
     RequestOut,
     RequestQuery,
+    RollKeysIn,
+    RollOut,
+    RollRow,
+    SheetOut,
 )
 from oa_server.web import guard
 from oa_server.web.endpoint import Access, Binary, Call, attachment, endpoint, resource
-from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv
+from oa_server.web.shapes import Named
+from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv, write_xlsx
 
 CSV = Binary("text/csv")
+XLSX = Binary("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 OCSP_REQUEST, OCSP_RESPONSE = Binary("application/ocsp-request"), Binary("application/ocsp-response")
 TIMESTAMP_QUERY, TIMESTAMP_REPLY = Binary("application/timestamp-query"), Binary("application/timestamp-reply")
 
@@ -189,6 +197,39 @@ async def act_on_request(call: Call[RequestActIn]) -> RequestOut:
     return await answers.request_out(call.actor, await access.request(call.id()), call.language)
 
 
+# --- a whole organ ----------------------------------------------------------------------------------------------------
+
+
+@endpoint(summary="单位办证名册", returns=RollOut, refuses=[Denied])
+async def show_roll(call: Call[None]) -> RollOut:
+    rows = await answers.roll_rows(await rolls.roll(call.actor, call.id()))
+    organ = await identity.organ(call.id())
+    return RollOut(Named(organ.id, organ.full_name), rows, answers.beginnings(call.actor, call.language))
+
+
+@endpoint(summary="导出办证名册，供填写介质编号", returns=XLSX, refuses=[Denied])
+async def export_roll(call: Call[None]) -> Response:
+    rows = await answers.roll_rows(await rolls.roll(call.actor, call.id()))
+    organ = await identity.organ(call.id())
+    cells = [(row.code, row.name, row.device, "", "", "", row.unit, rules.STAGE_WORDS[row.stage]) for row in rows]
+    sheet = write_xlsx("办证名册", rolls.COLUMNS, cells)
+    return attachment(f"{organ.short_name}办证名册.xlsx", XLSX.media_type, sheet)
+
+
+@endpoint(summary="检查填好的办证名册，逐行给出结果", body=XLSX, returns=SheetOut, refuses=[Denied, Invalid])
+async def check_roll(call: Call[None]) -> SheetOut:
+    rows = await rolls.read_sheet(call.actor, call.id(), await call.raw(rolls.SHEET_LIMIT))
+    return SheetOut([answers.sheet_row_out(row, call.language) for row in rows])
+
+
+@endpoint(summary="登记名册中的一行：介质和证书申请", body=RollKeysIn, returns=RollRow, once=True, refuses=[NotFound])
+async def enter_roll(call: Call[RollKeysIn]) -> RollRow:
+    wanted = call.body
+    keys = [NewKey(Profile(key.profile), access.der_of(key.csr)) for key in wanted.keys]
+    person = await rolls.enter(call.actor, call.id(), wanted.official_id, wanted.kind, wanted.label, keys)
+    return (await answers.roll_rows([person]))[0]
+
+
 # --- certificates -----------------------------------------------------------------------------------------------------
 
 
@@ -254,7 +295,7 @@ async def enrol(call: Call[EnrolmentIn]) -> EnrolmentOut:
     guard.check_origin(call.request)
     wanted = call.body
     row = await enrolment.enrolment(wanted.code)
-    keys = [enrolment.NewKey(Profile(key.profile), access.der_of(key.csr)) for key in wanted.keys]
+    keys = [NewKey(Profile(key.profile), access.der_of(key.csr)) for key in wanted.keys]
     label = wanted.label or str(row.id)
     issued = await enrolment.enrol(wanted.code, wanted.kind, label, keys, _register(call)) if keys else []
     return await answers.enrolment_out(row, issued)
@@ -317,6 +358,8 @@ routes = [
     resource("/api/pki/requests", GET=list_requests, POST=make_request),
     resource("/api/pki/requests/{id}", GET=show_request),
     resource("/api/pki/requests/{id}/acts", POST=act_on_request),
+    resource("/api/pki/rolls/{id}", GET=show_roll, POST=enter_roll),
+    resource("/api/pki/rolls/{id}/sheet", GET=export_roll, POST=check_roll),
     resource("/api/pki/certificates", GET=list_certificates),
     resource("/api/pki/certificates.csv", GET=export_certificates),
     resource("/api/pki/certificates/{serial}", GET=show_certificate),

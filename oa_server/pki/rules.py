@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -24,6 +25,17 @@ class Light(StrEnum):
     ORANGE = "orange"
     RED = "red"
     OUT = "out"
+
+
+class Stage(StrEnum):
+    """办证进度: how far the keys of an official have come, from the one that is furthest behind."""
+
+    NO_DEVICE = "no_device"
+    NO_KEYS = "no_keys"
+    PENDING = "pending"
+    ISSUED = "issued"
+    WRITTEN = "written"
+    HANDED_OVER = "handed_over"
 
 
 CRL_LIFE = timedelta(days=7)
@@ -51,6 +63,15 @@ DEVICE_WORDS = {
     "unlocked": "已发放（解锁过）",
     "lost": "已挂失",
     "retired": "已报废",
+}
+
+STAGE_WORDS = {
+    "no_device": "未发介质",
+    "no_keys": "待制证",
+    "pending": "待审批",
+    "issued": "待写入",
+    "written": "待发放",
+    "handed_over": "已发放",
 }
 
 # When a certificate's light turns on, by the days that it still lasts, and into which colour.
@@ -131,6 +152,29 @@ TOO_MANY_KEYS = Reason(
     "pki.too_many_keys",
     "生成密钥的次数过多，请在服务器上重新生成登记码",
     "Too many keys were tried; have another code made at the server.",
+)
+NO_ROLL = Reason(
+    "pki.no_roll",
+    "表格中没有“人员编号”和“介质编号”两列，请从本页下载名册填写",
+    "The sheet lacks the columns of staff and device numbers; fill in the one that this page gives.",
+)
+ROLL_TOO_LONG = Reason("pki.roll_too_long", "名册过长，请分几次导入", "The sheet is too long; bring it in parts.")
+NOT_IN_ORGAN = Reason(
+    "pki.not_in_organ", "本单位没有这个编号的在职人员", "Nobody with this staff number works in this organ."
+)
+OTHER_NAME = Reason(
+    "pki.other_name", "姓名与人员库不一致，请核对编号", "The directory has another name; check the staff number."
+)
+TWICE_IN_SHEET = Reason(
+    "pki.twice_in_sheet", "人员或介质编号在表中重复", "The person or the device stands in the sheet twice."
+)
+BAD_LABEL = Reason(
+    "pki.bad_label",
+    "介质编号应为1至64个可见字符，不能是公式",
+    "A device number has 1 to 64 visible characters and is no formula.",
+)
+UNKNOWN_KIND = Reason(
+    "pki.unknown_kind", "介质类型应填“USB密钥”或“软件密钥”", "The kind of a device is USB密钥 or 软件密钥."
 )
 LISTS_BUSY = Reason(
     "pki.lists_busy", "吊销列表正在更新，请稍后重试", "The revocation lists are being renewed; try again."
@@ -235,10 +279,37 @@ DEVICE_VERBS: dict[str, frozenset[str]] = {
 }
 
 
+# A key in one of these is no key to wait for.
+USELESS_DEVICES = frozenset({"lost", "retired"})
+
+
 def check_device_verb(state: str, verb: str) -> None:
     """Raises Conflict when a device in this state cannot do that."""
     if verb not in DEVICE_VERBS[state]:
         raise Conflict(DEVICE_STATE, state=state, verb=verb)
+
+
+_KEY_STAGES = {
+    "pending": Stage.PENDING,
+    "approved": Stage.PENDING,
+    "issued": Stage.ISSUED,
+    "installed": Stage.WRITTEN,
+}
+
+
+def key_stage(request: CertificateRequest | None, *, has_certificate: bool) -> Stage:
+    """How far one key in a device has come; what was refused counts as never asked for."""
+    stage = _KEY_STAGES.get(request.state) if request is not None else None
+    return stage or (Stage.WRITTEN if has_certificate else Stage.NO_KEYS)
+
+
+def stage(device_state: str | None, keys: Iterable[Stage]) -> Stage:
+    """How far an official has come who has a device in this state, or none, with these keys."""
+    if device_state is None:
+        return Stage.NO_DEVICE
+    furthest_behind = min(keys, key=list(Stage).index)
+    is_out = furthest_behind == Stage.WRITTEN and device_state in {"handed_over", "unlocked"}
+    return Stage.HANDED_OVER if is_out else furthest_behind
 
 
 def light(certificate: Certificate, at: datetime) -> Light:

@@ -9,12 +9,14 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from oa_server.pki.models import CertificateState, DeviceKind, DeviceVerb, RequestKind, RequestState
+from oa_server.pki.rules import Stage
 from oa_server.web.pagination import Cursor, PageLimit
-from oa_server.web.shapes import AbilityOut
+from oa_server.web.shapes import AbilityOut, Named, ReasonOut
 
 Label = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Note = Annotated[str, Meta(max_length=200)]
 Profiles = Literal["sign-in", "signing", "seal"]
+PersonalProfiles = Literal["sign-in", "signing"]
 Words = Annotated[str, Meta(max_length=60)]
 
 
@@ -136,8 +138,64 @@ class RequestActIn(Struct, forbid_unknown_fields=True):
 
 
 class NewKeyIn(Struct, forbid_unknown_fields=True):
-    profile: Literal["sign-in", "signing"]
+    profile: PersonalProfiles
     csr: Annotated[str, Meta(max_length=16 * 1024)]
+
+
+class RollKeyOut(Struct):
+    """One key of an official: how far it has come, by which request, and until when its certificate is good."""
+
+    profile: str
+    stage: Stage
+    request_id: UUID | None
+    request_state: RequestState | None
+    not_after: datetime | None
+    light: str
+
+
+class RollRow(Struct):
+    """An official of the organ with the device they have and its keys; `stage` is that of the one furthest behind."""
+
+    official_id: UUID
+    code: str
+    name: str
+    unit: str
+    stage: Stage
+    device_id: UUID | None
+    device: str
+    device_state: DeviceVerb | None
+    keys: list[RollKeyOut]
+
+
+class RollOut(Struct):
+    organ: Named
+    items: list[RollRow]
+    abilities: list[AbilityOut]
+
+
+class RollKeysIn(Struct, forbid_unknown_fields=True):
+    """One row of the sheet to be entered: the official's device, and the requests made in it, if it was prepared before."""
+
+    official_id: UUID
+    label: Label
+    kind: DeviceKind = DeviceKind.TOKEN
+    keys: Annotated[list[NewKeyIn], Meta(max_length=2)] = []
+
+
+class SheetRowOut(Struct):
+    """A row of the sheet as it was judged. `entry` is what to send to have it entered."""
+
+    row: int
+    code: str
+    name: str
+    label: str
+    outcome: Literal["ready", "done", "empty", "wrong"]
+    reason: ReasonOut | None
+    entry: RollKeysIn | None
+
+
+class SheetOut(Struct):
+    items: list[SheetRowOut]
 
 
 class EnrolmentIn(Struct, forbid_unknown_fields=True):

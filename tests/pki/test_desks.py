@@ -27,6 +27,8 @@ READS = (
     "/api/pki/certificates",
     "/api/pki/certificates.csv",
     "/api/pki/certificates/abc",
+    f"/api/pki/rolls/{ABSENT}",
+    f"/api/pki/rolls/{ABSENT}/sheet",
 )
 # Every verb of the register and the one administrator whose it is.
 VERBS: list[tuple[str, str, dict[str, Any]]] = [
@@ -34,6 +36,7 @@ VERBS: list[tuple[str, str, dict[str, Any]]] = [
     ("sys", "/api/pki/devices/{id}/acts", {"verb": "handed_over"}),
     ("sys", "/api/pki/requests", {"profile": "signing", "csr": csr(), "official_id": ABSENT}),
     ("sys", "/api/pki/requests/{id}/acts", {"verb": "install"}),
+    ("sys", f"/api/pki/rolls/{ABSENT}", {"official_id": ABSENT, "label": "K-9"}),
     ("sec", "/api/pki/requests/{id}/acts", {"verb": "approve"}),
     ("sec", "/api/pki/requests/{id}/acts", {"verb": "refuse", "reason": "不符"}),
     ("sec", "/api/pki/certificates/{serial}/acts", {"verb": "revoke", "reason": "superseded"}),

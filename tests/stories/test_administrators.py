@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import openpyxl
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
@@ -15,6 +17,7 @@ from oa_server.settings import Settings
 from tests.city import OFFICIALS, PIN
 from tests.conftest import Founded
 from tests.desk import SOFTHSM, Desk, office, processes
+from tests.pki.office import csr
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -82,6 +85,62 @@ async def test_what_goes_wrong_on_the_way(settings: Settings, tokens: Path, brow
         await decide_and_write(security, system, line)
         await renew(security, system, line)
         assert [fault for desk in (system, security) for fault in desk.faults] == []
+
+
+async def test_keys_for_a_whole_organ(settings: Settings, browser: Browser, tmp_path: Path) -> None:
+    """A filled sheet is checked row by row and entered, all that waits is approved at once, and the roll shows how far each is."""
+    with processes(settings):
+        system = await Desk.open(browser, settings, "何平")
+        await to_roll(system)
+        await expect(system.one("state-handed_over")).to_contain_text("4")
+        async with system.page.expect_download() as downloading:
+            await system.one("roll-sheet").click()
+        given = await (await downloading.value).path()
+        await bring(system, fill(given, tmp_path / "填好的名册.xlsx"))
+        await expect(system.one("state-pending")).to_contain_text("1")
+        await expect(system.one("state-no_keys")).to_contain_text("1")
+        security = await Desk.open(browser, settings, "吕安")
+        await to_roll(security)
+        await expect(security.one("denied-roll-bring")).to_have_count(0)
+        await security.one("roll-approve").click()
+        await expect(security.one("roll-progress")).to_contain_text("共2件，完成2件")
+        await expect(security.one("state-issued")).to_contain_text("1")
+        await security.accessible()
+        assert [fault for desk in (system, security) for fault in desk.faults] == []
+
+
+async def to_roll(desk: Desk) -> None:
+    """From the requests to the roll of one organ."""
+    await desk.one("nav-requests").click()
+    await desk.one("open-rolls").click()
+    await desk.one("roll-organ").click()
+    await desk.page.get_by_role("option", name="江城市财政局").click()
+    await desk.one("roll").wait_for()
+
+
+def fill(sheet: Path, target: Path) -> Path:
+    """The sheet as somebody fills it in: one new device with its requests, one without, and one name that is wrong."""
+    book = openpyxl.load_workbook(io.BytesIO(sheet.read_bytes()))
+    page = book.worksheets[0]
+    people = {page.cell(row, 2).value: row for row in range(2, page.max_row + 1)}
+    for column, value in ((3, "K-901"), (5, csr(common="周敏")), (6, csr(common="周敏"))):
+        page.cell(people["周敏"], column, value)
+    page.cell(people["徐静"], 3, "K-902")
+    page.cell(people["吴刚"], 2, "吴钢")
+    book.save(target)
+    return target
+
+
+async def bring(system: Desk, sheet: Path) -> None:
+    """The wrong row is named and left out, the others are entered, and shown the same sheet again says so."""
+    await system.one("roll-bring").click()
+    await system.one("sheet-input").set_input_files(sheet)
+    await expect(system.one("sheet-rows-row")).to_contain_text("姓名与人员库不一致")
+    await system.accessible()
+    await system.one("sheet-enter").click()
+    await expect(system.one("sheet-progress")).to_contain_text("共2件，完成2件")
+    await expect(system.one("sheet-enter")).to_be_disabled()
+    await system.one("sheet-close").click()
 
 
 # --- a new key --------------------------------------------------------------------------------------------------------

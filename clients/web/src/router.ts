@@ -127,6 +127,11 @@ export const router = createRouter({
       meta: { title: (w) => w.pki.enrolment.title },
     },
     {
+      path: '/admin/rolls',
+      component: () => import('./domains/pki/RollPage.vue'),
+      meta: { title: (w) => w.pki.roll.title },
+    },
+    {
       path: '/organs/:id?',
       component: () => import('./domains/identity/DirectoryPage.vue'),
       meta: { title: (w) => w.directory.title },

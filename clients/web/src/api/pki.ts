@@ -117,3 +117,47 @@ export interface Enrolment {
   expires_at: string
   keys: { profile: Profile; serial: string; certificate: string; chain: string[] }[]
 }
+
+/** How far an official's keys have come, from the one that is furthest behind. */
+export type Stage = 'no_device' | 'no_keys' | 'pending' | 'issued' | 'written' | 'handed_over'
+
+export interface RollKey {
+  profile: Profile
+  stage: Stage
+  request_id: string | null
+  request_state: RequestState | null
+  not_after: string | null
+  light: Light
+}
+
+export interface RollRow {
+  official_id: string
+  code: string
+  name: string
+  unit: string
+  stage: Stage
+  device_id: string | null
+  device: string
+  device_state: DeviceVerb | null
+  keys: RollKey[]
+}
+
+/** The people of an organ with their keys. */
+export interface Roll {
+  organ: { id: string; name: string }
+  items: RollRow[]
+  abilities: Ability[]
+}
+
+export type Outcome = 'ready' | 'done' | 'empty' | 'wrong'
+
+/** A row of a filled sheet; `entry` is what is sent to have it entered. */
+export interface SheetRow {
+  row: number
+  code: string
+  name: string
+  label: string
+  outcome: Outcome
+  reason: { code: string; title: string } | null
+  entry: { official_id: string; label: string; kind: string; keys: { profile: Profile; csr: string }[] } | null
+}

@@ -1,5 +1,5 @@
 /** Which colour goes with which state of the register. */
-import type { CertificateState, DeviceVerb, Light, RequestState } from '@/api/pki'
+import type { CertificateState, DeviceVerb, Light, Outcome, RequestState, Stage } from '@/api/pki'
 import type { Tone } from '@/ui/tones'
 
 export const DEVICE_TONES: Record<DeviceVerb, Tone> = {
@@ -22,3 +22,14 @@ export const REQUEST_TONES: Record<RequestState, Tone> = {
 }
 
 export const LIGHT_TONES: Record<Light, Tone> = { none: 'plain', yellow: 'amber', orange: 'orange', red: 'red', out: 'red' }
+
+export const STAGE_TONES: Record<Stage, Tone> = {
+  no_device: 'plain',
+  no_keys: 'amber',
+  pending: 'amber',
+  issued: 'blue',
+  written: 'blue',
+  handed_over: 'green',
+}
+
+export const OUTCOME_TONES: Record<Outcome, Tone> = { ready: 'blue', done: 'green', empty: 'plain', wrong: 'red' }
