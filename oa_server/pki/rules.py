@@ -174,7 +174,9 @@ BAD_LABEL = Reason(
     "A device number has 1 to 64 visible characters and is no formula.",
 )
 UNKNOWN_KIND = Reason(
-    "pki.unknown_kind", "介质类型应填“USB密钥”或“软件密钥”", "The kind of a device is USB密钥 or 软件密钥."
+    "pki.unknown_kind",
+    "介质类型应填“USB密钥”或“软件密钥”",
+    "The kind of a device is one of the two that the sheet names.",
 )
 LISTS_BUSY = Reason(
     "pki.lists_busy", "吊销列表正在更新，请稍后重试", "The revocation lists are being renewed; try again."

@@ -79,11 +79,12 @@ async def test_each_verb_is_one_administrators(office: Office, person: str) -> N
 
 
 async def test_what_they_may_begin(office: Office) -> None:
-    """The overview says who may register devices and request certificates, and to the other why not."""
-    for browser, reason in ((office.system, None), (office.security, "pki.not_system_admin")):
+    """The overview says who may register devices and request certificates and who approves, and to the other why not."""
+    asks, approves = "pki.not_system_admin", "pki.not_security_admin"
+    for browser, asking, approving in ((office.system, None, approves), (office.security, asks, None)):
         found = (await browser.get("/api/pki/overview")).json()["abilities"]
         told_why = {row["verb"]: (row["reason"] or {}).get("code") for row in found}
-        assert told_why == {"request": reason, "keep_devices": reason}
+        assert told_why == {"request": asking, "keep_devices": asking, "approve": approving}
 
 
 async def test_lists_narrow_page_and_leave(office: Office) -> None:
