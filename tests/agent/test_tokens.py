@@ -166,6 +166,30 @@ async def test_wrong_pins_leave_nothing_behind(token: Token, enrol: Callable[...
     assert len(await token.driver.sign(key, "135790", [b"x", b"y"])) == 2
 
 
+async def test_unlocking_by_socket(visit: Visit, token: Token, enrol: Callable[..., Any], office: Office) -> None:
+    """A token whose PIN was locked takes a new one, which its holder enters after the security officer's PIN."""
+    certificate = await enrol(token, Profile.SIGNING)
+    wanted = {"certificate_id": certificate_id(certificate), "request": office.request(office.claims(certificate))}
+    async with visit() as page:
+        page.person = Person(["000000"] * 5)
+        assert await page.refusal("sign", **wanted) == "pin.locked"
+        page.person = Person(["wrong-so-pin", "135790", SO_PIN, "135790"])
+        assert await page.get("unlock", token=token.id) == {"token": token.id}
+        seen = await page.person_done()
+        assert ["管理员 PIN" in seen[0], "再次输入" in seen[1], "PIN 不正确" in seen[2]] == [True] * 3
+        page.person = Person(["135790"])
+        assert (await page.get("sign", **wanted))["signature"]
+
+
+async def test_guessing_the_officers_pin(visit: Visit, token: Token) -> None:
+    """The security officer's PIN is not to be guessed through the agent, and a software key has none."""
+    async with visit() as page:
+        page.person = Person(["wrong-so-pin", "135790"] * 5)
+        assert await page.refusal("unlock", token=token.id) == "pin.locked"
+        assert await page.refusal("unlock", token="software") == "token.no_officer"
+        assert await page.refusal("unlock", token="absent") == "token.not_found"
+
+
 async def test_initialising(token: Token) -> None:
     """A label is given once, and fits what the standard has room for."""
     for label, pins in ((token.label, (SO_PIN, PIN)), ("长" * 11, (SO_PIN, PIN))):

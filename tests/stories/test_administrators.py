@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 NEWCOMER = "何晓"
 FIRST, SECOND = "K-2026-031", "K-2026-032"
 PROFILES = ("sign-in", "signing")
+OFFICERS_PIN = "13579135"
 
 
 @pytest.fixture
@@ -38,9 +39,9 @@ async def prepare(settings: Settings, tokens: Path) -> Path:
     async with open_house(settings):
         await import_directory(SYSTEM, "人员.csv", f"{header}\nJC001,综合科,hexiao,{NEWCOMER},科员,,\n".encode())
     driver = TokenDriver(SOFTHSM)
-    await driver.init_token(FIRST, "13579135", PIN)
+    await driver.init_token(FIRST, OFFICERS_PIN, PIN)
     (first,) = [entry for entry in tokens.iterdir() if entry.is_dir()]
-    await driver.init_token(SECOND, "13579135", PIN)
+    await driver.init_token(SECOND, OFFICERS_PIN, PIN)
     return first
 
 
@@ -55,6 +56,7 @@ async def test_a_key_and_its_loss(settings: Settings, tokens: Path, browser: Bro
         await approve(security)
         await write_and_hand_over(system)
         official = await Desk.open(browser, settings, NEWCOMER)
+        await unlock(system)
         await lose(system, official)
         await revoke(security)
         await turned_away(official)
@@ -224,6 +226,22 @@ async def write_and_hand_over(system: Desk) -> None:
     await system.accessible()
 
 
+async def unlock(system: Desk) -> None:
+    """A forgotten PIN: the agent asks the administrator for the token's own PIN, then the holder for a new one, twice."""
+    await system.one("open-own-device").click()
+    await system.one("act-unlocked").click()
+    await expect(system.one("unlock-confirm")).to_be_enabled()
+    await system.accessible()
+    window = await system.pin_page(system.one("unlock-confirm").click())
+    await window.get_by_label("PIN").fill(OFFICERS_PIN)
+    await window.get_by_role("button", name="确定").click()
+    await window.get_by_label("再次输入").fill(PIN)
+    await window.get_by_label("PIN").fill(PIN)
+    await window.get_by_role("button", name="确定").click()
+    await expect(system.one("state")).to_have_text("已发放（解锁过）")
+    await expect(system.one("device-entry").first).to_contain_text("解锁")
+
+
 # --- its loss ---------------------------------------------------------------------------------------------------------
 
 
@@ -231,7 +249,6 @@ async def lose(system: Desk, official: Desk) -> None:
     """Reported lost, after it was confirmed what that means, the official's open page is thrown out by itself."""
     await official.one("state-empty").wait_for()
     await expect(official.one("nav-overview")).to_have_count(0)
-    await system.one("open-own-device").click()
     await system.one("act-lost").click()
     await expect(system.one("act-warning")).to_contain_text("2张")
     await expect(system.one("act-confirm")).to_be_disabled()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from oa_agent.errors import (
     BUSY,
     MALFORMED,
     NO_CERTIFICATE,
+    NO_OFFICER,
     NO_TOKEN,
     PIN_LOCKED,
     SIGNATURE_MISMATCH,
@@ -38,7 +40,7 @@ from oa_agent.errors import (
     Refused,
     WrongPin,
 )
-from oa_agent.pin import PinEntry, Prompt, Push
+from oa_agent.pin import Dialogue, PinEntry, Prompt, Push
 from oa_agent.protocol import (
     SUBPROTOCOL,
     About,
@@ -57,6 +59,8 @@ from oa_agent.protocol import (
     SignedBatch,
     TokenEntry,
     Tokens,
+    Unlock,
+    Unlocked,
     WriteCertificate,
     Written,
     b64,
@@ -70,6 +74,9 @@ from oa_agent.trust import RequestKeys
 
 USABLE = frozenset({Profile.SIGN_IN, Profile.SIGNING, Profile.SEAL})
 USAGE_WORDS = {Profile.SIGN_IN: "登录密钥", Profile.SIGNING: "签名密钥", Profile.SEAL: "印章密钥"}
+
+OFFICERS_PIN = Shown("请管理员输入管理员 PIN", ("介质初始化时设置的管理员 PIN（SO PIN），不是用户 PIN",))
+NEW_PIN = Shown("请持有人设置新的用户 PIN", ("由本人输入两次，不要告诉管理员",))
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -120,6 +127,8 @@ class Agent:
                 return await self.generate(command, caller)
             case WriteCertificate():
                 return await self.write_certificate(command, caller)
+            case Unlock():
+                return await self.unlock(command, caller)
 
     async def certificates(self, usage: Profile) -> tuple[CertificateEntry, ...]:
         """The certificates that are fit for `usage`, each once, wherever it lies."""
@@ -183,6 +192,25 @@ class Agent:
         )
         return Written(certificate_id(certificate))
 
+    async def unlock(self, command: Unlock, caller: Caller) -> Unlocked:
+        """Give a token a new user PIN. Wrong PINs of its security officer are counted as the user's are, by themselves."""
+        device, source = await self._device(command.token)
+        if device.kind == "software":
+            raise Refused(NO_OFFICER)
+        officer = replace(device, place=device.place and f"{device.place}:so")
+        asking = Prompt("解锁：管理员 PIN", caller.origin, device.label, "管理员", (OFFICERS_PIN,))
+        renewing = Prompt("解锁：新的用户 PIN", caller.origin, device.label, "持有人本人", (NEW_PIN,), new=True)
+
+        async with self._dialogue(caller) as dialogue:
+
+            async def reset(so_pin: str) -> None:
+                await source.reset_pin(device, so_pin, await dialogue.ask(renewing))
+
+            await self._asked(dialogue, officer, asking, reset)
+        if device.place is not None:
+            self._retries.clear(device.place)
+        return Unlocked(device.id)
+
     async def watch(self, key_id: str, caller: Caller, *, every: float) -> Callable[[], Coroutine[Any, Any, None]]:
         """Find the key now; what is returned waits until it is gone and pushes `key-removed`."""
         found = await self._find(key_id)
@@ -245,18 +273,29 @@ class Agent:
     async def _with_pin(
         self, device: Device, caller: Caller, prompt: Prompt, act: Callable[[str], Awaitable[_T]]
     ) -> _T:
-        """Ask for the PIN until it is right, locked or given up, and act with it. One operation at a time."""
+        async with self._dialogue(caller) as dialogue:
+            return await self._asked(dialogue, device, prompt, act)
+
+    @asynccontextmanager
+    async def _dialogue(self, caller: Caller) -> AsyncIterator[Dialogue]:
+        """The conversation of one operation. One at a time: Raises Refused while another is under way."""
         if self._at_work.locked():
             raise Refused(BUSY)
         async with self._at_work, self._entry.dialogue(caller.push) as dialogue:
-            while True:
-                left = self._left(device)
-                pin = await dialogue.ask(replace(prompt, attempts_left=left))
-                try:
-                    return await self._charged(device, pin, act)
-                except WrongPin as wrong:
-                    _log.warning("wrong PIN for %r of %s", device.label, device.place or device.id)
-                    prompt = replace(prompt, problem=wrong.reason.zh)
+            yield dialogue
+
+    async def _asked(
+        self, dialogue: Dialogue, device: Device, prompt: Prompt, act: Callable[[str], Awaitable[_T]]
+    ) -> _T:
+        """Ask for the PIN until it is right, locked or given up, and act with it."""
+        while True:
+            left = self._left(device)
+            pin = await dialogue.ask(replace(prompt, attempts_left=left))
+            try:
+                return await self._charged(device, pin, act)
+            except WrongPin as wrong:
+                _log.warning("wrong PIN for %r of %s", device.label, device.place or device.id)
+                prompt = replace(prompt, problem=wrong.reason.zh)
 
     def _left(self, device: Device) -> int | None:
         """The attempts that remain, None when the device counts them. Raises Refused when there are none."""

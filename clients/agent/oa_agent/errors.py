@@ -77,6 +77,11 @@ TOKEN_FAILED = Reason("token.failed", "证书介质操作失败", "The token ref
 NO_TOKEN = Reason("token.not_found", "没有找到这个证书介质", "There is no such token.")
 NO_BLANK_TOKEN = Reason("token.none_blank", "没有找到未初始化的证书介质", "There is no token to initialise.")
 NAME_TAKEN = Reason("token.name_taken", "已有同名的密钥或证书介质", "A key or token of this name is already there.")
+NO_OFFICER = Reason(
+    "token.no_officer",
+    "软件密钥没有管理员 PIN，不能解锁，请补办",
+    "A software key has no security officer; have it replaced.",
+)
 SIGNATURE_MISMATCH = Reason(
     "token.mismatch", "密钥与证书不配套，签名已作废", "The key is not the certificate's; the signature was thrown away."
 )

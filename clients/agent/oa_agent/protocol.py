@@ -104,8 +104,14 @@ class WriteCertificate(Command, frozen=True, tag="write-certificate"):
     chain: tuple[str, ...] = ()
 
 
+class Unlock(Command, frozen=True, tag="unlock"):
+    """Give a token a new user PIN. The agent asks for the security officer's PIN first, then for the new one twice."""
+
+    token: str
+
+
 # What the agent does for anybody; watching and cancelling are about one connection.
-AgentCommand = Hello | Tokens | Certificates | Authenticate | Sign | Generate | WriteCertificate
+AgentCommand = Hello | Tokens | Certificates | Authenticate | Sign | Generate | WriteCertificate | Unlock
 AnyCommand = AgentCommand | Watch | Cancel
 
 
@@ -177,6 +183,12 @@ class Written(Struct, frozen=True):
     certificate_id: str
 
 
+class Unlocked(Struct, frozen=True):
+    """`token` takes the new PIN, and its wrong ones are counted anew."""
+
+    token: str
+
+
 Result = (
     About
     | tuple[TokenEntry, ...]
@@ -188,6 +200,7 @@ Result = (
     | Cancelled
     | Generated
     | Written
+    | Unlocked
 )
 
 

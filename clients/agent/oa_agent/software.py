@@ -16,7 +16,7 @@ from crypto.errors import CryptoError
 from crypto.keys import make_csr, open_key_file, read_certificates, seal_key_file, with_certificates
 from crypto.suite import INTL
 from oa_agent.durable import write_durably
-from oa_agent.errors import NAME_TAKEN, NO_KEY_FOR_CERTIFICATE, TOKEN_REMOVED, Refused, refused
+from oa_agent.errors import NAME_TAKEN, NO_KEY_FOR_CERTIFICATE, NO_OFFICER, TOKEN_REMOVED, Refused, refused
 from oa_agent.sources import Device, StoredKey
 
 SUFFIX = ".oakey"
@@ -56,6 +56,9 @@ class KeyFolder:
         chain: Sequence[x509.Certificate],
     ) -> None:
         await asyncio.to_thread(self._write_certificate, certificate, chain)
+
+    async def reset_pin(self, device: Device, so_pin: str, pin: str) -> None:
+        raise Refused(NO_OFFICER)
 
     def add(self, label: str, data: bytes) -> None:
         """Take a key file into the folder. Raises Refused when it is none, or the name is taken."""

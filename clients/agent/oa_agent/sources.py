@@ -64,6 +64,9 @@ class KeySource(Protocol):
     ) -> None:
         """Write the certificate beside its key."""
 
+    async def reset_pin(self, device: Device, so_pin: str, pin: str) -> None:
+        """Give the token a new user PIN, which its security officer may. Raises WrongPin."""
+
 
 def certificate_id(certificate: x509.Certificate) -> str:
     """How a certificate is named in the protocol: the SHA-256 of its DER, in hex."""

@@ -190,6 +190,8 @@ export const useAgent = defineStore('agent', () => {
     /** Write an issued certificate with its chain (base64 DER) beside its key. */
     writeCertificate: (token: string, certificate: string, chain: string[]) =>
       callWithPin<{ certificate_id: string }>('write-certificate', { token, certificate, chain }),
+    /** Give a device a new PIN; the agent asks for its administrator's PIN and has the holder enter the new one. */
+    unlock: (token: string) => callWithPin<{ token: string }>('unlock', { token }),
     watch: (certificateId: string) => call('watch', { certificate_id: certificateId }),
     whenKeyRemoved: (tell: (certificateId?: string) => void) => (onKeyRemoved = tell),
     whenGone: (tell: () => void) => (onGone = tell),

@@ -695,6 +695,7 @@ export const en: Words = {
         retired: 'Retired',
       },
       note: 'Note',
+      unlockLead: 'Identify the holder first. The key agent asks for the administrator PIN of the device, then the holder enters a new PIN twice; neither passes through this page.',
       noteHint: 'Who took it, why, and the like, in up to 200 characters',
     },
     requests: {

@@ -687,6 +687,7 @@ export const zh = {
         retired: '已登记报废',
       } as Record<string, string>,
       note: '备注',
+      unlockLead: '先核对持有人身份。密钥代理先请管理员输入介质的管理员PIN，再请持有人本人输入两次新的PIN码；两者都不经过网页。',
       noteHint: '可填写领用人、原因等，200字以内',
     },
     requests: {

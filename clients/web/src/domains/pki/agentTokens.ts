@@ -3,7 +3,7 @@ import { ref, shallowRef, type Ref, type ShallowRef } from 'vue'
 
 import { AgentError, useAgent, type Token } from '@/agent/agent'
 import { api } from '@/api/client'
-import type { CertificateRequest } from '@/api/pki'
+import type { CertificateRequest, Device } from '@/api/pki'
 import { useSession } from '@/domains/identity/session'
 import { titleOf } from '@/ui/load'
 import { currentWords } from '@/words'
@@ -43,6 +43,13 @@ async function connected(): Promise<void> {
 export function likeliest(tokens: Token[], label: string): Token | undefined {
   const bearing = tokens.find((token) => [token.label, token.id].includes(label))
   return bearing ?? (tokens.length === 1 ? tokens[0] : undefined)
+}
+
+/** Give a device a new PIN, then enter that it has one. */
+export async function unlock(device: Device, token: string, note: string): Promise<Device> {
+  await connected()
+  await useAgent().unlock(token)
+  return api.post<Device>(`/api/pki/devices/${device.id}/acts`, { verb: 'unlocked', note })
 }
 
 /**
