@@ -27,7 +27,7 @@ from crypto.profiles import Profile
 from oa_agent import VERSION
 from oa_agent.agent import Caller
 from oa_agent.config import Config, PinEntryKind, load_config
-from oa_agent.errors import NO_TOKEN, UNKNOWN_SERVER, Refused
+from oa_agent.errors import UNKNOWN_SERVER, Refused
 from oa_agent.origins import check_origin
 from oa_agent.pin import has_display
 from oa_agent.protocol import (
@@ -44,13 +44,13 @@ from oa_agent.protocol import (
     Success,
     TokenEntry,
     Tokens,
+    Unlock,
     WriteCertificate,
     b64,
     failure,
     write,
 )
-from oa_agent.retries import RetryCounter
-from oa_agent.server import COUNTS_FILE, SERVERS_FILE, build_agent, pin_entry, serving
+from oa_agent.server import SERVERS_FILE, build_agent, pin_entry, serving
 from oa_agent.software import KeyFolder
 from oa_agent.tokens import TokenDriver
 from oa_agent.trust import RequestKeys
@@ -188,14 +188,11 @@ def init_token(config: Config, path: str, label: str) -> None:
     _local(lambda: asyncio.run(_init_token(config, path, label, so_pin, pin)))
 
 
-@main.command("reset-pin", help="用管理员 PIN 重设用户 PIN，并解除锁定")
-@click.option("--module", "path", required=True, help="PKCS #11 驱动文件")
+@main.command(help="用管理员 PIN 重设用户 PIN，并解除锁定")
 @click.option("--token", required=True, help="证书介质编号，见 tokens")
 @click.pass_obj
-def reset_pin(config: Config, path: str, token: str) -> None:
-    so_pin = str(click.prompt("管理员 PIN", hide_input=True, err=True))
-    pin = _new_pin("用户 PIN")
-    _local(lambda: asyncio.run(_reset_pin(config, path, token, so_pin, pin)))
+def unlock(config: Config, token: str) -> None:
+    _perform(config, Unlock(token=token))
 
 
 @main.command("forget-server", help="忘记首次使用时记下的服务器公钥（管理员核实更换后）")
@@ -251,17 +248,6 @@ def _finish(answer: Success | Failure) -> None:
 async def _init_token(config: Config, path: str, label: str, so_pin: str, pin: str) -> Result:
     device = await TokenDriver(path, seconds=config.token_seconds).init_token(label, so_pin, pin)
     return (TokenEntry(device.id, device.label, device.kind),)
-
-
-async def _reset_pin(config: Config, path: str, token: str, so_pin: str, pin: str) -> None:
-    """A new PIN from the security officer also clears the count of wrong ones."""
-    driver = TokenDriver(path, seconds=config.token_seconds)
-    device = next((device for device in await driver.devices() if device.id == token), None)
-    if device is None:
-        raise Refused(NO_TOKEN)
-    await driver.reset_pin(device, so_pin, pin)
-    if device.place is not None:
-        RetryCounter(config.state / COUNTS_FILE).clear(device.place)
 
 
 def _forget(config: Config, origin: str) -> None:
