@@ -14,6 +14,7 @@ need certutil libnss3-tools
 need openssl openssl
 need Xvfb xvfb
 need wrk wrk
+need cfssl golang-cfssl
 need /usr/sbin/nginx nginx-light
 need /usr/sbin/haproxy haproxy
 need systemd-analyze systemd

@@ -44,6 +44,7 @@ from oa_server.pki.signer import (
 from oa_server.storage.unit_of_work import Work, conflict_on, transition, unit_of_work
 
 LIST_ATTEMPTS = 5
+ANSWERS_KEPT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,22 @@ class Subject:
     organ_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An OCSP answer that was signed: what it says of the certificate, and until when it is given to whoever asks the same."""
+
+    standing: tuple[bool, RevocationItem | None]
+    until: datetime
+    der: bytes
+
+
 class CertificateRegister:
     """The register with its signer (`core.ports.CertificateRegister`, `core.ports.HeadSigner`)."""
 
     def __init__(self, signer: Signer, origin: str) -> None:
         self.signer = signer
         self._origin = origin
+        self._answers: dict[bytes, _Answer] = {}
 
     # --- judging -------------------------------------------------------------------------------------------------
 
@@ -228,8 +239,17 @@ class CertificateRegister:
         known = await access.by_serial(format(asked.serial, "x"))
         now = clock.now()
         revocation = _listed(known) if known is not None and known.state != CertificateState.GOOD else None
+        kept = self._answers.get(request)
+        if kept is not None and kept.standing == (known is not None, revocation) and kept.until > now:
+            return kept.der
         order = AnswerOcsp(request, known is not None, revocation, now, now + rules.OCSP_LIFE)
-        return await self.signer.ask(order)
+        der = await self.signer.ask(order)
+        # A nonce is never asked twice; who asks without one takes an answer of some minutes ago, if it is still true.
+        if asked.nonce is None:
+            if len(self._answers) >= ANSWERS_KEPT:
+                self._answers.clear()
+            self._answers[request] = _Answer((known is not None, revocation), now + rules.OCSP_KEPT, der)
+        return der
 
     async def answer_timestamp(self, request: bytes) -> bytes:
         """The response (DER) to a timestamp request of RFC 3161. Raises Unavailable, also while the clock is wrong."""

@@ -41,6 +41,7 @@ class Stage(StrEnum):
 CRL_LIFE = timedelta(days=7)
 CRL_RENEWAL = timedelta(days=1)
 OCSP_LIFE = timedelta(hours=1)
+OCSP_KEPT = timedelta(minutes=5)
 
 # Whom each kind of certificate is for. Those of services are made with the authority, and nobody asks for another.
 PEOPLES = frozenset({Profile.SIGN_IN, Profile.SIGNING})

@@ -15,12 +15,14 @@ from pathlib import Path
 
 from oa_server.settings import Settings
 from tests import servers
-from tests.bench import attachments, documents, todo
+from tests.bench import attachments, certificates, documents, todo
 from tests.city import City
-from tests.conftest import _create_database, _found, embedded, running
+from tests.conftest import _found, at_cluster, embedded, running
 
 COLUMNS = os.environ.get("OA_BENCH_COLUMNS", "embedded,production").split(",")
-FIGURES = os.environ.get("OA_BENCH_FIGURES", "pages,dispatch,sign_ins,attachments,todo").split(",")
+FIGURES = os.environ.get("OA_BENCH_FIGURES", "pages,dispatch,certificates,tokens,sign_ins,ocsp,attachments,todo").split(
+    ","
+)
 
 
 def measure(settings: Settings, column: str) -> None:
@@ -28,6 +30,8 @@ def measure(settings: Settings, column: str) -> None:
     city = asyncio.run(_inside(settings, column))
     if "sign_ins" in FIGURES:
         asyncio.run(documents.sign_ins(settings, city, column))
+    if "ocsp" in FIGURES:
+        asyncio.run(certificates.ocsp_answers(settings, city, column))
     if "attachments" in FIGURES:
         asyncio.run(attachments.up_and_down(settings, city, column))
     if "todo" in FIGURES:
@@ -39,6 +43,8 @@ async def _inside(settings: Settings, column: str) -> City:
         for name, part in (
             ("pages", documents.pages),
             ("dispatch", documents.dispatch),
+            ("certificates", certificates.issued),
+            ("tokens", certificates.token_check),
             ("todo", todo.through_the_door),
         ):
             if name in FIGURES:
@@ -65,7 +71,7 @@ def main() -> None:
             cluster = stack.enter_context(servers.Postgres()).url
             bus = stack.enter_context(servers.Redis(base)).url
             objects = stack.enter_context(servers.SeaweedFS(base)).url
-            asyncio.run(_create_database(cluster, "founded"))
+            asyncio.run(at_cluster(cluster, "CREATE DATABASE founded"))
             urls = {"bus_url": bus, "object_store_url": objects}
             database = cluster.replace("/postgres", "/founded")
             settings = embedded(base / "production", database_url=database, **urls, **_address())

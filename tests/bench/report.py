@@ -8,6 +8,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -61,13 +62,19 @@ class Load:
     errors: int
 
 
-def load(url: str, headers: dict[str, str]) -> Load:
-    """Ask for `url` over a few connections for some seconds. What fails on the way is counted: a figure with errors is
-    printed as such, for a slow machine is no reason to end the run."""
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency", url]
+def load(url: str, headers: dict[str, str], body: bytes | None = None) -> Load:
+    """Ask for `url`, or send it `body`, over a few connections for some seconds. What fails on the way is counted: a figure
+    with errors is printed as such, for a slow machine is no reason to end the run."""
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--latency"]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        if body is not None:
+            spelt = "".join(f"\\{byte:03d}" for byte in body)
+            script.write(f'wrk.method = "POST"\nwrk.body = "{spelt}"\n')
+            script.flush()
+            command += ["-s", script.name]
+        said = subprocess.run([*command, url], check=True, capture_output=True, text=True).stdout
     return read_load(said)
 
 

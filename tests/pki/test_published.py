@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from oa_server.app import open_house
@@ -21,6 +22,7 @@ from oa_server.pki.models import Certificate, TrustAnchor
 from tests import servers
 from tests.conftest import Founded
 from tests.faults.house import at_free_port
+from tests.pki.office import Office
 
 
 @pytest.fixture
@@ -127,3 +129,25 @@ def test_openssl_takes_the_time(published: tuple[str, Path]) -> None:
     bad = httpx.post(f"{url}/api/pki/timestamp", content=b"?", headers={"Content-Type": "application/timestamp-query"})
     (folder / "bad.tsr").write_bytes(bad.content)
     assert "Status: Rejected." in openssl(folder, "ts", "-reply", "-in", "bad.tsr", "-text")
+
+
+async def test_an_answer_is_true_at_once(office: Office) -> None:
+    """Asked again without a nonce an answer may be some minutes old, but never older than what became of the certificate."""
+    shown = (await office.security.get("/api/pki/certificates?q=王建国")).json()["items"][0]
+    found = await office.certificate(shown["serial"])
+    leaf, issuer = [
+        x509.load_der_x509_certificate(base64.b64decode(text))
+        for text in (found["certificate"], found["chain_certificates"][0])
+    ]
+    question = x509.ocsp.OCSPRequestBuilder().add_certificate(leaf, issuer, hashes.SHA256()).build()
+
+    async def told() -> tuple[bytes, str]:
+        body, headers = question.public_bytes(Encoding.DER), {"Content-Type": "application/ocsp-request"}
+        answer = await office.security.send("POST", "/api/pki/ocsp", content=body, headers=headers)
+        return answer.content, x509.ocsp.load_der_ocsp_response(answer.content).certificate_status.name
+
+    first, again = await told(), await told()
+    assert (first[1], again) == ("GOOD", first)
+    for verb, state in (("suspend", "REVOKED"), ("resume", "GOOD")):
+        await office.act(shown["serial"], verb)
+        assert (await told())[1] == state
