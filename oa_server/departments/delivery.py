@@ -84,16 +84,17 @@ async def _deliver_to(webhook_id: UUID, http: httpx.AsyncClient, sender: Sender,
     if not await _take(webhook_id):
         return  # Another process is at it.
     webhook, delivery = await access.webhook(webhook_id), await access.delivery_of(webhook_id)
-    attempts: int = delivery.attempts
-    for entry in await access.entries_after(webhook.client_id, delivery.delivered, BATCH):
+    attempts, sent = delivery.attempts, delivery.delivered
+    for entry in await access.entries_after(webhook.client_id, sent, BATCH):
         if time.monotonic() >= until:
             break
         answer = await _send(webhook, entry, http, sender)
         if not answer.is_taken:
             await _refused(webhook_id, attempts, answer)
             return
-        attempts = 0
-        await _progress(webhook_id, delivered=entry.sequence, attempts=0, last_answer=answer.words)
+        if not await _went(webhook_id, sent, entry.sequence, answer):
+            break
+        attempts, sent = 0, entry.sequence
     await _progress(webhook_id, taken_until=None, next_try_at=None)
 
 
@@ -105,6 +106,13 @@ async def _take(webhook_id: UUID) -> bool:
             return False
         mine = Delivery.filter(webhook_id=webhook_id, taken_until=free.taken_until)
         return await mine.update(taken_until=work.now + LEASE) == 1
+
+
+async def _went(webhook_id: UUID, before: int, sent: int, answer: _Answer) -> bool:
+    """Enter that an event was taken. False when an administrator had earlier ones sent again meanwhile, which stands."""
+    async with housekeeping():
+        mine = Delivery.filter(webhook_id=webhook_id, delivered=before)
+        return await mine.update(delivered=sent, attempts=0, last_answer=answer.words) == 1
 
 
 async def _progress(webhook_id: UUID, **change: Any) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -50,6 +50,7 @@ class Receiver:
     port: int = 0
     answer: Callable[[Received], str] = lambda _received: "204 No Content"
     received: list[Received] = field(default_factory=list)
+    meanwhile: Callable[[Received], Awaitable[None]] | None = None
 
     @asynccontextmanager
     async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver]:
@@ -66,6 +67,8 @@ class Receiver:
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 received = Received(lines[0].split()[1], headers, body)
                 self.received.append(received)
+                if self.meanwhile:
+                    await self.meanwhile(received)
                 status = self.answer(received)
                 writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
                 await writer.drain()
@@ -159,6 +162,20 @@ async def test_events_are_sent_in_order(pushing: Pushing) -> None:
     asked = (await pushing.system.get("/events")).json()["items"]
     assert [json.loads(received.body) for received in pushing.receiver.received] == asked
     assert (await pushing.shown())["waiting"] == 0
+
+
+async def test_playing_again_in_the_middle(pushing: Pushing) -> None:
+    """What an administrator has sent again while events are on their way is sent again, and not passed over."""
+
+    async def again(received: Received) -> None:
+        if len(pushing.receiver.received) == 2:
+            (await pushing.act("replay", by="sys", after=0)).raise_for_status()
+
+    pushing.receiver.meanwhile = again
+    await pushing.happen(3)
+    await pushing.deliver()
+    await pushing.deliver()
+    assert pushing.receiver.sequences == [1, 2, 1, 2, 3]
 
 
 async def test_a_receiver_that_refuses(pushing: Pushing) -> None:
