@@ -103,6 +103,7 @@ async def test_signing_in_through_the_popup(config: Config, pki: Pki) -> None:
     assert verify_answer(key.certificate.public_key(), origin, nonce, signature)
 
 
+@pytest.mark.norm("A-6.3.3")
 async def test_a_foreign_page_gets_nowhere(config: Config, pki: Pki) -> None:
     """A page of an origin that is not allowed cannot open the socket."""
     key = pki.key_file(Profile.SIGN_IN, config.keys, "登录")

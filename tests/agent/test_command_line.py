@@ -335,6 +335,7 @@ def test_forgetting_a_server(command_line: Callable[..., Result], config: Config
     assert _answer(command_line("forget-server", "--origin", ORIGIN))["error"]["code"] == "request.unknown_key"
 
 
+@pytest.mark.norm("D-8.1.4.1c")
 def test_there_is_no_way_to_pass_a_pin() -> None:
     """No command takes a PIN as an argument: other processes could read it there."""
     options = [

@@ -21,6 +21,7 @@ from oa_agent.server import serving
 from tests.agent.conftest import ORIGIN, Visit
 
 
+@pytest.mark.norm("A-6.3.3")
 @pytest.mark.parametrize(
     "origin",
     [

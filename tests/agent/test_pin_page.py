@@ -247,6 +247,7 @@ async def test_connections_that_say_nothing(waiting: Any) -> None:
         assert "已完成" in (await at.post(await at.form())).text
 
 
+@pytest.mark.norm("A-1.3.1/1.5.1")
 async def test_what_the_form_shows_is_text(visit: Visit, pki: Pki, config: Config, office: Office) -> None:
     """Markup in an opinion is shown, not obeyed."""
     key = pki.key_file(Profile.SIGNING, config.keys, "签名")
@@ -277,6 +278,7 @@ async def test_a_new_pin_is_entered_twice(visit: Visit, config: Config) -> None:
     assert made["result"]["csr"].startswith("-----BEGIN CERTIFICATE REQUEST-----")
 
 
+@pytest.mark.norm("A-16.3–16.5")
 async def test_no_secret_is_logged(visit: Visit, pki: Pki, config: Config, caplog: pytest.LogCaptureFixture) -> None:
     """The log tells what was done for whom, and never a PIN."""
     key_id = certificate_id(pki.key_file(Profile.SIGN_IN, config.keys, "登录").certificate)

@@ -116,6 +116,7 @@ async def test_sealing(visit: Visit, office: Office, seal: SoftKey) -> None:
     assert INTL.verify(seal.certificate.public_key(), base64.b64decode(result["signature"]), attributes)
 
 
+@pytest.mark.norm("A-7.5.3")
 async def test_a_batch_takes_one_pin(visit: Visit, office: Office, key: SoftKey) -> None:
     """A batch is shown whole and signed in its order under one PIN; the next operation asks for the PIN again."""
     claims = [office.claims(key.certificate, text=f"第{number}件，同意") for number in range(1, 6)]

@@ -119,6 +119,7 @@ async def _sign_in(page: Any, key_id: str, *pins: str) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.norm("D-8.1.4.1b")
 @pytest.mark.parametrize("kind", ["software", "token"])
 async def test_five_wrong_pins_lock(
     visit: Visit, pki: Pki, config: Config, token: Token, enrol: Callable[..., Any], kind: str

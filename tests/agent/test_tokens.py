@@ -75,6 +75,7 @@ async def test_enrolment_by_socket(visit: Visit, pki: Pki, office: Office, token
         assert await page.get("sign", certificate_id=certificate_id(certificates["signing"]), request=request)
 
 
+@pytest.mark.norm("M-8.4i")
 async def test_keys_stay_in_the_token(token: Token, enrol: Callable[..., Any]) -> None:
     """A generated key cannot be read out, not even with the PIN."""
     await enrol(token, Profile.SIGNING)

@@ -160,6 +160,7 @@ async def _put(settings: Settings, model: Any, column: str, value: Any) -> None:
         await put(row, column, value)
 
 
+@pytest.mark.norm("D-8.1.5.1")
 def test_one_changed_row(finished: Settings) -> None:
     """One changed row of a document is found by `verify --all`, which names it; the log by itself is still whole."""
     asyncio.run(_put(finished, OutgoingDocument, "title", "另一份公文的通知"))

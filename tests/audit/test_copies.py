@@ -66,6 +66,7 @@ async def cut(head: AuditHead) -> None:
         await AuditRecord.exclude(id__in=list(kept)).delete()
 
 
+@pytest.mark.norm("D-8.1.4.3c")
 async def test_a_tail_that_was_removed(place: CopyPlace) -> None:
     """A log that was cut back to an earlier head is whole in itself; the copy outside names what is missing."""
     before = await grow()

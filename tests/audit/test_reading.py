@@ -34,16 +34,18 @@ async def auditor(city: City) -> Browser:
     return await city.signed_in("aud")
 
 
+@pytest.mark.norm("D-8.1.5.2")
 @pytest.mark.parametrize("person", ["wang", "sys", "sec", "chen"])
 async def test_who_does_not_read_the_log(city: City, person: str) -> None:
-    """D-8.1.5.2: the log is its auditor's alone, and the other two administrators are refused too."""
+    """The log is its auditor's alone, and the other two administrators are refused too."""
     browser = await city.signed_in(person)
     for path in READS:
         assert told(await browser.get(f"/api/audit/{path}")) == (403, "audit.not_audit_admin"), path
 
 
+@pytest.mark.norm("D-8.1.4.2d")
 async def test_the_auditor_does_nothing_else(city: City, auditor: Browser) -> None:
-    """D-8.1.4.2d: the auditor sees no document and decides nothing about certificates."""
+    """The auditor sees no document and decides nothing about certificates."""
     wang = await city.signed_in("wang")
     path = await city.submitted(wang)
     assert (await auditor.get(path)).status_code == 404

@@ -91,6 +91,7 @@ async def found(check: Callable[[], AsyncIterator[Fault]]) -> set[str]:
     return {fault.where for fault in [fault async for fault in check()]}
 
 
+@pytest.mark.norm("D-8.1.4.7a/b", "M-8.4b")
 @pytest.mark.timeout(600)
 async def test_every_cell_of_every_row_that_stays(finished: Settings) -> None:
     """One changed cell in any column of any protected table is named by its row, and by nothing else."""
@@ -128,6 +129,7 @@ async def test_every_cell_of_the_log(finished: Settings) -> None:
         assert await found(log_faults) == set()
 
 
+@pytest.mark.norm("D-8.1.4.3c")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("model", [*PROTECTED, *LOG], ids=lambda model: model._meta.db_table)
 async def test_removed_added_swapped(finished: Settings, model: type[Model]) -> None:
@@ -272,6 +274,7 @@ async def test_the_papers_alone(finished: Settings) -> None:
         assert await found(opinion_faults) == {name_of(opinions[1])}
 
 
+@pytest.mark.norm("M-8.4f/g")
 async def test_swapped_objects(finished: Settings) -> None:
     """Stored bytes that have changed places with others are found, though each of them is honest where it was."""
     from oa_server.files.access import part_keys

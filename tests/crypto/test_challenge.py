@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from crypto.challenge import challenge_bytes, new_nonce, verify_answer
@@ -38,6 +39,7 @@ def test_answers_that_are_none(cast: Cast) -> None:
     assert not verify_answer(odd.public_key(), ORIGIN, nonce, odd.sign(challenge_bytes(ORIGIN, nonce)))
 
 
+@pytest.mark.norm("M-8.4a", "A-6.7.1/6.7.2")
 def test_nonces_differ() -> None:
     """Nonces have 256 bits and do not repeat."""
     nonces = {new_nonce() for _ in range(1000)}

@@ -67,6 +67,7 @@ def test_no_such_range(first: int, last: int) -> None:
         envelope.window(first, last, size=10)
 
 
+@pytest.mark.norm("M-8.4e")
 @given(st.data())
 def test_any_flipped_bit(data: st.DataObject) -> None:
     """No bit can be flipped, wherever it is, without the whole and the range that holds it being refused."""

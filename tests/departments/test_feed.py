@@ -113,6 +113,7 @@ async def test_what_was_given_to_its_unit(city: City, system: System) -> None:
     assert (await events(system))[-1]["type"] == "oa.documents.signed_for"
 
 
+@pytest.mark.norm("A-15.4.2")
 async def test_many_at_once(city: City, system: System) -> None:
     """However many act at the same moment, the numbers are without a gap, and each act is told once."""
     people = [await city.signed_in(person) for person in ("wang", "li", "gao")]

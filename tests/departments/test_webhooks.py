@@ -233,8 +233,9 @@ async def test_a_receiver_that_refuses_for_days(pushing: Pushing) -> None:
     assert pushing.receiver.sequences == [2]
 
 
+@pytest.mark.norm("A-1.3.6")
 async def test_a_redirection_is_a_refusal(pushing: Pushing) -> None:
-    """A-1.3.6: a receiver that points elsewhere, inside or out, has nobody else called."""
+    """A receiver that points elsewhere, inside or out, has nobody else called."""
     async with Receiver().listening() as inside:
         pushing.receiver.answer = lambda _received: f"307 Moved\r\nLocation: http://127.0.0.1:{inside.port}/admin"
         await pushing.happen()
@@ -243,8 +244,9 @@ async def test_a_redirection_is_a_refusal(pushing: Pushing) -> None:
     assert (await pushing.shown())["last_answer"] == "HTTP 307"
 
 
+@pytest.mark.norm("A-1.3.6")
 async def test_names_are_never_looked_up(pushing: Pushing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A-1.3.6: whoever rules over the name in the address cannot lead us anywhere: it is not asked for."""
+    """Whoever rules over the name in the address cannot lead us anywhere: it is not asked for."""
     asked: list[str] = []
     loop = asyncio.get_running_loop()
     resolve = loop.getaddrinfo
@@ -354,9 +356,10 @@ async def test_a_system_that_is_suspended(pushing: Pushing) -> None:
 INWARD = ["0.0.0.0", "169.254.169.254", "224.0.0.1", "::", "fe80::1", "ff02::1", "::ffff:127.0.0.1", "240.0.0.1"]
 
 
+@pytest.mark.norm("A-1.3.6")
 @pytest.mark.parametrize("address", [*INWARD, "2130706433", "0177.0.0.1", "localhost", "10.0.0.1/8", ""])
 async def test_addresses_that_lead_astray(city: City, address: str) -> None:
-    """A-1.3.6: link-local, multicast, unspecified and disguised addresses, and names, cannot be registered."""
+    """Link-local, multicast, unspecified and disguised addresses, and names, cannot be registered."""
     path = f"/api/clients/{await let_in(System(city))}/webhook"
     assert told(await register(city, path, addresses=[address])) == (422, "departments.bad_address")
     assert (await (await city.signed_in("sec")).get(path)).status_code == 404
@@ -388,8 +391,9 @@ def test_in_earnest_neither_http_nor_loopback() -> None:
     assert rules.check_addresses(["10.8.0.7", "2001:DB8::7"], trial=False) == ["10.8.0.7", "2001:db8::7"]
 
 
+@pytest.mark.norm("D-8.1.4.2d")
 async def test_whose_business_webhooks_are(pushing: Pushing) -> None:
-    """D-8.1.4.2d: one administrator registers and replays, another lets in and stops; nobody else sees any of it. What is
+    """One administrator registers and replays, another lets in and stops; nobody else sees any of it. What is
     registered anew has to be let in anew."""
     city = pushing.city
     for person in ("aud", "wang"):

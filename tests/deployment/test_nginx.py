@@ -47,6 +47,7 @@ def gate(door: Gate) -> Iterator[Gate]:
 # --- in the clear -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.norm("D-8.1.4.1c")
 @pytest.mark.parametrize("host", ["localhost", "evil.example"])
 def test_plain_http_is_redirected(gate: Gate, host: str) -> None:
     """In the clear nothing is served; whatever host was asked for, the way leads to ours over TLS."""
@@ -68,6 +69,7 @@ def test_good_tls(door: Gate, options: str) -> None:
         assert shake_hands(door, options, port).returncode == 0
 
 
+@pytest.mark.norm("D-8.1.4.1c")
 @pytest.mark.parametrize("options", BAD)
 def test_bad_tls(door: Gate, options: str) -> None:
     """Older versions, CBC, ciphers without forward secrecy, other curves and other hosts are refused by an alert."""
@@ -98,6 +100,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.norm("A-4.2.1")
 @pytest.mark.parametrize("request_head", REFUSED, ids=lambda head: head[:60])
 def test_refused_at_the_gate(gate: Gate, request_head: str) -> None:
     """Requests that may be read in two ways, are too large, or ask for what is not public never reach a server."""

@@ -69,6 +69,7 @@ def test_the_matrix_is_whole() -> None:
     assert len(list(endpoints("files"))) == 4
 
 
+@pytest.mark.norm("D-8.1.4.2e/f")
 @pytest.mark.parametrize("stage", list(BLIND_OUTGOING))
 async def test_outgoing(begin: Begin, stage: str) -> None:
     """A document and its pages, acts, signatures, consignments and attachments are nowhere for who may not see them."""
@@ -90,6 +91,7 @@ async def test_outgoing(begin: Begin, stage: str) -> None:
             assert {status for status, _ in found.values()} & {404} <= ({404} if stage == "drafted" else set()), found
 
 
+@pytest.mark.norm("D-8.1.4.2e/f")
 async def test_incoming(begin: Begin) -> None:
     """What came in is nowhere for other organs, for the sender, and for colleagues before whom it was not put."""
     async with begin("received") as story:

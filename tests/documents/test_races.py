@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 
 import httpx
+import pytest
 
 from tests.journey import Begin, Journey
 
@@ -39,6 +40,7 @@ async def test_two_clerks_number_one_document(begin: Begin) -> None:
         assert (await story.does("liu", "number", next_one)).json()["doc_no"] == "江政办发〔2026〕2号"
 
 
+@pytest.mark.norm("A-2.3.1–2.3.4")
 async def test_two_clerks_number_many_documents(begin: Begin) -> None:
     """Clerks who number several documents at once give each a number of its own, without a gap."""
     async with begin("signed") as story:
@@ -53,6 +55,7 @@ async def test_two_clerks_number_many_documents(begin: Begin) -> None:
         ]
 
 
+@pytest.mark.norm("A-15.4.2")
 async def test_two_clerks_sign_for(begin: Begin) -> None:
     """Of two clerks who sign for a document at once, one gives the receipt; the other is told that it is done."""
     async with begin("sent") as story:

@@ -42,6 +42,7 @@ async def test_marks_of_a_secret(raised: Settings) -> None:
         assert await marks(wang, internal) == [MARK]
 
 
+@pytest.mark.norm("M-8.4c")
 async def test_a_secret_without_its_marks(raised: Settings) -> None:
     """It does not go to review before it says for how long it is one and which copy it is; then the leader signs both."""
     async with running(raised) as city:

@@ -42,6 +42,7 @@ def draft_of(city: City, **elements: Any) -> dict[str, Any]:
 # --- letting in -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.norm("A-2.3.5")
 async def test_two_people_let_a_system_in(city: City) -> None:
     """One administrator registers, another lets in; until then, and once it is suspended, it gets no token."""
     system = System(city)
@@ -65,9 +66,10 @@ async def test_two_people_let_a_system_in(city: City) -> None:
     assert await faults(city.app.state.house) == []
 
 
+@pytest.mark.norm("D-8.1.4.2d")
 @pytest.mark.parametrize("person", ["sec", "aud", "wang"])
 async def test_who_registers_none(city: City, person: str) -> None:
-    """D-8.1.4.2d: only the system administrator registers a system; the auditor does not even see them."""
+    """Only the system administrator registers a system; the auditor does not even see them."""
     browser = await city.signed_in(person)
     entry = System(city).entry(unit_id=await unit_of(city, "wang"))
     assert told(await browser.send("POST", "/api/clients", json=entry)) == (403, "identity.not_system_admin")
@@ -95,6 +97,7 @@ async def test_what_is_not_registered(city: City, changes: dict[str, Any], statu
     assert await ApiClient.all().count() == 0
 
 
+@pytest.mark.norm("D-8.1.4.1a")
 async def test_weak_and_taken(city: City) -> None:
     """A weak key is refused; a code or a certificate stands for one system."""
     sys, unit = await city.signed_in("sys"), await unit_of(city, "wang")
@@ -127,6 +130,7 @@ async def test_an_assertion_is_good_once(city: City, system: System) -> None:
     assert told(await system.ask_token(assertion)) == (401, "identity.used_assertion")
 
 
+@pytest.mark.norm("A-9.1.x/9.2.x")
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
@@ -157,6 +161,7 @@ async def test_assertions_that_open_nothing(city: City, system: System, changes:
         assert answer.json()["facts"] == {"audience": f"{city.settings.origin}/api/v1/token"}
 
 
+@pytest.mark.norm("M-8.2a")
 async def test_a_foreign_key(city: City, system: System) -> None:
     """An assertion under another key, under the public key as a secret, or under none at all opens nothing."""
     stranger = System(city)
@@ -190,6 +195,7 @@ async def test_requests_for_tokens_that_are_none(city: City, system: System) -> 
     assert told(await system.http.post("/api/v1/token", json={})) == (415, "web.wrong_type")
 
 
+@pytest.mark.norm("A-8.2.1–8.3.2")
 async def test_a_token_is_for_what_it_says(city: City, system: System) -> None:
     """A token for less is good for less, a scope that was taken away is gone at once, and ten minutes later it is over."""
     await system.sign_in(scope="documents:read")
@@ -254,6 +260,7 @@ async def test_signing_in_by_certificate_alone(city: City, system: System) -> No
         assert told(await http.post("/api/v1/token", data=form)) == (401, "identity.no_credentials")
 
 
+@pytest.mark.norm("M-8.2a")
 @pytest.mark.parametrize("verdict", ["NONE", "FAILED:unable to verify", "", "success"])
 async def test_a_certificate_that_the_proxy_does_not_vouch_for(system: System, verdict: str) -> None:
     """What the proxy has not verified counts for nothing."""
@@ -312,6 +319,7 @@ async def test_what_a_system_never_does(city: City, system: System) -> None:
         assert told(await system.get(missing)) == (404, "core.not_found"), missing
 
 
+@pytest.mark.norm("A-8.4.1")
 async def test_what_a_system_sees(city: City, system: System) -> None:
     """A system sees what its unit drafts and sent on, and no draft of others; another unit's system sees none of it."""
     gao, zhao = await city.signed_in("gao"), await city.signed_in("zhao")

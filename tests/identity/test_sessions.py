@@ -29,6 +29,7 @@ A_MOMENT = timedelta(seconds=5)
 # --- how long it lasts ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.norm("D-8.1.4.1b", "N-reauth")
 async def test_idle(city: City) -> None:
     """A session ends fifteen minutes after the last request, and the page is told that it was idle."""
     wang = await city.signed_in("wang")
@@ -40,6 +41,7 @@ async def test_idle(city: City) -> None:
         assert told(await wang.get("/api/session")) == (401, "identity.session_idle")
 
 
+@pytest.mark.norm("N-reauth")
 async def test_limit(city: City) -> None:
     """However busy, a session ends after twelve hours."""
     wang = await city.signed_in("wang")
@@ -63,6 +65,7 @@ async def test_the_row_decides(city: City) -> None:
 # --- what ends it -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.norm("A-7.4.1/7.4.2")
 @pytest.mark.parametrize(
     ("claimed", "code"),
     [
@@ -258,6 +261,7 @@ async def test_other_pages_of_a_session(city: City) -> None:
         await following(city, other, "wang")
 
 
+@pytest.mark.norm("D-8.1.4.2a/c")
 @pytest.mark.usefixtures("watchful")
 @pytest.mark.parametrize(
     ("why", "code"),
@@ -353,6 +357,7 @@ async def test_a_session_that_an_administrator_ends(city: City) -> None:
     assert (await sec.send("DELETE", "/api/sessions/00000000-0000-7000-8000-000000000000")).status_code == 404
 
 
+@pytest.mark.norm("D-8.1.4.2d")
 @pytest.mark.parametrize(
     ("person", "seeing", "ending"),
     [
@@ -362,7 +367,7 @@ async def test_a_session_that_an_administrator_ends(city: City) -> None:
     ],
 )
 async def test_whose_business_it_is_not(city: City, person: str, seeing: Any, ending: Any) -> None:
-    """D-8.1.4.2d: the system administrator sees sessions and ends none; auditor and officials do neither."""
+    """The system administrator sees sessions and ends none; auditor and officials do neither."""
     browser = await city.signed_in(person)
     session = (await Session.all().first()).id
     listed = await browser.get("/api/sessions")

@@ -39,6 +39,7 @@ async def test_a_challenge_of_nobodys(city: City) -> None:
     assert (await Session.all().count(), await refusals()) == (0, [])
 
 
+@pytest.mark.norm("M-8.4a")
 async def test_a_replayed_answer(city: City) -> None:
     """An answer opens one session; sent again, it is told that its challenge was used."""
     browser = city.browser("wang")
@@ -57,6 +58,7 @@ async def test_a_refused_answer_spends_its_challenge(city: City) -> None:
     assert told(await browser.try_sign_in(challenge=asked)) == (401, "identity.used_challenge")
 
 
+@pytest.mark.norm("M-8.4a")
 @pytest.mark.parametrize(("seconds", "status"), [(55, 201), (61, 401)])
 async def test_a_stale_challenge(city: City, seconds: int, status: int) -> None:
     """A challenge is good for a minute; later it is told that it is late."""
@@ -68,6 +70,7 @@ async def test_a_stale_challenge(city: City, seconds: int, status: int) -> None:
     assert status == 201 or answer.json()["code"] == "identity.stale_challenge"
 
 
+@pytest.mark.norm("M-8.4a")
 async def test_a_challenge_of_another_browser(city: City) -> None:
     """A challenge is good only in the browser that it was given to, whoever has the key."""
     victim, thief = city.browser("wang"), city.browser("wang")
@@ -86,6 +89,7 @@ async def test_an_answer_without_its_cross_site_token(city: City) -> None:
     assert (await browser.try_sign_in(challenge=asked)).status_code == 201
 
 
+@pytest.mark.norm("M-8.4a")
 async def test_an_answer_for_another_origin(city: City) -> None:
     """What a key signed for another site opens nothing here."""
     for origin in ("https://evil.example", city.settings.origin + "/", "http://localhost:8080", ""):
@@ -150,6 +154,7 @@ async def test_asking_fills_no_log(city: City) -> None:
         assert await Challenge.all().count() == 1
 
 
+@pytest.mark.norm("D-8.1.4.3a")
 async def test_success_and_refusal_are_recorded(city: City) -> None:
     """Each answered challenge leaves one record: who got in, or which certificate was refused and why."""
     browser = city.browser("wang")
@@ -256,6 +261,7 @@ async def test_a_session_does_not_outlive_its_certificate(city: City) -> None:
     assert opened.json()["expires_at"] == key.certificate.not_valid_after_utc.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@pytest.mark.norm("D-8.1.4.1d")
 async def test_a_certificate_without_its_key(city: City) -> None:
     """Somebody else's certificate is of no use without its key, and its state is nobody else's to know."""
     own, others = city.browser("li"), city.keys("wang")["sign-in"]
@@ -265,6 +271,7 @@ async def test_a_certificate_without_its_key(city: City) -> None:
     assert told(await own.try_sign_in(key=borrowed)) == (401, "identity.wrong_signature")
 
 
+@pytest.mark.norm("D-8.1.4.2a/c")
 @pytest.mark.parametrize("what", ["official", "post"])
 async def test_a_holder_who_has_left(city: City, what: str) -> None:
     """Whoever is no longer active, or holds no post, does not get in with a good certificate."""

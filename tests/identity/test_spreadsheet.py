@@ -381,6 +381,7 @@ def test_ordinary_cells_go_out_unchanged(text: str) -> None:
     assert protect_cell(text) == text
 
 
+@pytest.mark.norm("A-1.2.10")
 @given(st.lists(st.lists(st.none() | st.integers() | st.text(max_size=20), min_size=2, max_size=2), max_size=5))
 def test_no_formula_leaves(rows: list[list[Any]]) -> None:
     """Whatever is exported, no cell begins as a formula does, and none is lost."""

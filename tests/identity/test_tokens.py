@@ -205,6 +205,7 @@ def test_what_was_made_is_read() -> None:
     assert read(respelled(0, str))["sub"] == "s"
 
 
+@pytest.mark.norm("A-9.1.x/9.2.x")
 @pytest.mark.parametrize("name", BAD)
 def test_what_is_no_good(name: str) -> None:
     """Whatever is not a token of ours, letter by letter, is refused under one code that tells nothing more."""

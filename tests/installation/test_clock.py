@@ -91,8 +91,9 @@ async def test_answers_that_tell_nothing(wrong: dict[str, int], monkeypatch: pyt
     assert clock.error() is None
 
 
+@pytest.mark.norm("D-8.1.5.4")
 async def test_nothing_is_signed_by_a_wrong_clock(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """D-8.1.5.4: with a clock that is three seconds off documents are read and drafted, and signing waits; whoever watches the
+    """With a clock that is three seconds off documents are read and drafted, and signing waits; whoever watches the
     figures sees it. As soon as the clock is right again, it goes on."""
     monkeypatch.setattr(oa_server.app, "CLOCK_SECONDS", 0.2)
     keeper = TimeServer(-3 * SECOND)

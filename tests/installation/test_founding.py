@@ -68,8 +68,9 @@ async def _enrol(settings: Settings, code: str) -> str:
         return str((await browser.sign_in())["roles"])
 
 
+@pytest.mark.norm("D-8.1.4.2b")
 def test_first_start(fresh: Settings, tmp_path: Path) -> None:
-    """D-8.1.4.2b: a fresh system has no account. Its console founds it and names three people, who enrol and sign in."""
+    """A fresh system has no account. Its console founds it and names three people, who enrol and sign in."""
     done = oa(tmp_path, "found", sheet(tmp_path, THREE))
     assert done.returncode == 0, done.stderr
     assert f"{fresh.origin}/enrol" in done.stdout

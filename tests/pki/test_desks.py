@@ -46,9 +46,10 @@ VERBS: list[tuple[str, str, dict[str, Any]]] = [
 REFUSALS = {"sys": "pki.not_system_admin", "sec": "pki.not_security_admin"}
 
 
+@pytest.mark.norm("D-8.1.5.2")
 @pytest.mark.parametrize("person", ["wang", "qian", "aud"])
 async def test_who_reads_the_register(city: City, person: str) -> None:
-    """D-8.1.5.2: officials and the auditor see nothing of the register, not even whether a row is there."""
+    """Officials and the auditor see nothing of the register, not even whether a row is there."""
     browser = await city.signed_in(person)
     for path in READS:
         assert told(await browser.get(path)) == (403, "pki.not_pki_admin"), path
@@ -63,9 +64,10 @@ async def test_who_keeps_it(city: City, person: str) -> None:
         assert (await browser.get(path)).status_code == wanted, path
 
 
+@pytest.mark.norm("D-8.1.4.2d")
 @pytest.mark.parametrize("person", ["sys", "sec", "aud", "wang", "qian"])
 async def test_each_verb_is_one_administrators(office: Office, person: str) -> None:
-    """D-8.1.4.2d: of every verb of the register, all but the one administrator whose it is are refused, by name."""
+    """Of every verb of the register, all but the one administrator whose it is are refused, by name."""
     request = await office.asked()
     row = (await office.system.get("/api/pki/certificates?q=王建国")).json()["items"][0]
     device = await office.device("wang")

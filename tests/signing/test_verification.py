@@ -143,6 +143,7 @@ async def test_opinions_that_nobody_signed(city: City, content: bytes) -> None:
     assert report["verdict"] == "invalid"
 
 
+@pytest.mark.norm("A-5.2–5.4")
 async def test_a_bomb_inside(city: City) -> None:
     """A small file that would unpack to a huge one is not unpacked."""
     with pikepdf.open(io.BytesIO(pdf(opinion__1_json=bytes(32 << 20)))) as bomb:

@@ -59,6 +59,7 @@ async def test_an_error_leaves_nothing() -> None:
     assert not await AuditRecord.filter(subject_id=str(row.id)).exists()
 
 
+@pytest.mark.norm("D-8.1.4.3a")
 async def test_a_change_without_a_word_is_undone() -> None:
     """A unit that writes and records no act is rolled back, also when it wrote by a bulk update."""
     with pytest.raises(UnauditedChange):

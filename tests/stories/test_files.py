@@ -89,6 +89,7 @@ async def test_parts_of_the_wrong_size(city: City) -> None:
     assert (await wang.get(f"/api/files/{file['id']}")).json()["offset"] == 0
 
 
+@pytest.mark.norm("A-5.2–5.4")
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a\\b", "a:b", "..", " . ", "甲\u202e乙.pdf", "x" * 201, "a\nb"])
 async def test_names(city: City, name: str) -> None:
     """Names that climb folders, hide or mislead are refused."""
@@ -115,6 +116,7 @@ async def test_submitting_waits_for_uploads(city: City) -> None:
     assert (await wang.act(f"/api/documents/{document}", "submit")).status_code == 200
 
 
+@pytest.mark.norm("D-8.1.4.2e/f")
 async def test_eyes(city: City) -> None:
     """Others get the same 404 as for a file that does not exist; the receiving organ reads it once it was sent."""
     wang, li, zhao, chen, sun, qian, zhou = [
@@ -138,6 +140,7 @@ async def test_eyes(city: City) -> None:
     assert [item["name"] for item in shown["attachments"]] == ["附件.bin"]
 
 
+@pytest.mark.norm("D-8.1.4.7a/b", "M-8.4e")
 async def test_a_changed_object_is_not_given_out(city: City) -> None:
     """A flipped byte in the store is a coded refusal, never the wrong bytes; nothing readable lies in the store."""
     wang = await city.signed_in("wang")

@@ -117,6 +117,7 @@ async def test_pdfsig(desk: Desk) -> None:
     assert "Signature is Valid" not in desk.says("pdfsig", "-nocert", "-nssdir", "sql:nss", "sealed.pdf")
 
 
+@pytest.mark.norm("M-8.4h")
 async def test_openssl_on_opinions_and_receipt(desk: Desk) -> None:
     """openssl verifies every opinion in the file and the receipt, with their chains against the revocation lists; over
     other content it does not."""
@@ -130,6 +131,7 @@ async def test_openssl_on_opinions_and_receipt(desk: Desk) -> None:
     assert (said["decision"], said["actor"]["name"]) == ("issue", "陈志远")
 
 
+@pytest.mark.norm("M-8.4h")
 async def test_openssl_on_timestamps(desk: Desk) -> None:
     """openssl verifies the timestamps of the opinions over their signature values, and over nothing else."""
     desk.write("opinion.p7s", attachment(desk, "opinion-3.p7s"))

@@ -182,6 +182,7 @@ def test_every_domain_has_its_door_plate(domain: str) -> None:
         assert word in plate
 
 
+@pytest.mark.norm("D-8.1.4.3a")
 def test_every_act_is_recorded_by_name() -> None:
     """Audit entries name their verb by its constant, and every constant is used."""
     text = "".join(path.read_text("utf-8") for path in SOURCES if path.name != "verbs.py")

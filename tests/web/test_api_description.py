@@ -195,6 +195,7 @@ def test_what_is_served(served: Served) -> None:
     assert len(served.known) == 5
 
 
+@pytest.mark.norm("D-8.1.4.4d")
 @schema.parametrize()
 @BRIEFLY
 def test_in_ones_place(case: schemathesis.Case, served: Served) -> None:

@@ -40,6 +40,7 @@ def failing(error: Exception, *, begun: bool) -> App:
     return app
 
 
+@pytest.mark.norm("A-16.3–16.5")
 async def test_a_fault_of_ours() -> None:
     """A fault of the program is told as one, in the reader's language, and nothing of its inside."""
     app = ProblemMiddleware(failing(RuntimeError("secret: /etc/shadow"), begun=False))
@@ -80,6 +81,7 @@ async def test_an_answer_cut_short(error: Exception) -> None:
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
 
 
+@pytest.mark.norm("A-3.4.x")
 async def test_headers_of_every_answer(city: City) -> None:
     """Every answer forbids to be framed, sniffed, kept or referred; over TLS, also to come back without it."""
     for path in ("/api/about", "/api/nowhere", "/openapi.json", "/"):

@@ -135,6 +135,7 @@ async def test_frames_that_are_none(frame: str | bytes, city: DistantCity) -> No
     assert "Traceback" not in city.server.log.read_text("utf-8")
 
 
+@pytest.mark.norm("A-4.4.1–4.4.3")
 async def test_foreign_pages_and_strangers(city: DistantCity) -> None:
     """A page of another origin and a browser without a session are told why, and hear nothing else."""
     wang, stranger = await city.signed_in("wang"), city.browser("li")

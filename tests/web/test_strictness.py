@@ -179,6 +179,7 @@ async def test_key_of_a_repeated_request(city: City) -> None:
     assert refusal(refused) == (422, "web.invalid")
 
 
+@pytest.mark.norm("D-8.1.4.4d")
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes) -> None:
     """Whatever bytes come, they are read, or refused by name."""

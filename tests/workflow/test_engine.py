@@ -164,6 +164,7 @@ def test_choice_follows_the_facts(facts: dict[str, str], opened: str) -> None:
     assert codes(start(block, facts).opened) == [opened]
 
 
+@pytest.mark.norm("A-2.3.1–2.3.4")
 def test_only_open_steps_complete() -> None:
     """A step that is not open, because it is not its turn or is already done, cannot be completed."""
     block = read_template(sequence("a", "b"))
