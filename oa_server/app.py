@@ -32,6 +32,7 @@ import oa_server.workflow.routes
 from crypto.webhooks import WebhookKey
 from oa_server.audit import actions as audit
 from oa_server.audit.copies import CopyPlace, copy_heads
+from oa_server.condition import condition_route
 from oa_server.core.actor import SYSTEM
 from oa_server.core.errors import OaError
 from oa_server.core.ports import ports
@@ -249,6 +250,7 @@ def _api_routes(settings: Settings) -> list[BaseRoute]:
         *oa_server.audit.routes.routes,
         *oa_server.departments.routes.routes,
         about_route(settings),
+        condition_route(),
         *_monitor_routes(),
     ]
     return [*own, *for_departments(own)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -9,12 +10,12 @@ from uuid import UUID
 
 from oa_server.audit import rules
 from oa_server.audit.models import AuditHead, AuditLeaf, AuditRecord, AuditSubtree
-from oa_server.audit.verbs import OF_A_DOCUMENT, TITLES, Verb
+from oa_server.audit.verbs import OF_A_DOCUMENT, TITLES, TURNED_DOWN, Verb
 from oa_server.core import clock
 from oa_server.core.actor import Actor
 from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.storage.database import comparable, select
-from oa_server.storage.fields import Q
+from oa_server.storage.fields import Q, QuerySet
 
 HISTORY_LIMIT = 500
 RECENT = timedelta(minutes=2)
@@ -123,8 +124,11 @@ class Wanted:
     words: str = ""
     area: str = ""
     verb: str = ""
+    organ_id: UUID | None = None
+    result: str = ""
     since: date | None = None
     until: date | None = None
+    hour: int | None = None
     oldest_first: bool = False
     after: UUID | None = None
     limit: int = 50
@@ -142,13 +146,27 @@ async def records(actor: Actor, wanted: Wanted) -> list[AuditRecord]:
         rows = rows.filter(verb__startswith=f"{wanted.area}.")
     if wanted.verb:
         rows = rows.filter(verb=wanted.verb)
+    if wanted.organ_id:
+        rows = rows.filter(organ_id=wanted.organ_id)
+    if wanted.result:
+        turned_down = Q(verb__in=sorted(TURNED_DOWN))
+        rows = rows.filter(turned_down if wanted.result == "refused" else ~turned_down)
+    rows = _when(rows, wanted)
+    if wanted.after:
+        rows = rows.filter(**{"id__gt" if wanted.oldest_first else "id__lt": wanted.after})
+    return await rows.order_by("id" if wanted.oldest_first else "-id").limit(wanted.limit)
+
+
+def _when(rows: QuerySet[AuditRecord], wanted: Wanted) -> QuerySet[AuditRecord]:
+    """Between two days of the office, or in one hour of the first."""
+    if wanted.since and wanted.hour is not None:
+        begin = clock.midnight(wanted.since) + timedelta(hours=wanted.hour)
+        return rows.filter(at__gte=begin, at__lt=begin + timedelta(hours=1))
     if wanted.since:
         rows = rows.filter(at__gte=clock.midnight(wanted.since))
     if wanted.until and wanted.until < date.max:
         rows = rows.filter(at__lt=clock.midnight(wanted.until + timedelta(days=1)))
-    if wanted.after:
-        rows = rows.filter(**{"id__gt" if wanted.oldest_first else "id__lt": wanted.after})
-    return await rows.order_by("id" if wanted.oldest_first else "-id").limit(wanted.limit)
+    return rows
 
 
 async def record(actor: Actor, record_id: UUID) -> AuditRecord:
@@ -171,6 +189,17 @@ async def hours(actor: Actor, day: date) -> list[dict[str, int]]:
         rows = await select(count, [comparable(begin), comparable(begin + timedelta(hours=1))])
         found.append({row["verb"]: row["n"] for row in rows})
     return found
+
+
+async def newest_of(subject_id: UUID, verb: Verb) -> AuditRecord | None:
+    """The last time that something was done to a subject, for whoever keeps the subject and has its rules."""
+    return await AuditRecord.filter(subject_id=str(subject_id), verb=verb).order_by("-id").first()
+
+
+async def of_certificate(serial: str, verbs: Collection[Verb], after: UUID | None, limit: int) -> list[AuditRecord]:
+    """What of these acts was done with a certificate, the newest first, for whoever has the rules of certificates."""
+    rows = AuditRecord.filter(certificate_serial=serial, verb__in=sorted(verbs))
+    return await (rows.filter(id__lt=after) if after else rows).order_by("-id").limit(limit)
 
 
 async def leaf_of(record_id: UUID) -> AuditLeaf | None:
@@ -199,6 +228,11 @@ async def subtree_count() -> int:
 async def heads_after(size: int, limit: int) -> list[AuditHead]:
     """Signed heads over more leaves than `size`, the smallest first."""
     return await AuditHead.filter(size__gt=size).order_by("size").limit(limit)
+
+
+async def count_heads_after(size: int) -> int:
+    """How many heads were signed over more leaves than `size`."""
+    return await AuditHead.filter(size__gt=size).count()
 
 
 async def head_at(size: int) -> AuditHead | None:

@@ -7,6 +7,7 @@ administrator takes one back.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import msgspec
 from oa_server.audit import access, rules
 from oa_server.audit.actions import head_bytes
 from oa_server.audit.models import AuditHead
+from oa_server.audit.schemas import CopyOut, HeadsOut
 from oa_server.core.errors import Conflict, NotFound, OaError
 from oa_server.core.ports import ports
 from oa_server.storage.objects import ObjectStore
@@ -24,6 +26,7 @@ from oa_server.storage.objects import ObjectStore
 FOLDER = "audit-heads"
 NEWEST = f"{FOLDER}/newest.json"
 AT_ONCE = 500
+ASKING_SECONDS = 5.0
 
 
 class HeadCopy(msgspec.Struct):
@@ -79,6 +82,32 @@ async def newest_copy(store: ObjectStore) -> HeadCopy | None:
         return None
     except ValueError as error:
         raise Conflict(rules.SPOILT_COPY) from error
+
+
+async def standing(place: CopyPlace, language: str) -> CopyOut:
+    """How a place stands: what it has, and how many heads it lacks. One that does not answer in time is said to be away."""
+    known, problem = None, None
+    try:
+        async with asyncio.timeout(ASKING_SECONDS):
+            known = await newest_copy(place.store)
+    except OaError as error:
+        problem = error.reason.title(language)
+    except TimeoutError:
+        problem = rules.COPY_SILENT.title(language)
+    behind = await access.count_heads_after(known.size if known else 0)
+    return CopyOut(place.name, known.size if known else None, known.at if known else None, behind, problem)
+
+
+async def heads(places: Sequence[CopyPlace], language: str) -> HeadsOut:
+    """How the log and its copies stand, for whoever may know; the places are asked all at once."""
+    head = await access.last_head()
+    return HeadsOut(
+        leaves=await access.leaf_count(),
+        size=head.size if head else None,
+        root=head.root if head else None,
+        at=head.at if head else None,
+        copies=list(await asyncio.gather(*(standing(place, language) for place in places))),
+    )
 
 
 async def is_ours(copy: HeadCopy) -> bool:

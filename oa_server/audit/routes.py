@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
 
 import msgspec
 from starlette.responses import Response
 
-from oa_server.audit import access, proofs, rules
+from oa_server.audit import access, copies, proofs, rules
 from oa_server.audit.models import AuditRecord
 from oa_server.audit.schemas import (
     DayOut,
     DayQuery,
+    HeadsOut,
     HourOut,
     ProofOut,
+    RecordDetail,
     RecordFilter,
     RecordList,
     RecordOut,
     RecordQuery,
     Vocabulary,
 )
-from oa_server.audit.verbs import AREAS, TITLES, Verb
+from oa_server.audit.verbs import AREAS, TITLES, TURNED_DOWN, Verb
 from oa_server.core import clock
 from oa_server.core.errors import Conflict, Denied
 from oa_server.core.ports import ports
@@ -36,6 +40,9 @@ def _wanted(query: RecordFilter, **more: object) -> access.Wanted:
         words=query.q.strip(),
         area=query.area,
         verb=query.verb,
+        organ_id=query.organ,
+        result=query.result,
+        hour=query.hour,
         since=query.since,
         until=query.until,
         oldest_first=query.sort == "oldest",
@@ -57,24 +64,37 @@ async def list_records(call: Call[None]) -> RecordList:
 
 
 async def _shown(rows: Sequence[AuditRecord]) -> list[RecordOut]:
+    organs = await _organs(rows)
+    return [RecordOut(**_fields(row, organs)) for row in rows]
+
+
+async def _organs(rows: Sequence[AuditRecord]) -> dict[UUID, str]:
     assert ports.organ_names is not None, "app.py plugs the directory in"
-    organs = await ports.organ_names({row.organ_id for row in rows if row.organ_id})
-    return [
-        RecordOut(
-            id=row.id,
-            at=row.at,
-            verb=row.verb,
-            title=access.title_of(row.verb),
-            actor=row.actor_name,
-            organ=organs.get(row.organ_id, ""),
-            address=row.address,
-            certificate=row.certificate_serial,
-            subject_type=row.subject_type,
-            subject=row.subject_id,
-            facts=row.facts,
-        )
-        for row in rows
-    ]
+    return await ports.organ_names({row.organ_id for row in rows if row.organ_id})
+
+
+def _fields(row: AuditRecord, organs: Mapping[UUID, str]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "at": row.at,
+        "verb": row.verb,
+        "title": access.title_of(row.verb),
+        "actor": row.actor_name,
+        "organ": organs.get(row.organ_id, ""),
+        "address": row.address,
+        "certificate": row.certificate_serial,
+        "subject_type": row.subject_type,
+        "subject": row.subject_id,
+        "refused": row.verb in TURNED_DOWN,
+        "facts": row.facts,
+    }
+
+
+@endpoint(summary="一条审计记录", returns=RecordDetail, refuses=[Denied])
+async def show_record(call: Call[None]) -> RecordDetail:
+    row = await access.record(call.actor, call.id())
+    leaf = await access.leaf_of(row.id)
+    return RecordDetail(**_fields(row, await _organs([row])), digest=row.digest, leaf=leaf.seq if leaf else None)
 
 
 @endpoint(summary="导出审计日志", query=RecordFilter, returns=CSV, refuses=[Denied])
@@ -122,6 +142,12 @@ def _by_area(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(areas)
 
 
+@endpoint(summary="签署的树头及其库外副本", returns=HeadsOut, refuses=[Denied])
+async def show_heads(call: Call[None]) -> HeadsOut:
+    rules.check_reads(call.actor)
+    return await copies.heads(call.request.app.state.house.head_copies, call.language)
+
+
 @endpoint(summary="一条审计记录在日志中的证明", returns=ProofOut, refuses=[Denied, Conflict])
 async def read_proof(call: Call[None]) -> ProofOut:
     return await proofs.proof_of(call.actor, call.id())
@@ -132,5 +158,7 @@ routes = [
     resource("/api/audit/records", GET=list_records),
     resource("/api/audit/records.csv", GET=export_records),
     resource("/api/audit/day", GET=show_day),
+    resource("/api/audit/heads", GET=show_heads),
+    resource("/api/audit/records/{id}", GET=show_record),
     resource("/api/audit/records/{id}/proof", GET=read_proof),
 ]

@@ -18,6 +18,11 @@ SPOILT_COPY = Reason(
     "库外的树头副本无法识别，请先保全该副本，再移走使其重新生成",
     "A copied head cannot be read; keep it as evidence, then move it away so that it is made anew.",
 )
+COPY_SILENT = Reason(
+    "audit.copy_silent",
+    "存放树头副本的位置没有应答，请检查其网络和服务",
+    "The place that heads are copied to does not answer; check its network and service.",
+)
 DAMAGED = Reason(
     "audit.damaged",
     "审计日志与签署过的树头不一致，不能出具证明，请立即运行 oa audit verify",

@@ -15,13 +15,16 @@ Words = Annotated[str, Meta(max_length=64)]
 
 class RecordFilter(Struct):
     """`q` is looked for in the actor's name, and is the whole of a subject, a certificate or an address. `since` and
-    `until` are days of the office, both included."""
+    `until` are days of the office, both included; `hour` narrows to that hour of the day `since`."""
 
     q: Words = ""
     area: Annotated[str, Meta(max_length=32)] = ""
     verb: Words = ""
+    organ: UUID | None = None
+    result: Literal["", "refused", "done"] = ""
     since: date | None = None
     until: date | None = None
+    hour: Annotated[int, Meta(ge=0, le=23)] | None = None
     sort: Literal["newest", "oldest"] = "newest"
 
 
@@ -43,12 +46,43 @@ class RecordOut(Struct):
     certificate: str | None
     subject_type: str
     subject: str
+    refused: bool
     facts: dict[str, Any]
 
 
 class RecordList(Struct):
     items: list[RecordOut]
     next: str | None
+
+
+class RecordDetail(RecordOut, kw_only=True):
+    """One act with its place in the log: its digest, and the number of its leaf once it has one."""
+
+    digest: str
+    leaf: int | None
+
+
+class CopyOut(Struct):
+    """A place outside the database that signed heads are copied to: its newest head and how many heads it is behind.
+
+    `problem` says, in the reader's language, why it could not be asked.
+    """
+
+    name: str
+    size: int | None
+    at: datetime | None
+    behind: int
+    problem: str | None
+
+
+class HeadsOut(Struct):
+    """The newest signed head, how many records the log has by now, and where heads are copied to."""
+
+    leaves: int
+    size: int | None
+    root: str | None
+    at: datetime | None
+    copies: list[CopyOut]
 
 
 class Vocabulary(Struct):

@@ -154,6 +154,9 @@ TITLES = {
 # Those that a document's history shows; the rest concerns administrators and machines.
 OF_A_DOCUMENT = frozenset(verb for verb in Verb if verb.startswith("documents.") and verb is not Verb.REVISED)
 
+# What somebody tried and was not let do, or what was turned down.
+TURNED_DOWN = frozenset({Verb.SIGN_IN_REFUSED, Verb.CLIENT_REFUSED, Verb.CERTIFICATE_REFUSED, Verb.REFUSED})
+
 # The parts of the house that acts belong to, as the log's readers choose among them.
 AREAS = {
     "identity": "登录与组织机构",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from uuid import UUID
 
 _RANDOM_BITS = 80
@@ -18,3 +19,8 @@ def new_id(*, after: UUID | None = None) -> UUID:
     value = (value & ~(0xF << 76)) | 0x7 << 76
     value = (value & ~(0x3 << 62)) | 0x2 << 62
     return UUID(int=value)
+
+
+def moment_of(key: UUID) -> datetime:
+    """When an identifier was made, to the millisecond."""
+    return datetime.fromtimestamp((key.int >> _RANDOM_BITS) / 1000, UTC)

@@ -57,7 +57,11 @@ class ShownCertificate:
     """What a certificate says of itself; nothing of it is believed yet."""
 
     serial: str
+    subject: str
+    issuer: str
     public_key: Any
+    key: str
+    not_before: datetime
     not_after: datetime
 
 

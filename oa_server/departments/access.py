@@ -7,7 +7,7 @@ from uuid import UUID
 
 from oa_server.core.actor import Actor
 from oa_server.core.errors import NOT_FOUND, NotFound
-from oa_server.departments.models import Delivery, FeedEntry, Webhook
+from oa_server.departments.models import Delivery, FeedEntry, Webhook, WebhookState
 from oa_server.storage.database import comparable, select
 
 
@@ -28,12 +28,23 @@ async def entries_after(client_id: UUID, after: int, limit: int) -> list[FeedEnt
     return await FeedEntry.filter(client_id=client_id, sequence__gt=after).order_by("sequence").limit(limit)
 
 
+async def newest_entries(client_id: UUID, limit: int) -> list[FeedEntry]:
+    """A system's newest events, the newest first."""
+    return await FeedEntry.filter(client_id=client_id).order_by("-sequence").limit(limit)
+
+
 # --- webhooks ---------------------------------------------------------------------------------------------------------
 
 
 async def webhook_of(client_id: UUID) -> Webhook | None:
     """A system's webhook, if it has one."""
     return await Webhook.get_or_none(client_id=client_id)
+
+
+async def troubled_webhooks() -> list[tuple[UUID, Delivery]]:
+    """The systems whose receiver has refused what it was sent last, with how far it has come."""
+    rows = await Delivery.filter(attempts__gt=0, webhook__state__not=WebhookState.PENDING).prefetch_related("webhook")
+    return [(row.webhook.client_id, row) for row in rows]
 
 
 async def known_webhook_of(client_id: UUID) -> Webhook:

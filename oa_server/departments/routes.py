@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from oa_server.core.errors import Conflict, Denied, Invalid, NotFound
@@ -11,13 +12,19 @@ from oa_server.departments.models import Webhook
 from oa_server.departments.schemas import (
     EventList,
     EventQuery,
+    FeedKey,
+    FeedOut,
+    FeedRow,
     WebhookActIn,
     WebhookIn,
     WebhookKeys,
     WebhookOut,
 )
+from oa_server.identity import access as identity
 from oa_server.web.endpoint import Access, Call, endpoint, resource
 from oa_server.web.shapes import ability_out
+
+EVENTS_SHOWN = 50
 
 
 @endpoint(summary="本部门公文的事件", query=EventQuery, returns=EventList, access=Access.CLIENT, scope="events:read")
@@ -33,6 +40,21 @@ async def list_events(call: Call[None]) -> EventList:
 )
 async def list_keys(call: Call[None]) -> WebhookKeys:
     return WebhookKeys([key.public for key in call.request.app.state.sender.keys])
+
+
+@endpoint(summary="接入系统的事件流", returns=FeedOut, refuses=[Denied])
+async def show_feed(call: Call[None]) -> FeedOut:
+    rules.check_reads(call.actor)
+    client = await identity.client(call.actor, call.id())
+    rows = await access.newest_entries(client.id, EVENTS_SHOWN)
+    webhook = await access.webhook_of(client.id)
+    delivery = await access.delivery_of(webhook.id) if webhook else None
+    keys = [key.public for key in call.request.app.state.sender.keys]
+    return FeedOut(
+        last=await access.last_sequence(client.id),
+        items=[FeedRow(row.sequence, row.kind, row.at, rules.delivery_state(row.sequence, delivery)) for row in rows],
+        keys=[FeedKey(key, sha256(key.encode()).hexdigest()) for key in keys],
+    )
 
 
 async def _shown(call: Call[Any], row: Webhook) -> WebhookOut:
@@ -77,6 +99,7 @@ async def act_on_webhook(call: Call[WebhookActIn]) -> WebhookOut:
 routes = [
     resource("/api/v1/events", GET=list_events),
     resource("/api/v1/webhook-keys", GET=list_keys),
+    resource("/api/clients/{id}/feed", GET=show_feed),
     resource("/api/clients/{id}/webhook", GET=show_webhook, PUT=register_webhook),
     resource("/api/clients/{id}/webhook/acts", POST=act_on_webhook),
 ]

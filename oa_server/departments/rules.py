@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import Ability, Denied, Invalid, Reason
 
 if TYPE_CHECKING:
-    from oa_server.departments.models import Webhook
+    from oa_server.departments.models import Delivery, Webhook
 
 BAD_URL = Reason(
     "departments.bad_url",
@@ -122,6 +122,15 @@ def abilities(actor: Actor, webhook: Webhook | None = None) -> list[Ability]:
 def check(actor: Actor, verb: str, webhook: Webhook | None = None) -> None:
     """Refuse a verb that is not open to the actor. Raises Denied saying why."""
     next(ability for ability in abilities(actor, webhook) if ability.verb == verb).check()
+
+
+def delivery_state(sequence: int, delivery: Delivery | None) -> Literal["taken", "retried", "waiting", "kept"]:
+    """How an event stands with its webhook; without one it is kept for who asks."""
+    if delivery is None:
+        return "kept"
+    if sequence <= delivery.delivered:
+        return "taken"
+    return "retried" if sequence == delivery.delivered + 1 and delivery.attempts else "waiting"
 
 
 def check_reads(actor: Actor) -> None:

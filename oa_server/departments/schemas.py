@@ -70,6 +70,28 @@ class WebhookOut(Struct):
     abilities: list[AbilityOut]
 
 
+class FeedRow(Struct):
+    """One event of a system, without what it is about, and whether its webhook took it."""
+
+    sequence: int
+    kind: str
+    at: datetime
+    state: Literal["taken", "retried", "waiting", "kept"]
+
+
+class FeedOut(Struct):
+    """How a system's feed stands: its newest events, and the public keys (with their SHA-256) under which they are sent."""
+
+    last: int
+    items: list[FeedRow]
+    keys: list[FeedKey]
+
+
+class FeedKey(Struct):
+    public: str
+    sha256: str
+
+
 class WebhookKeys(Struct):
     """Public keys (`whpk_…`) under which events are signed; while one replaces another there are two."""
 

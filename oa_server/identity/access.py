@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -25,11 +26,12 @@ from oa_server.identity.models import (
     Unit,
 )
 from oa_server.storage.database import select
-from oa_server.storage.fields import Q
+from oa_server.storage.fields import Model, Q, QuerySet
 
 DIRECTORY_LIMIT = 5000
 
 Row = TypeVar("Row")
+Listed = TypeVar("Listed", bound=Model)
 
 
 async def organ(organ_id: UUID) -> Organ:
@@ -154,6 +156,15 @@ async def holders(role: Role, *, organ_id: UUID, unit_id: UUID | None = None) ->
     return [official for official in found if acts_in.get(official) == organ_id]
 
 
+async def names_with(role: Role, organ_ids: Collection[UUID]) -> dict[UUID, list[str]]:
+    """The active officials who hold a role in each of some organs, by name."""
+    held: dict[UUID, list[str]] = {}
+    rows = Responsibility.filter(role=role, organ_id__in=list(organ_ids), official__active=True).order_by("id")
+    for row in await rows.values("organ_id", "official__name") if organ_ids else []:
+        held.setdefault(row["organ_id"], []).append(row["official__name"])
+    return held
+
+
 async def names_of(ids: Collection[UUID]) -> dict[UUID, str]:
     """Names of officials by id."""
     if not ids:
@@ -238,11 +249,34 @@ async def known_session(session_id: UUID) -> Session:
     return _found(await session(session_id))
 
 
-async def sessions_in_use(actor: Actor, seen_since: datetime, *, limit: int) -> list[Session]:
-    """The sessions that are live: not ended, not over their limit, and used since. The latest first. Raises Denied."""
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """How a list of administrators is narrowed and ordered; `after` is the last row of the page before."""
+
+    words: str = ""
+    state: str | None = None
+    oldest_first: bool = False
+    after: UUID | None = None
+    limit: int = 50
+
+
+def _narrowed(rows: QuerySet[Listed], wanted: ListFilter, *, holding: Sequence[str], being: Sequence[str] = ()) -> Any:
+    """The rows that hold the words in one of some columns, or are the words in one of others, in the wanted order."""
+    if wanted.words:
+        columns = (*(f"{name}__contains" for name in holding), *being)
+        rows = rows.filter(Q(*(Q(**{name: wanted.words}) for name in columns), join_type=Q.OR))
+    if wanted.after:
+        rows = rows.filter(**{"id__gt" if wanted.oldest_first else "id__lt": wanted.after})
+    return rows.order_by("id" if wanted.oldest_first else "-id").limit(wanted.limit)
+
+
+async def sessions_in_use(actor: Actor, seen_since: datetime, wanted: ListFilter) -> list[Session]:
+    """The sessions that are live: not ended, not over their limit, and used since. Raises Denied."""
     rules.check(actor, "see_sessions")
     rows = Session.filter(ended_at=None, expires_at__gt=clock.now(), seen_at__gt=seen_since)
-    return await rows.order_by("-id").limit(limit)
+    holding = ("official__name", "official__code", "organ__full_name", "organ__short_name")
+    found: list[Session] = await _narrowed(rows, wanted, holding=holding, being=("address", "certificate_serial"))
+    return found
 
 
 # --- departments' systems ---------------------------------------------------------------------------------------------
@@ -253,16 +287,31 @@ async def client_by_code(code: str) -> ApiClient | None:
     return await ApiClient.get_or_none(code=code)
 
 
-async def clients(actor: Actor) -> list[ApiClient]:
-    """Every department's system, in the order of their codes. Raises Denied."""
+async def clients(actor: Actor, wanted: ListFilter) -> list[ApiClient]:
+    """A page of the departments' systems. Raises Denied."""
     rules.check(actor, "see_clients")
-    return await ApiClient.all().order_by("code").limit(DIRECTORY_LIMIT)
+    rows = ApiClient.filter(state=wanted.state) if wanted.state else ApiClient.all()
+    holding = ("code", "name", "organ__full_name", "organ__short_name", "unit__name", "official__name")
+    found: list[ApiClient] = await _narrowed(rows, wanted, holding=holding)
+    return found
+
+
+async def client_counts() -> dict[str, int]:
+    """How many systems there are in each state."""
+    rows = await select("SELECT state, COUNT(*) AS n FROM api_client GROUP BY state")
+    return {row["state"]: row["n"] for row in rows}
 
 
 async def client(actor: Actor, client_id: UUID) -> ApiClient:
     """One department's system. Raises Denied, NotFound."""
     rules.check(actor, "see_clients")
     return _found(await ApiClient.get_or_none(id=client_id))
+
+
+async def client_names(ids: Collection[UUID]) -> dict[UUID, str]:
+    """Names of systems by id."""
+    rows: Any = await ApiClient.filter(id__in=list(ids)).values_list("id", "name") if ids else []
+    return dict(rows)
 
 
 class LiveClient(msgspec.Struct, frozen=True):

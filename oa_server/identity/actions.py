@@ -212,12 +212,12 @@ async def end_session(actor: Actor, session_id: UUID, *, reason: str) -> None:
         await _end(work, session_id, reason if reason in rules.PAGE_REASONS else rules.SESSION_ENDED.code)
 
 
-async def cut_session(actor: Actor, session_id: UUID) -> None:
-    """End somebody else's session; its pages are told at once. Raises Denied, NotFound."""
+async def cut_session(actor: Actor, session_id: UUID, *, why: str) -> None:
+    """End somebody else's session, saying why; its pages are told at once. Raises Denied, NotFound."""
     rules.check(actor, "cut_session")
     async with unit_of_work(actor) as work:
         await access.known_session(session_id)
-        await _end(work, session_id, rules.SESSION_CUT.code)
+        await _end(work, session_id, rules.SESSION_CUT.code, why=why)
 
 
 async def end_sessions_of(work: Work, serial: str) -> None:
@@ -226,11 +226,11 @@ async def end_sessions_of(work: Work, serial: str) -> None:
         await _end(work, session.id, rules.SESSION_REVOKED.code)
 
 
-async def _end(work: Work, session_id: UUID, code: str) -> None:
+async def _end(work: Work, session_id: UUID, code: str, **facts: Any) -> None:
     """End a session and tell its pages; of two ends the first stays, and is the one that is recorded."""
     await lock_row(Session, session_id)
     if not await Session.filter(id=session_id, ended_at=None).exists():
         return
     await Session.filter(id=session_id).update(ended_at=work.now, end_reason=code)
     work.push(f"session:{session_id}", "session.ended", {"code": code, "title": rules.END_REASONS[code].zh})
-    work.audit(Verb.SESSION_ENDED, "session", session_id, reason=code)
+    work.audit(Verb.SESSION_ENDED, "session", session_id, reason=code, **facts)

@@ -16,15 +16,16 @@ from uuid import UUID
 
 from crypto.errors import KeyRefused
 from crypto.suite import suite_for
+from oa_server.audit import access as audit
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import Actor
 from oa_server.core.errors import Conflict, Denied, Invalid, NotSignedIn, OaError
 from oa_server.core.ids import new_id
-from oa_server.core.ports import Visit, ports
+from oa_server.core.ports import CertificateRegister, ShownCertificate, Visit, ports
 from oa_server.identity import access, rules, tokens
 from oa_server.identity.models import ApiClient, ClientState, UsedAssertion
-from oa_server.storage.unit_of_work import conflict_on, housekeeping, transition, unit_of_work
+from oa_server.storage.unit_of_work import conflict_on, housekeeping, lock_row, transition, unit_of_work
 
 ACCESS_TOKEN = "oa-access"  # noqa: S105  the type of a token, not one
 LIFE = timedelta(minutes=10)
@@ -53,53 +54,106 @@ async def register_client(actor: Actor, wanted: NewClient) -> ApiClient:
     holds no post there; NotFound; Conflict when code or certificate are taken.
     """
     rules.check(actor, "register_client")
-    register = ports.certificates
-    assert register is not None, "app.py plugs the certificate register in"
+    entered = await _checked(wanted)
+    async with unit_of_work(actor) as work:
+        await _register().check_not_withdrawn(entered["certificate_sha256"])
+        async with conflict_on(rules.CLIENT_TAKEN):
+            row = await ApiClient.create(
+                id=new_id(), code=wanted.code, registered_by=actor.official_id, registered_at=work.now, **entered
+            )
+        work.audit(Verb.CLIENT_REGISTERED, "api_client", row.id, rows=[row], **_facts(row))
+    return row
+
+
+async def amend_client(actor: Actor, client_id: UUID, wanted: NewClient) -> ApiClient:
+    """Enter a system anew under its code, as with another certificate; another administrator lets it in again.
+
+    Raises as registering does, and Denied while it is let in.
+    """
+    rules.check(actor, "register_client")
+    entered = await _checked(wanted)
+    async with unit_of_work(actor) as work:
+        await lock_row(ApiClient, client_id)
+        before = await access.client(actor, client_id)
+        rules.check_amends(actor, before)
+        if wanted.code != before.code:
+            raise Invalid(rules.CODE_STAYS)
+        await _register().check_not_withdrawn(entered["certificate_sha256"])
+        async with conflict_on(rules.CLIENT_TAKEN):
+            await ApiClient.filter(id=client_id).update(
+                **entered, registered_by=actor.official_id, approved_by=None, registered_at=work.now
+            )
+        row = await access.client(actor, client_id)
+        work.audit(Verb.CLIENT_REGISTERED, "api_client", row.id, rows=[row], **_facts(row))
+    return row
+
+
+def _register() -> CertificateRegister:
+    assert ports.certificates is not None, "app.py plugs the certificate register in"
+    return ports.certificates
+
+
+def _facts(row: ApiClient) -> dict[str, Any]:
+    """What the log keeps of an entry: all that whoever lets the system in decides about."""
+    return {
+        "code": row.code,
+        "name": row.name,
+        "unit": str(row.unit_id),
+        "official": str(row.official_id),
+        "scopes": row.scopes,
+        "purpose": row.purpose,
+        "per_minute": row.per_minute,
+        "certificate": row.certificate_sha256,
+    }
+
+
+async def _checked(wanted: NewClient) -> dict[str, Any]:
+    """The columns of an entry that may be made. Raises Denied, Invalid, NotFound."""
     if unknown := wanted.scopes - rules.SCOPES.keys():
         raise Invalid(rules.UNKNOWN_SCOPE, scopes=sorted(unknown))
     unit = await access.unit(wanted.unit_id)
     if not await access.holds_post(wanted.official_id, unit.id):
         raise Invalid(rules.NOT_THERE)
-    key = register.read(wanted.certificate).public_key
+    read_certificate(wanted.certificate)
+    return {
+        "name": wanted.name,
+        "organ_id": unit.organ_id,
+        "unit_id": unit.id,
+        "official_id": wanted.official_id,
+        "certificate": wanted.certificate,
+        "certificate_sha256": sha256(wanted.certificate).hexdigest(),
+        "scopes": sorted(wanted.scopes),
+        "purpose": wanted.purpose,
+        "per_minute": wanted.per_minute,
+        "state": ClientState.PENDING,
+    }
+
+
+def read_certificate(certificate: bytes) -> ShownCertificate:
+    """What stands in a certificate (DER) whose key is strong enough. Raises Denied when it cannot be read, Invalid."""
+    shown = _register().read(certificate)
     try:
-        suite_for(key).check_quality(key)
+        suite_for(shown.public_key).check_quality(shown.public_key)
     except KeyRefused as error:
         raise Invalid(rules.WEAK_KEY, error.message) from error
-    digest = sha256(wanted.certificate).hexdigest()
-    async with unit_of_work(actor) as work:
-        await register.check_not_withdrawn(digest)
-        async with conflict_on(rules.CLIENT_TAKEN):
-            row = await ApiClient.create(
-                id=new_id(),
-                code=wanted.code,
-                name=wanted.name,
-                organ_id=unit.organ_id,
-                unit_id=unit.id,
-                official_id=wanted.official_id,
-                certificate=wanted.certificate,
-                certificate_sha256=digest,
-                scopes=sorted(wanted.scopes),
-                purpose=wanted.purpose,
-                per_minute=wanted.per_minute,
-                state=ClientState.PENDING,
-                registered_by=actor.official_id,
-                registered_at=work.now,
-            )
-        work.audit(
-            Verb.CLIENT_REGISTERED,
-            "api_client",
-            row.id,
-            rows=[row],
-            code=row.code,
-            scopes=row.scopes,
-            certificate=digest,
-        )
-    return row
+    return shown
 
 
-async def decide_client(actor: Actor, client_id: UUID, verb: str) -> ApiClient:
-    """Let a system in, suspend it, or let it in again. Raises Denied, NotFound, Conflict when its state does not allow it."""
+async def changes(row: ApiClient) -> dict[str, tuple[Any, Any]]:
+    """What is otherwise about a system than when it was let in last, by name: before and now; nothing for a new one."""
+    decided = await audit.newest_of(row.id, Verb.CLIENT_DECIDED)
+    before = (decided.facts.get("entry") if decided else None) or {}
+    now = _facts(row)
+    return {name: (before[name], now[name]) for name in before if name in now and before[name] != now[name]}
+
+
+async def decide_client(actor: Actor, client_id: UUID, verb: str, *, why: str = "") -> ApiClient:
+    """Let a system in, refuse or suspend it saying why, or let it in again.
+
+    Raises Denied, NotFound, Invalid without a reason, Conflict when its state does not allow it.
+    """
     rules.check(actor, "decide_client")
+    rules.check_reasoned(verb, why)
     before, after = rules.CLIENT_VERBS[verb]
     async with unit_of_work(actor) as work:
         row = await access.client(actor, client_id)
@@ -107,8 +161,23 @@ async def decide_client(actor: Actor, client_id: UUID, verb: str) -> ApiClient:
             raise Denied(rules.OWN_CLIENT)
         change = {"state": after} | ({"approved_by": actor.official_id} if verb == "approve" else {})
         await transition(ApiClient, row.id, reason=rules.CLIENT_STATE, expect={"state": before}, change=change)
-        work.audit(Verb.CLIENT_DECIDED, "api_client", row.id, rows=[row], code=row.code, decision=verb)
+        work.audit(
+            Verb.CLIENT_DECIDED,
+            "api_client",
+            row.id,
+            rows=[row],
+            code=row.code,
+            decision=verb,
+            entry=await _last_let_in(row) if verb == "refuse" else _facts(row),
+            why=why,
+        )
     return await access.client(actor, client_id)
+
+
+async def _last_let_in(row: ApiClient) -> dict[str, Any] | None:
+    """What was let in last, which a refusal of something else does not change."""
+    decided = await audit.newest_of(row.id, Verb.CLIENT_DECIDED)
+    return decided.facts.get("entry") if decided else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +232,7 @@ class ClientDesk:
     async def _grant(
         self, asked: TokenRequest, client: ApiClient, certificate_sha256: str | None, address: str | None
     ) -> Granted:
-        register, now = ports.certificates, clock.now()
-        assert register is not None, "app.py plugs the certificate register in"
+        register, now = _register(), clock.now()
         shown = register.read(bytes(client.certificate))
         is_bound = certificate_sha256 == client.certificate_sha256
         if asked.client_assertion:
@@ -261,5 +329,4 @@ def certificate_der(pem: str) -> bytes:
 
 def certificate_until(client: ApiClient) -> datetime:
     """When a system's certificate runs out."""
-    assert ports.certificates is not None, "app.py plugs the certificate register in"
-    return ports.certificates.read(bytes(client.certificate)).not_after
+    return _register().read(bytes(client.certificate)).not_after

@@ -133,6 +133,7 @@ class ClientState(StrEnum):
     PENDING = "pending"
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    REFUSED = "refused"
 
 
 class ApiClient(fields.Model):

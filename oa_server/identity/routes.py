@@ -6,23 +6,33 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from starlette.responses import Response
 
+from oa_server.audit import access as audit
+from oa_server.audit.verbs import Verb
 from oa_server.core import clock
-from oa_server.core.errors import Conflict, Denied, Invalid, Malformed, NotFound, NotSignedIn
+from oa_server.core.errors import Conflict, Denied, Invalid, Malformed, NotFound, NotSignedIn, all_reasons
 from oa_server.identity import access, actions, clients, rules
 from oa_server.identity.models import ApiClient
 from oa_server.identity.schemas import (
     AnswerIn,
+    CameOut,
+    CertificateIn,
     ChallengeOut,
+    ChangeOut,
     ClientActIn,
+    ClientDetail,
+    ClientFilter,
     ClientIn,
     ClientList,
     ClientOut,
+    ClientQuery,
+    CutSession,
     EndSession,
     OfficialOut,
     OrganList,
@@ -30,20 +40,25 @@ from oa_server.identity.schemas import (
     OrganQuery,
     OrganRef,
     OrganRow,
+    QuotaOut,
+    SessionFilter,
     SessionList,
     SessionOut,
+    SessionQuery,
     SessionRow,
+    ShownCertificateOut,
     TokenOut,
     UnitOut,
 )
 from oa_server.identity.signin import Answer, SignIn, new_browser_secret
 from oa_server.web import guard
 from oa_server.web.bodies import INVALID
-from oa_server.web.endpoint import FORM, Access, Call, endpoint, resource
+from oa_server.web.endpoint import FORM, Access, Binary, Call, attachment, endpoint, resource
 from oa_server.web.shapes import Named, ability_out
+from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv
 
 BROWSER_SECONDS = 600
-SESSIONS_SHOWN = 1000
+CSV = Binary("text/csv")
 
 
 def _sign_in(call: Call[Any]) -> SignIn:
@@ -165,12 +180,35 @@ async def end_session(call: Call[None]) -> Response:
     return response
 
 
-@endpoint(summary="在线会话", returns=SessionList, refuses=[Denied])
+def _wanted(call: Call[Any], **more: Any) -> access.ListFilter:
+    query = call.query
+    return access.ListFilter(
+        words=query.q.strip(), state=getattr(query, "state", None), oldest_first=query.sort == "oldest", **more
+    )
+
+
+@endpoint(summary="在线会话", query=SessionQuery, returns=SessionList, refuses=[Denied])
 async def list_sessions(call: Call[None]) -> SessionList:
+    wanted = _wanted(call, after=call.after("sessions"), limit=call.query.limit)
+    rows = await _session_rows(call, wanted)
+    return SessionList(
+        rows, call.further("sessions", rows), [ability_out(a, call.language) for a in rules.abilities(call.actor)]
+    )
+
+
+@endpoint(summary="导出在线会话", query=SessionFilter, returns=CSV, refuses=[Denied])
+async def export_sessions(call: Call[None]) -> Response:
+    rows = whole(await _session_rows(call, _wanted(call, limit=EXPORT_LIMIT + 1)))
+    header = ("人员编号", "姓名", "机关", "部门", "地址", "证书", "登录时间", "最近操作")
+    cells = [(r.code, r.official.name, r.organ, r.unit, r.address, r.certificate, r.opened_at, r.seen_at) for r in rows]
+    return attachment("在线会话.csv", CSV.media_type, write_csv(header, cells))
+
+
+async def _session_rows(call: Call[Any], wanted: access.ListFilter) -> list[SessionRow]:
     since = clock.now() - timedelta(minutes=_sign_in(call).idle_minutes)
-    rows = await access.sessions_in_use(call.actor, since, limit=SESSIONS_SHOWN)
+    rows = await access.sessions_in_use(call.actor, since, wanted)
     people = await access.people({row.official_id for row in rows})
-    items = [
+    return [
         SessionRow(
             id=row.id,
             official=Named(row.official_id, people[row.official_id].name),
@@ -186,22 +224,130 @@ async def list_sessions(call: Call[None]) -> SessionList:
         )
         for row in rows
     ]
-    return SessionList(items, [ability_out(a, call.language) for a in rules.abilities(call.actor)])
 
 
-@endpoint(summary="结束他人的登录")
+@endpoint(summary="结束他人的登录", query=CutSession)
 async def cut_session(call: Call[None]) -> None:
-    await actions.cut_session(call.actor, call.id())
+    await actions.cut_session(call.actor, call.id(), why=call.query.reason)
 
 
 # --- departments' systems ---------------------------------------------------------------------------------------------
 
 
-@endpoint(summary="接入系统清单", returns=ClientList, refuses=[Denied])
+@endpoint(summary="接入系统清单", query=ClientQuery, returns=ClientList, refuses=[Denied])
 async def list_clients(call: Call[None]) -> ClientList:
-    rows = await access.clients(call.actor)
-    shown = [ability_out(a, call.language) for a in rules.abilities(call.actor)]
-    return ClientList(await _client_rows(call, rows), rules.SCOPES, shown)
+    wanted = _wanted(call, after=call.after("clients"), limit=call.query.limit)
+    rows = await access.clients(call.actor, wanted)
+    return ClientList(
+        await _client_rows(call, rows),
+        call.further("clients", rows),
+        await access.client_counts(),
+        rules.SCOPES,
+        [ability_out(a, call.language) for a in rules.abilities(call.actor)],
+    )
+
+
+@endpoint(summary="导出接入系统清单", query=ClientFilter, returns=CSV, refuses=[Denied])
+async def export_clients(call: Call[None]) -> Response:
+    rows = whole(await access.clients(call.actor, _wanted(call, limit=EXPORT_LIMIT + 1)))
+    header = (
+        "系统代码",
+        "名称",
+        "机关",
+        "部门",
+        "责任人",
+        "状态",
+        "权限",
+        "用途",
+        "每分钟次数",
+        "证书指纹",
+        "证书到期",
+    )
+    cells = [
+        (
+            row.code,
+            row.name,
+            row.organ,
+            row.unit,
+            row.official.name,
+            rules.CLIENT_WORDS[row.state],
+            "；".join(rules.SCOPES[scope] for scope in row.scopes),
+            row.purpose,
+            row.per_minute,
+            row.certificate_sha256,
+            row.certificate_until,
+        )
+        for row in await _client_rows(call, rows)
+    ]
+    return attachment("接入系统.csv", CSV.media_type, write_csv(header, cells))
+
+
+@endpoint(summary="接入系统", returns=ClientDetail, refuses=[Denied])
+async def show_client(call: Call[None]) -> ClientDetail:
+    return await _client_detail(call, await access.client(call.actor, call.id()))
+
+
+async def _client_detail(call: Call[Any], row: ApiClient) -> ClientDetail:
+    (shown,) = await _client_rows(call, [row])
+    decided = await audit.newest_of(row.id, Verb.CLIENT_DECIDED)
+    return ClientDetail(
+        **msgspec.structs.asdict(shown),
+        unit_id=row.unit_id,
+        organ_id=row.organ_id,
+        certificate=_certificate_out(bytes(row.certificate)),
+        changes=await _changes_out(row),
+        decided=decided.facts.get("why", "") if decided else "",
+        admitted=await _came(call, row, Verb.CLIENT_ADMITTED),
+        refused=await _came(call, row, Verb.CLIENT_REFUSED),
+        quota=QuotaOut(row.per_minute, call.request.app.state.buckets.look(row.id, row.per_minute)),
+        scope_names=rules.SCOPES,
+    )
+
+
+async def _came(call: Call[Any], row: ApiClient, verb: Verb) -> CameOut | None:
+    found = await audit.newest_of(row.id, verb)
+    if found is None:
+        return None
+    reason = all_reasons().get(found.facts["code"]) if verb is Verb.CLIENT_REFUSED else None
+    return CameOut(found.at, found.address, reason.title(call.language) if reason else None)
+
+
+async def _changes_out(row: ApiClient) -> list[ChangeOut]:
+    """Changes in words: units and officials by name, scopes by what they let do."""
+    found = await clients.changes(row)
+    units = await access.unit_names({UUID(key) for key in found.get("unit", ())})
+    officials = await access.names_of({UUID(key) for key in found.get("official", ())})
+
+    def word(name: str, value: Any) -> str:
+        match name:
+            case "unit":
+                return str(units.get(UUID(value), value))
+            case "official":
+                return str(officials.get(UUID(value), value))
+            case "scopes":
+                return "、".join(rules.SCOPES.get(scope, scope) for scope in value)
+        return str(value)
+
+    return [ChangeOut(name, word(name, before), word(name, after)) for name, (before, after) in found.items()]
+
+
+def _certificate_out(der: bytes) -> ShownCertificateOut:
+    shown = clients.read_certificate(der)
+    return ShownCertificateOut(
+        shown.subject,
+        shown.issuer,
+        shown.serial,
+        shown.key,
+        shown.not_before,
+        shown.not_after,
+        sha256(der).hexdigest(),
+    )
+
+
+@endpoint(summary="查看待登记的系统证书", body=CertificateIn, returns=ShownCertificateOut, refuses=[Denied, Invalid])
+async def look_at_certificate(call: Call[CertificateIn]) -> ShownCertificateOut:
+    rules.check(call.actor, "register_client")
+    return _certificate_out(clients.certificate_der(call.body.certificate))
 
 
 async def _client_rows(call: Call[Any], rows: Sequence[ApiClient]) -> list[ClientOut]:
@@ -233,27 +379,32 @@ async def _client_rows(call: Call[Any], rows: Sequence[ApiClient]) -> list[Clien
 
 @endpoint(summary="登记接入系统", body=ClientIn, returns=ClientOut, status=201, once=True, refuses=[NotFound])
 async def register_client(call: Call[ClientIn]) -> ClientOut:
-    wanted = call.body
-    row = await clients.register_client(
-        call.actor,
-        clients.NewClient(
-            code=wanted.code,
-            name=wanted.name,
-            unit_id=wanted.unit_id,
-            official_id=wanted.official_id,
-            certificate=clients.certificate_der(wanted.certificate),
-            scopes=frozenset(wanted.scopes),
-            purpose=wanted.purpose,
-            per_minute=wanted.per_minute,
-        ),
+    row = await clients.register_client(call.actor, _new_client(call.body))
+    return (await _client_rows(call, [row]))[0]
+
+
+def _new_client(wanted: ClientIn) -> clients.NewClient:
+    return clients.NewClient(
+        code=wanted.code,
+        name=wanted.name,
+        unit_id=wanted.unit_id,
+        official_id=wanted.official_id,
+        certificate=clients.certificate_der(wanted.certificate),
+        scopes=frozenset(wanted.scopes),
+        purpose=wanted.purpose,
+        per_minute=wanted.per_minute,
     )
-    return (await _client_rows(call, [row]))[0]
 
 
-@endpoint(summary="批准、暂停、恢复接入系统", body=ClientActIn, returns=ClientOut, refuses=[Conflict])
-async def decide_client(call: Call[ClientActIn]) -> ClientOut:
-    row = await clients.decide_client(call.actor, call.id(), call.body.verb)
-    return (await _client_rows(call, [row]))[0]
+@endpoint(summary="更改接入系统的登记", body=ClientIn, returns=ClientDetail, refuses=[Conflict])
+async def amend_client(call: Call[ClientIn]) -> ClientDetail:
+    return await _client_detail(call, await clients.amend_client(call.actor, call.id(), _new_client(call.body)))
+
+
+@endpoint(summary="批准、驳回、暂停、恢复接入系统", body=ClientActIn, returns=ClientDetail, refuses=[Conflict])
+async def decide_client(call: Call[ClientActIn]) -> ClientDetail:
+    row = await clients.decide_client(call.actor, call.id(), call.body.verb, why=call.body.reason.strip())
+    return await _client_detail(call, row)
 
 
 @endpoint(
@@ -307,8 +458,12 @@ routes = [
     resource("/api/session/challenge", POST=challenge),
     resource("/api/session", GET=show_session, POST=open_session, DELETE=end_session),
     resource("/api/sessions", GET=list_sessions),
+    resource("/api/sessions.csv", GET=export_sessions),
     resource("/api/sessions/{id}", DELETE=cut_session),
     resource("/api/clients", GET=list_clients, POST=register_client),
+    resource("/api/clients.csv", GET=export_clients),
+    resource("/api/clients/certificate", POST=look_at_certificate),
+    resource("/api/clients/{id}", GET=show_client, PUT=amend_client),
     resource("/api/clients/{id}/acts", POST=decide_client),
     resource("/api/v1/token", POST=give_token),
     resource("/api/organs", GET=list_organs),

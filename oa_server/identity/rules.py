@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from oa_server.core.actor import ADMIN_ROLES, Actor, Role
-from oa_server.core.errors import Ability, Denied, NotSignedIn, Reason
+from oa_server.core.errors import Ability, Denied, Invalid, NotSignedIn, Reason
 
 if TYPE_CHECKING:
     from oa_server.identity.access import LiveSession
@@ -119,6 +119,15 @@ WEAK_KEY = Reason("identity.weak_key", "系统证书的密钥强度不足", "The
 CLIENT_STATE = Reason(
     "identity.client_state", "该系统目前的状态不允许此操作", "The client's present state does not allow this."
 )
+AMEND_STATE = Reason(
+    "identity.amend_state",
+    "已接入的系统不能直接更改，请先由安全保密管理员暂停",
+    "A system that is let in is not changed; have it suspended first.",
+)
+CODE_STAYS = Reason(
+    "identity.code_stays", "系统代码登记后不能更改，请另行登记", "A client keeps its code; register another."
+)
+NO_REASON = Reason("identity.no_reason", "请填写原因", "Say why.")
 OWN_CLIENT = Reason(
     "identity.own_client", "登记人不能审批自己登记的系统", "Whoever registered a client does not approve it."
 )
@@ -200,19 +209,35 @@ def abilities(actor: Actor) -> list[Ability]:
 # What may become of a system, by its state.
 CLIENT_VERBS = {
     "approve": ("pending", "active"),
+    "refuse": ("pending", "refused"),
     "suspend": ("active", "suspended"),
     "resume": ("suspended", "active"),
 }
 
 
+CLIENT_WORDS = {"pending": "待批准", "active": "已接入", "suspended": "已暂停", "refused": "已驳回"}
+
+
 def client_abilities(actor: Actor, client: ApiClient) -> list[Ability]:
-    """What `actor` may decide about a system: never about one that they registered themselves."""
-    decides = next(ability.denied for ability in abilities(actor) if ability.verb == "decide_client")
+    """What `actor` may do with a system: decide nothing about one that they registered themselves."""
+    denied = {ability.verb: ability.denied for ability in abilities(actor)}
+    decides = denied["decide_client"]
     is_own = client.registered_by is not None and client.registered_by == actor.official_id
     return [
         Ability(verb, decides or (OWN_CLIENT if is_own else None) or (None if client.state == before else CLIENT_STATE))
         for verb, (before, _after) in CLIENT_VERBS.items()
-    ]
+    ] + [Ability("amend", denied["register_client"] or (AMEND_STATE if client.state == "active" else None))]
+
+
+def check_amends(actor: Actor, client: ApiClient) -> None:
+    """Raises Denied unless the actor may enter a system anew in its present state."""
+    next(ability for ability in client_abilities(actor, client) if ability.verb == "amend").check()
+
+
+def check_reasoned(verb: str, why: str) -> None:
+    """Who turns a system away says why. Raises Invalid."""
+    if verb in {"refuse", "suspend"} and not why.strip():
+        raise Invalid(NO_REASON)
 
 
 def check_client(client: ApiClient | None) -> ApiClient:

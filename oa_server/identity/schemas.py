@@ -8,6 +8,8 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from oa_server.identity.models import ClientState
+from oa_server.web.pagination import Cursor, PageLimit
 from oa_server.web.shapes import AbilityOut, Named
 
 Base64 = Annotated[str, Meta(max_length=64 * 1024, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
@@ -109,8 +111,27 @@ class SessionRow(Struct):
     own: bool
 
 
+class SessionFilter(Struct):
+    """`q` is looked for in names and numbers of officials and their organ's, and is the whole of an address or certificate."""
+
+    q: Annotated[str, Meta(max_length=64)] = ""
+    sort: Literal["newest", "oldest"] = "newest"
+
+
+class SessionQuery(SessionFilter):
+    cursor: Cursor = ""
+    limit: PageLimit = 50
+
+
+class CutSession(Struct, forbid_unknown_fields=True):
+    """Why somebody else's session is ended; it is kept in the log."""
+
+    reason: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
 class SessionList(Struct):
     items: list[SessionRow]
+    next: str | None
     abilities: list[AbilityOut]
 
 
@@ -128,7 +149,41 @@ class ClientIn(Struct, forbid_unknown_fields=True):
 
 
 class ClientActIn(Struct, forbid_unknown_fields=True):
-    verb: Literal["approve", "suspend", "resume"]
+    """Refusing and suspending say why; it is kept in the log."""
+
+    verb: Literal["approve", "refuse", "suspend", "resume"]
+    reason: Annotated[str, Meta(max_length=200)] = ""
+
+
+class CertificateIn(Struct, forbid_unknown_fields=True):
+    """A certificate in PEM that is to be registered, for a look at it before."""
+
+    certificate: Annotated[str, Meta(max_length=16 * 1024)]
+
+
+class ShownCertificateOut(Struct):
+    """What stands in a system's certificate, and its SHA-256."""
+
+    subject: str
+    issuer: str
+    serial: str
+    key: str
+    not_before: datetime
+    not_after: datetime
+    sha256: str
+
+
+class ClientFilter(Struct):
+    """`q` is looked for in code and name, and in the names of organ, unit and official."""
+
+    q: Annotated[str, Meta(max_length=60)] = ""
+    state: ClientState | None = None
+    sort: Literal["newest", "oldest"] = "newest"
+
+
+class ClientQuery(ClientFilter):
+    cursor: Cursor = ""
+    limit: PageLimit = 50
 
 
 class ClientOut(Struct):
@@ -152,8 +207,47 @@ class ClientOut(Struct):
     abilities: list[AbilityOut]
 
 
+class ChangeOut(Struct):
+    """One thing about a system that is otherwise than when it was let in last."""
+
+    name: str
+    before: str
+    after: str
+
+
+class CameOut(Struct):
+    """When a system was last let in, or turned away and with which reason."""
+
+    at: datetime
+    address: str | None
+    reason: str | None
+
+
+class QuotaOut(Struct):
+    """What is left this moment of the requests of a minute, in the process that was asked."""
+
+    limit: int
+    remaining: int
+
+
+class ClientDetail(ClientOut, kw_only=True):
+    """A system with what stands in its certificate, what was changed since it was let in, and when it last came."""
+
+    unit_id: UUID
+    organ_id: UUID
+    certificate: ShownCertificateOut
+    changes: list[ChangeOut]
+    decided: str
+    admitted: CameOut | None
+    refused: CameOut | None
+    quota: QuotaOut
+    scope_names: dict[str, str]
+
+
 class ClientList(Struct):
     items: list[ClientOut]
+    next: str | None
+    counts: dict[str, int]
     scopes: dict[str, str]
     abilities: list[AbilityOut]
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from oa_server.core import clock
@@ -348,6 +349,14 @@ def subject_words(subject: x509.Name) -> dict[str, str]:
 def common_name(subject: x509.Name) -> str:
     """What a certificate's holder is called."""
     return subject_words(subject)["common"] or subject.rfc4514_string()
+
+
+def key_words(certificate: x509.Certificate | x509.CertificateSigningRequest) -> str:
+    """The kind of a certificate's key and its curve or length."""
+    key = certificate.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return f"ECDSA {key.curve.name}"
+    return f"RSA {key.key_size}" if isinstance(key, rsa.RSAPublicKey) else type(key).__name__
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

@@ -78,7 +78,15 @@ class CertificateRegister:
         """What stands in a certificate. Raises Denied when it cannot be read, or its key is of a kind nobody knows."""
         found = _load(certificate)
         try:
-            return ShownCertificate(serial_text(found), found.public_key(), found.not_valid_after_utc)
+            return ShownCertificate(
+                serial_text(found),
+                found.subject.rfc4514_string(),
+                found.issuer.rfc4514_string(),
+                found.public_key(),
+                access.key_words(found),
+                found.not_valid_before_utc,
+                found.not_valid_after_utc,
+            )
         except UNREADABLE as error:
             raise Denied(rules.CHAIN_REASONS["chain.weak_key"]) from error
 

@@ -8,7 +8,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto.keys import serial_text
@@ -132,21 +131,13 @@ async def certificate_out(actor: Actor, row: Certificate, language: str) -> Cert
         **_certificate(row, await _Names.of([row])),
         subject=row.subject,
         fingerprint=row.fingerprint,
-        key=_key_words(found),
+        key=access.key_words(found),
         purposes=[purpose.dotted_string for purpose in SPECS[Profile(row.profile)].purposes],
         chain=[_link(certificate) for certificate in (found, *above)],
         certificate=_der(found),
         chain_certificates=[_der(certificate) for certificate in above],
         abilities=_abilities(rules.abilities(actor, row), ("revoke", "suspend", "resume"), language),
     )
-
-
-def _key_words(certificate: x509.Certificate | x509.CertificateSigningRequest) -> str:
-    key = certificate.public_key()
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return f"ECDSA {key.curve.name}"
-    assert isinstance(key, rsa.RSAPublicKey)  # No other kind is certified.
-    return f"RSA {key.key_size}"
 
 
 def _link(certificate: x509.Certificate) -> LinkOut:
@@ -209,7 +200,7 @@ async def _differences(row: CertificateRequest) -> list[DifferenceOut]:
     csr = x509.load_der_x509_csr(bytes(row.csr))
     asked, given = access.subject_words(csr.subject), await issuing.names_of(row)
     rows = [(name, asked[name], given[name]) for name in ("common", "organ", "unit", "number")]
-    key = _key_words(csr)
+    key = access.key_words(csr)
     return [
         *(DifferenceOut(name, said, certified, not said or said == certified) for name, said, certified in rows),
         DifferenceOut("key", key, key, same=True),

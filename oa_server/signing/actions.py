@@ -272,9 +272,11 @@ async def register_seal(
 ) -> Seal:
     """Enter an organ's seal, its image and the certificate whose key makes it; the seal it had before is withdrawn.
 
-    Raises Denied for whoever may not, and for a certificate that is no good seal certificate of the organ.
+    Raises Denied for whoever may not, and for a certificate that is no good seal certificate of the organ; Invalid for an
+    image that is none.
     """
     rules.check(actor, "register_seal")
+    rules.check_image(image)
     async with unit_of_work(actor) as work:
         await alone(_SEAL_LOCK)
         rules.check_seal_certificate(await pki.held(certificate_serial), organ_id)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from crypto.profiles import Profile
 from oa_server.core.actor import Actor, Role
-from oa_server.core.errors import Ability, Conflict, Denied, Gone, NotFound, Reason
+from oa_server.core.errors import Ability, Conflict, Denied, Gone, Invalid, NotFound, Reason
 
 if TYPE_CHECKING:
     from oa_server.core.ports import Holder
@@ -33,6 +33,21 @@ NOT_ORGANS_SEAL = Reason("signing.not_organs_seal", "所选证书不是本机关
 NO_SEAL = Reason("signing.no_seal", "本机关没有可用的印章", "The organ has no seal in use.")
 NOT_SECURITY_ADMIN = Reason(
     "signing.not_security_admin", "只有安全保密管理员可以登记印章", "Only the security administrator registers seals."
+)
+NO_SEAL_READER = Reason(
+    "signing.no_seal_reader",
+    "只有系统管理员、安全保密管理员和本机关的印章管理员可以查看印章",
+    "The system and the security administrator see seals, and the organ's own seal keepers.",
+)
+NO_USE_READER = Reason(
+    "signing.no_use_reader",
+    "只有安全保密管理员、安全审计员和持有人本人可以查看证书的使用记录",
+    "The security administrator, the auditor and the holder see what a certificate was used for.",
+)
+BAD_IMAGE = Reason(
+    "signing.bad_image",
+    "印章图像应为 PNG 格式，宽高均为 60 至 4000 像素、比例相同，不超过 1 MB",
+    "A seal's image is a square PNG of 60 to 4000 pixels and at most 1 MB.",
 )
 WRONG_SIGNATURE = Reason(
     "signing.wrong_signature", "签名与内容不符，操作未生效", "The signature does not fit; nothing was changed."
@@ -74,6 +89,42 @@ def check_seal_certificate(certificate: Certificate, organ_id: UUID) -> None:
     """A seal rests on a seal certificate of its own organ. Raises Denied."""
     if certificate.profile != Profile.SEAL or certificate.organ_id != organ_id:
         raise Denied(NOT_ORGANS_SEAL)
+
+
+def sees_every_seal(actor: Actor) -> bool:
+    """Whether the seals of all organs concern the actor."""
+    return actor.is_system or bool(actor.roles & {Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN})
+
+
+def check_sees_seals(actor: Actor) -> None:
+    """Raises Denied for whoever has no business with any seal."""
+    if not (sees_every_seal(actor) or actor.has(Role.SEAL_KEEPER)):
+        raise Denied(NO_SEAL_READER)
+
+
+def check_sees_uses(actor: Actor, certificate: Certificate) -> None:
+    """What a certificate was used for is told to who watches over it and to its holder: for a seal, the organ's keepers.
+
+    Raises Denied.
+    """
+    is_watcher = actor.is_system or actor.roles & {Role.SECURITY_ADMIN, Role.AUDIT_ADMIN}
+    is_own = certificate.official_id is not None and certificate.official_id == actor.official_id
+    keeps = certificate.organ_id is not None and actor.has(Role.SEAL_KEEPER) and certificate.organ_id == actor.organ_id
+    if not (is_watcher or is_own or keeps):
+        raise Denied(NO_USE_READER)
+
+
+SEAL_WORDS = {"in_use": "在用", "withdrawn": "已停用"}
+PNG = b"\x89PNG\r\n\x1a\n"
+IMAGE_LIMIT = 1024 * 1024
+IMAGE_EDGE = range(60, 4001)
+
+
+def check_image(image: bytes) -> None:
+    """A seal is round, so its image is as wide as it is high; both stand in the first chunk (PNG, 11.2.2). Raises Invalid."""
+    width, height = (int.from_bytes(image[at : at + 4]) for at in (16, 20))
+    if image[:8] != PNG or len(image) > IMAGE_LIMIT or width != height or width not in IMAGE_EDGE:
+        raise Invalid(BAD_IMAGE)
 
 
 def abilities(actor: Actor) -> list[Ability]:

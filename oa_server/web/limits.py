@@ -44,6 +44,12 @@ class Buckets:
         self._clock = clock
         self._filled: dict[UUID, tuple[float, float]] = {}
 
+    def look(self, client: UUID, per_minute: int) -> int:
+        """How many requests a client has left this moment, without taking one."""
+        now = self._clock()
+        left, at = self._filled.get(client, (float(per_minute), now))
+        return int(min(float(per_minute), left + (now - at) * per_minute / MINUTE))
+
     def take(self, client: UUID, per_minute: int) -> Allowance:
         """Take one request out of a client's bucket. Raises TooMany, saying in how many seconds there is one again."""
         now = self._clock()

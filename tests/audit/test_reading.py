@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import dataclasses
 import io
 import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,20 @@ import pytest
 from crypto import merkle
 from crypto.canonical import canonical_json
 from oa_server.audit import actions as audit
-from oa_server.audit import proofs
+from oa_server.audit import copies, proofs
+from oa_server.audit.copies import CopyPlace
 from oa_server.audit.models import AuditLeaf, AuditRecord, AuditSubtree
 from oa_server.audit.schemas import ProofOut
 from oa_server.audit.verbs import TITLES, Verb
+from oa_server.core import clock
 from oa_server.core.actor import SYSTEM
 from oa_server.settings import save
+from oa_server.storage.objects import LocalFolderStore
 from oa_server.storage.unit_of_work import housekeeping, unit_of_work
 from tests.city import Browser, City, told
 
-READS = ("vocabulary", "records", "records.csv", "day", "records/00000000-0000-7000-8000-000000000000/proof")
+ABSENT = "00000000-0000-7000-8000-000000000000"
+READS = ("vocabulary", "records", "records.csv", "day", "heads", f"records/{ABSENT}", f"records/{ABSENT}/proof")
 
 
 @pytest.fixture
@@ -74,6 +80,44 @@ async def test_finding_what_happened(city: City, auditor: Browser) -> None:
         if not (cursor := page["next"] or ""):
             break
     assert len(everything) == len(set(everything)) == await AuditRecord.filter(verb__startswith="pki.").count()
+
+
+async def test_narrowing_by_organ_result_and_hour(city: City, auditor: Browser) -> None:
+    """Acts are narrowed to an organ, to what was turned down or was not, and to one hour; one act is shown with its leaf."""
+    zhou = await city.signed_in("zhou")
+    city.keys("wang")
+    await city.browser("wang").try_sign_in(origin="http://elsewhere.example")
+    finance = city.organs["JC002"]
+    (act,) = await found(auditor, f"organ={finance}&verb=identity.signed_in")
+    assert act["organ"] == "市财政局"
+    (refusal,) = await found(auditor, "result=refused")
+    assert (refusal["verb"], refusal["refused"]) == ("identity.sign_in_refused", True)
+    assert "identity.sign_in_refused" not in {act["verb"] for act in await found(auditor, "result=done&limit=200")}
+    at = datetime.fromisoformat(refusal["at"]).astimezone(clock.OFFICE_ZONE)
+    hours = [f"since={at.date()}&hour={hour}&result=refused" for hour in (at.hour, (at.hour + 1) % 24)]
+    assert [len(await found(auditor, query)) for query in hours] == [1, 0]
+    assert (await auditor.get(f"/api/audit/records/{refusal['id']}")).json()["leaf"] is None
+    await audit.sequence_all()
+    assert isinstance((await auditor.get(f"/api/audit/records/{refusal['id']}")).json()["leaf"], int)
+    assert told(await zhou.get(f"/api/audit/records/{refusal['id']}")) == (403, "audit.not_audit_admin")
+
+
+async def test_how_the_copies_stand(city: City, auditor: Browser, tmp_path: Path) -> None:
+    """The auditor sees where heads are copied to, how far each place is behind, and what is wrong with one that cannot be read."""
+    places = (
+        CopyPlace("near", LocalFolderStore(tmp_path / "near")),
+        CopyPlace("spoilt", LocalFolderStore(tmp_path / "spoilt")),
+    )
+    city.app.state.house = dataclasses.replace(city.app.state.house, head_copies=places)
+    await audit.sequence_all()
+    await audit.sign_head()
+    await places[1].store.put(copies.NEWEST, b"?")
+    near, spoilt = (await auditor.get("/api/audit/heads")).json()["copies"]
+    assert (near["size"], near["behind"], near["problem"]) == (None, 1, None)
+    assert "副本无法识别" in spoilt["problem"]
+    await copies.copy_heads(places[:1])
+    heads = (await auditor.get("/api/audit/heads")).json()
+    assert (heads["copies"][0]["size"], heads["copies"][0]["behind"]) == (heads["size"], 0)
 
 
 async def test_what_leaves_as_a_file(city: City, auditor: Browser) -> None:

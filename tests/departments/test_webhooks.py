@@ -343,7 +343,7 @@ async def test_a_system_that_is_suspended(pushing: Pushing) -> None:
     sec = await pushing.city.signed_in("sec")
     acts = f"{pushing.path.removesuffix('/webhook')}/acts"
     await pushing.happen()
-    (await sec.send("POST", acts, json={"verb": "suspend"})).raise_for_status()
+    (await sec.send("POST", acts, json={"verb": "suspend", "reason": "停用"})).raise_for_status()
     await pushing.deliver()
     assert pushing.receiver.received == []
     (await sec.send("POST", acts, json={"verb": "resume"})).raise_for_status()

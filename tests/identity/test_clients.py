@@ -57,13 +57,71 @@ async def test_two_people_let_a_system_in(city: City) -> None:
     assert told(await sys.send("POST", path, json={"verb": "approve"})) == (403, "identity.not_security_admin")
     (await sec.send("POST", path, json={"verb": "approve"})).raise_for_status()
     await system.sign_in()
-    (await sec.send("POST", path, json={"verb": "suspend"})).raise_for_status()
+    (await sec.send("POST", path, json={"verb": "suspend", "reason": "停用"})).raise_for_status()
     assert told(await system.get("/documents")) == (401, "identity.bad_client")
     assert told(await system.ask_token()) == (401, "identity.bad_client")
     assert told(await sec.send("POST", path, json={"verb": "approve"})) == (409, "identity.client_state")
     (await sec.send("POST", path, json={"verb": "resume"})).raise_for_status()
     assert (await system.get("/documents")).status_code == 200
     assert await faults(city.app.state.house) == []
+
+
+async def test_a_system_that_is_entered_anew(city: City) -> None:
+    """Refused with a reason, or suspended, a system is entered anew under its code; who lets it in sees what is otherwise."""
+    system, renewed = System(city), System(city)
+    sys, sec = await city.signed_in("sys"), await city.signed_in("sec")
+    entry = system.entry(unit_id=await unit_of(city, "wang"))
+    path = f"/api/clients/{(await sys.send('POST', '/api/clients', json=entry)).raise_for_status().json()['id']}"
+    assert told(await sec.send("POST", f"{path}/acts", json={"verb": "refuse"})) == (422, "identity.no_reason")
+    refused = await sec.send("POST", f"{path}/acts", json={"verb": "refuse", "reason": "用途不明"})
+    assert (refused.json()["state"], refused.json()["decided"], refused.json()["changes"]) == (
+        "refused", "用途不明", [],
+    )  # fmt: skip
+    assert told(await system.ask_token()) == (401, "identity.bad_client")
+    (await sys.send("PUT", path, json=entry)).raise_for_status()
+    assert (await sec.send("POST", f"{path}/acts", json={"verb": "approve"})).json()["state"] == "active"
+    await system.sign_in()
+    assert told(await sys.send("PUT", path, json=entry)) == (403, "identity.amend_state")
+    (await sec.send("POST", f"{path}/acts", json={"verb": "suspend", "reason": "换证书"})).raise_for_status()
+    assert told(await sys.send("PUT", path, json={**entry, "code": "other"})) == (422, "identity.code_stays")
+    assert told(await sec.send("PUT", path, json=entry)) == (403, "identity.not_system_admin")
+    changed = {**entry, "certificate": renewed.pem, "per_minute": 60, "scopes": ["documents:read"]}
+    shown = (await sys.send("PUT", path, json=changed)).raise_for_status().json()
+    assert {row["name"] for row in shown["changes"]} == {"certificate", "per_minute", "scopes"}
+    assert next(row["after"] for row in shown["changes"] if row["name"] == "scopes") == "查询本部门公文及签收情况"
+    (await sec.send("POST", f"{path}/acts", json={"verb": "approve"})).raise_for_status()
+    assert told(await system.ask_token()) == (401, "identity.bad_assertion")
+    await renewed.sign_in()
+    shown = (await sys.get(path)).json()
+    assert (shown["changes"], shown["admitted"]["address"], shown["quota"]) == (
+        [], "10.1.2.3", {"limit": 60, "remaining": 60},
+    )  # fmt: skip
+    assert await faults(city.app.state.house) == []
+
+
+async def test_a_look_at_a_certificate(city: City) -> None:
+    """Before it is registered a certificate is read by the server, which says what stands in it or why it will not do."""
+    sys, sec = await city.signed_in("sys"), await city.signed_in("sec")
+    shown = await sys.send("POST", "/api/clients/certificate", json={"certificate": System(city).pem})
+    assert (shown.json()["subject"], shown.json()["key"]) == ("CN=财政业务系统", "ECDSA secp256r1")
+    weak = System(city, key=rsa.generate_private_key(65537, 1024))
+    for browser, pem, refusal in (
+        (sys, weak.pem, (422, "identity.weak_key")),
+        (sys, "no certificate", (403, "pki.unreadable")),
+        (sec, weak.pem, (403, "identity.not_system_admin")),
+    ):
+        answer = await browser.send("POST", "/api/clients/certificate", json={"certificate": pem})
+        assert told(answer) == refusal
+
+
+async def test_finding_a_system(city: City) -> None:
+    """Systems are found by their names, organs and states, and the list leaves as a file."""
+    await let_in(System(city))
+    sys = await city.signed_in("sys")
+    for query, codes in (("q=财政业务", ["caizheng"]), ("q=综合科", ["caizheng"]), ("state=pending", [])):
+        assert [row["code"] for row in (await sys.get(f"/api/clients?{query}")).json()["items"]] == codes
+    assert (await sys.get("/api/clients")).json()["counts"] == {"active": 1}
+    assert "已接入" in (await sys.get("/api/clients.csv")).text
 
 
 @pytest.mark.norm("D-8.1.4.2d")

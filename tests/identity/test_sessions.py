@@ -24,6 +24,7 @@ from tests.sockets import Socket, live
 
 IDLE, LIMIT = timedelta(minutes=15), timedelta(hours=12)
 A_MOMENT = timedelta(seconds=5)
+ABSENT = "00000000-0000-7000-8000-000000000000"
 
 
 # --- how long it lasts ------------------------------------------------------------------------------------------------
@@ -345,16 +346,33 @@ async def test_who_is_signed_in(city: City) -> None:
     assert {row["organ"] for row in shown} == {"市政府办公室"}
 
 
+async def test_finding_a_session(city: City) -> None:
+    """The list is narrowed by who or from where, turned round, read on by pages, and leaves as a file."""
+    for person in ("wang", "li", "sec"):
+        await city.signed_in(person)
+    sec = await city.signed_in("sec")
+
+    async def names(query: str) -> list[str]:
+        return [row["official"]["name"] for row in (await sec.get(f"/api/sessions?{query}")).json()["items"]]
+
+    assert await names("q=王建") == ["王建国"]
+    assert await names("q=10.9.9.9") == []
+    assert await names("sort=oldest") == ["王建国", "李红", "吕安", "吕安"]
+    first = (await sec.get("/api/sessions?limit=3")).json()
+    assert await names(f"limit=3&cursor={first['next']}") == ["王建国"]
+    assert "李红" in (await sec.get("/api/sessions.csv?q=li")).text
+
+
 async def test_a_session_that_an_administrator_ends(city: City) -> None:
     """The security administrator ends somebody's session: the next request is told so, and the act is on record."""
     wang, sec = await city.signed_in("wang"), await city.signed_in("sec")
     (own, other) = (await sec.get("/api/sessions")).json()["items"]
     assert (own["official"]["name"], other["official"]["name"]) == ("吕安", "王建国")
-    assert (await sec.send("DELETE", f"/api/sessions/{other['id']}")).status_code == 204
+    assert (await sec.send("DELETE", f"/api/sessions/{other['id']}", params={"reason": "离岗"})).status_code == 204
     assert told(await wang.get("/api/tasks")) == (401, "identity.session_cut")
     record = await AuditRecord.get(verb=Verb.SESSION_ENDED, subject_id=other["id"])
-    assert (record.actor_name, record.facts["reason"]) == ("吕安", "identity.session_cut")
-    assert (await sec.send("DELETE", "/api/sessions/00000000-0000-7000-8000-000000000000")).status_code == 404
+    assert (record.actor_name, record.facts) == ("吕安", {"reason": "identity.session_cut", "why": "离岗"})
+    assert (await sec.send("DELETE", f"/api/sessions/{ABSENT}", params={"reason": "离岗"})).status_code == 404
 
 
 @pytest.mark.norm("D-8.1.4.2d")
@@ -372,5 +390,5 @@ async def test_whose_business_it_is_not(city: City, person: str, seeing: Any, en
     session = (await Session.all().first()).id
     listed = await browser.get("/api/sessions")
     assert (listed.status_code, listed.json().get("code")) == seeing
-    assert told(await browser.send("DELETE", f"/api/sessions/{session}")) == ending
+    assert told(await browser.send("DELETE", f"/api/sessions/{session}", params={"reason": "离岗"})) == ending
     assert (await browser.get("/api/session")).status_code == 200

@@ -69,7 +69,9 @@ def test_whose_leave_ends(site: Site, front: Front) -> None:
 
     async def suspend(city):
         sec = await city.signed_in("sec")
-        (await sec.send("POST", f"/api/clients/{client}/acts", json={"verb": "suspend"})).raise_for_status()
+        (
+            await sec.send("POST", f"/api/clients/{client}/acts", json={"verb": "suspend", "reason": "停用"})
+        ).raise_for_status()
 
     client = site.city.visit(letting_in)
     desk = front(system_of(registered))
