@@ -54,6 +54,7 @@ async def show_feed(call: Call[None]) -> FeedOut:
         last=await access.last_sequence(client.id),
         items=[FeedRow(row.sequence, row.kind, row.at, rules.delivery_state(row.sequence, delivery)) for row in rows],
         keys=[FeedKey(key, sha256(key.encode()).hexdigest()) for key in keys],
+        abilities=[ability_out(one, call.language) for one in rules.abilities(call.actor, webhook)],
     )
 
 

@@ -85,6 +85,7 @@ class FeedOut(Struct):
     last: int
     items: list[FeedRow]
     keys: list[FeedKey]
+    abilities: list[AbilityOut]
 
 
 class FeedKey(Struct):

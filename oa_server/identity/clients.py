@@ -61,7 +61,7 @@ async def register_client(actor: Actor, wanted: NewClient) -> ApiClient:
             row = await ApiClient.create(
                 id=new_id(), code=wanted.code, registered_by=actor.official_id, registered_at=work.now, **entered
             )
-        work.audit(Verb.CLIENT_REGISTERED, "api_client", row.id, rows=[row], **_facts(row))
+        work.audit(Verb.CLIENT_REGISTERED, "api_client", row.id, rows=[row], **await _facts(row))
     return row
 
 
@@ -84,7 +84,7 @@ async def amend_client(actor: Actor, client_id: UUID, wanted: NewClient) -> ApiC
                 **entered, registered_by=actor.official_id, approved_by=None, registered_at=work.now
             )
         row = await access.client(actor, client_id)
-        work.audit(Verb.CLIENT_REGISTERED, "api_client", row.id, rows=[row], **_facts(row))
+        work.audit(Verb.CLIENT_REGISTERED, "api_client", row.id, rows=[row], **await _facts(row))
     return row
 
 
@@ -93,13 +93,15 @@ def _register() -> CertificateRegister:
     return ports.certificates
 
 
-def _facts(row: ApiClient) -> dict[str, Any]:
-    """What the log keeps of an entry: all that whoever lets the system in decides about."""
+async def _facts(row: ApiClient) -> dict[str, Any]:
+    """What the log keeps of an entry, in words: all that whoever lets the system in decides about."""
+    units, people = await access.unit_names({row.unit_id}), await access.people({row.official_id})
+    organs, official = await access.organ_short_names({row.organ_id}), people[row.official_id]
     return {
         "code": row.code,
         "name": row.name,
-        "unit": str(row.unit_id),
-        "official": str(row.official_id),
+        "unit": f"{organs[row.organ_id]}　{units[row.unit_id]}",
+        "official": f"{official.name}（{official.code}）",
         "scopes": row.scopes,
         "purpose": row.purpose,
         "per_minute": row.per_minute,
@@ -143,7 +145,7 @@ async def changes(row: ApiClient) -> dict[str, tuple[Any, Any]]:
     """What is otherwise about a system than when it was let in last, by name: before and now; nothing for a new one."""
     decided = await audit.newest_of(row.id, Verb.CLIENT_DECIDED)
     before = (decided.facts.get("entry") if decided else None) or {}
-    now = _facts(row)
+    now = await _facts(row)
     return {name: (before[name], now[name]) for name in before if name in now and before[name] != now[name]}
 
 
@@ -168,7 +170,7 @@ async def decide_client(actor: Actor, client_id: UUID, verb: str, *, why: str = 
             rows=[row],
             code=row.code,
             decision=verb,
-            entry=await _last_let_in(row) if verb == "refuse" else _facts(row),
+            entry=await _last_let_in(row) if verb == "refuse" else await _facts(row),
             why=why,
         )
     return await access.client(actor, client_id)

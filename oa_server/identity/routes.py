@@ -313,22 +313,13 @@ async def _came(call: Call[Any], row: ApiClient, verb: Verb) -> CameOut | None:
 
 
 async def _changes_out(row: ApiClient) -> list[ChangeOut]:
-    """Changes in words: units and officials by name, scopes by what they let do."""
     found = await clients.changes(row)
-    units = await access.unit_names({UUID(key) for key in found.get("unit", ())})
-    officials = await access.names_of({UUID(key) for key in found.get("official", ())})
+    return [ChangeOut(name, _word(before), _word(after)) for name, (before, after) in found.items()]
 
-    def word(name: str, value: Any) -> str:
-        match name:
-            case "unit":
-                return str(units.get(UUID(value), value))
-            case "official":
-                return str(officials.get(UUID(value), value))
-            case "scopes":
-                return "、".join(rules.SCOPES.get(scope, scope) for scope in value)
-        return str(value)
 
-    return [ChangeOut(name, word(name, before), word(name, after)) for name, (before, after) in found.items()]
+def _word(value: Any) -> str:
+    """A value of an entry; of scopes what they let do."""
+    return "、".join(rules.SCOPES.get(scope, scope) for scope in value) if isinstance(value, list) else str(value)
 
 
 def _certificate_out(der: bytes) -> ShownCertificateOut:

@@ -132,6 +132,50 @@ export const router = createRouter({
       meta: { title: (w) => w.pki.roll.title },
     },
     {
+      path: '/admin/audit',
+      component: () => import('./domains/audit/AuditPage.vue'),
+      meta: { title: (w) => w.admin.audit.title },
+    },
+    {
+      path: '/admin/audit/:id',
+      name: 'audit',
+      component: () => import('./domains/audit/RecordPage.vue'),
+      meta: { title: (w) => w.admin.audit.one, key: byId },
+    },
+    {
+      path: '/admin/sessions',
+      component: () => import('./domains/identity/SessionListPage.vue'),
+      meta: { title: (w) => w.admin.sessions.title },
+    },
+    {
+      path: '/admin/systems',
+      component: () => import('./domains/departments/SystemListPage.vue'),
+      meta: { title: (w) => w.admin.systems.title },
+    },
+    {
+      path: '/admin/systems/:id',
+      name: 'system',
+      component: () => import('./domains/departments/SystemPage.vue'),
+      meta: { title: (w) => w.admin.systems.one, key: byId },
+    },
+    {
+      path: '/seals',
+      component: () => import('./domains/signing/SealListPage.vue'),
+      meta: { title: (w) => w.admin.seals.title },
+    },
+    {
+      path: '/seals/:id',
+      name: 'seal',
+      component: () => import('./domains/signing/SealPage.vue'),
+      meta: { title: (w) => w.admin.seals.one, key: byId },
+    },
+    {
+      path: '/certificates/:id/uses',
+      name: 'uses',
+      component: () => import('./domains/signing/UsesPage.vue'),
+      meta: { title: (w) => w.admin.uses.title, key: byId },
+    },
+    {
       path: '/organs/:id?',
       component: () => import('./domains/identity/DirectoryPage.vue'),
       meta: { title: (w) => w.directory.title },

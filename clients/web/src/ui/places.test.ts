@@ -13,12 +13,17 @@ describe('the navigation', () => {
   it('gives the two who keep the register its pages, and no document work even beside other roles', () => {
     for (const role of ['system_admin', 'security_admin']) {
       expect(seen(role, 'clerk')).toEqual([
-        '/admin/overview', '/admin/devices', '/admin/requests', '/admin/certificates', '/organs',
+        '/admin/overview', '/admin/devices', '/admin/requests', '/admin/certificates', '/seals', '/admin/systems', '/admin/sessions',
+        '/organs',
       ])
       expect(homeFor([role])).toBe('/admin/overview')
     }
   })
   it('shows the auditor nothing of the register, which refuses them, and no document work', () => {
-    expect(seen('audit_admin')).toEqual(['/organs', '/verify'])
+    expect(seen('audit_admin')).toEqual(['/admin/audit', '/organs', '/verify'])
+    expect(homeFor(['audit_admin'])).toBe('/admin/audit')
+  })
+  it('shows an official who keeps a seal the seals beside the document work', () => {
+    expect(seen('clerk', 'seal_keeper')).toEqual(['/tasks', '/outgoing', '/incoming', '/seals', '/organs', '/verify'])
   })
 })

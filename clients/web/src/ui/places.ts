@@ -1,5 +1,7 @@
 /** Where one can go: the pages of the navigation, and who sees each. Its first one is where a session begins. */
-import { Bell, CreditCard, DataLine, Message, Postcard, Promotion, Stamp, Tickets, User } from '@element-plus/icons-vue'
+import {
+  Bell, Checked, Connection, CreditCard, DataLine, Files, Message, Monitor, Postcard, Promotion, Stamp, Tickets, User,
+} from '@element-plus/icons-vue'
 import type { Component } from 'vue'
 
 import type { Words } from '@/words'
@@ -28,6 +30,10 @@ const PLACES: Place[] = [
   { to: '/admin/devices', word: (w) => w.app.devices, icon: CreditCard, roles: REGISTRARS },
   { to: '/admin/requests', word: (w) => w.app.requests, icon: Tickets, roles: REGISTRARS },
   { to: '/admin/certificates', word: (w) => w.app.certificates, icon: Postcard, roles: REGISTRARS },
+  { to: '/seals', word: (w) => w.app.seals, icon: Checked, roles: [...REGISTRARS, 'seal_keeper'] },
+  { to: '/admin/systems', word: (w) => w.app.systems, icon: Connection, roles: REGISTRARS },
+  { to: '/admin/sessions', word: (w) => w.app.sessions, icon: Monitor, roles: REGISTRARS },
+  { to: '/admin/audit', word: (w) => w.app.audit, icon: Files, roles: ['audit_admin'] },
   { to: '/organs', word: (w) => w.app.directory, icon: User },
   { to: '/verify', word: (w) => w.app.verify, icon: Stamp, roles: [OFFICIAL, 'audit_admin'] },
 ]
@@ -37,7 +43,7 @@ export function isAdministrator(roles: string[]): boolean {
 }
 
 export function placesFor(roles: string[]): Place[] {
-  const held = isAdministrator(roles) ? roles : [OFFICIAL]
+  const held = isAdministrator(roles) ? roles : [OFFICIAL, ...roles]
   return PLACES.filter((place) => !place.roles || place.roles.some((role) => held.includes(role)))
 }
 
