@@ -319,7 +319,9 @@ async def _changes_out(row: ApiClient) -> list[ChangeOut]:
 
 def _word(value: Any) -> str:
     """A value of an entry; of scopes what they let do."""
-    return "、".join(rules.SCOPES.get(scope, scope) for scope in value) if isinstance(value, list) else str(value)
+    return (
+        "、".join(rules.SCOPES.get(scope) or str(scope) for scope in value) if isinstance(value, list) else str(value)
+    )
 
 
 def _certificate_out(der: bytes) -> ShownCertificateOut:

@@ -184,6 +184,7 @@ async def audited(auditor: Desk, document: Document) -> None:
     await auditor.one("audit-row").filter(has_text="系统接入").first.wait_for()
     await choose(auditor, "audit-verb", "登记接入系统")
     await auditor.one("register-search").fill("")
+    await expect(auditor.one("audit-row")).to_have_count(1)
     await auditor.one("open-audit").click()
     await expect(auditor.one("record-facts")).to_contain_text("报送预算执行情况")
     for _ in range(40):
