@@ -98,6 +98,9 @@ async def records(desk: Desk) -> list[str]:
 
 LISTS = ("/admin/overview", "/admin/devices", "/admin/requests", "/admin/certificates", "/admin/requests/new")
 
+# Lists of administrators beside the register, by what they read.
+WATCHED = {"/seals": "/api/seals", "/admin/systems": "/api/clients", "/admin/sessions": "/api/sessions"}
+
 
 async def test_administration_in_english(seat: Seat) -> None:
     """In English what is left in Chinese on an administrator's pages are names that the server holds."""
@@ -105,8 +108,8 @@ async def test_administration_in_english(seat: Seat) -> None:
     await desk.one("account").click()
     await desk.one("toggle-language").click()
     await expect(desk.one("nav-overview")).to_contain_text("Overview")
-    for path in (*LISTS, *await records(desk)):
-        api = "/api/organs" if path.endswith("/new") else path.replace("/admin/", "/api/pki/")
+    for path in (*LISTS, *WATCHED, *await records(desk)):
+        api = "/api/organs" if path.endswith("/new") else WATCHED.get(path) or path.replace("/admin/", "/api/pki/")
         data = await known(desk, "/api/session", "/api/about", "/api/pki/overview", api)
         await desk.page.goto(f"{desk.origin}{path}")
         await desk.page.wait_for_load_state("networkidle")
@@ -120,7 +123,7 @@ async def test_administration_on_a_phone(seat: Seat) -> None:
     """On a phone no page of an administrator is wider than the screen."""
     desk = await seat.other("何平")
     await desk.page.set_viewport_size(PHONE)
-    for path in (*LISTS, *await records(desk)):
+    for path in (*LISTS, *WATCHED, *await records(desk)):
         await desk.page.goto(f"{desk.origin}{path}")
         await desk.page.wait_for_load_state("networkidle")
         await expect(desk.page.locator("main h1")).to_be_visible()
@@ -149,6 +152,9 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
     assert browser is not None
     zhou, admin = await seat.other("周敏"), await seat.other("何平")
     device, request, certificate = await records(admin)
+    auditor = await seat.other("施正")
+    entry = (await (await auditor.context.request.get(f"{zhou.origin}/api/audit/records")).json())["items"][0]["id"]
+    seal = (await (await admin.context.request.get(f"{zhou.origin}/api/seals")).json())["items"][0]["id"]
     arrived = (await (await zhou.context.request.get(f"{zhou.origin}/api/incoming")).json())["items"][0]["id"]
     sun, document = seat.desk, f"/outgoing/{seat.document}"
     visits = {
@@ -163,7 +169,13 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
         "/outgoing/:id/receipts": (sun, f"{document}/receipts"),
         "/incoming": (zhou, "/incoming"),
         "/incoming/:id": (zhou, f"/incoming/{arrived}"),
-        **{path: (admin, path) for path in LISTS},
+        **{path: (admin, path) for path in (*LISTS, *WATCHED)},
+        "/admin/rolls": (admin, "/admin/rolls"),
+        "/admin/audit": (auditor, "/admin/audit"),
+        "/admin/audit/:id": (auditor, f"/admin/audit/{entry}"),
+        "/admin/systems/:id": (admin, "/admin/systems/00000000-0000-7000-8000-000000000000"),
+        "/seals/:id": (admin, f"/seals/{seal}"),
+        "/certificates/:id/uses": (auditor, f"/certificates/{certificate.rpartition('/')[2]}/uses"),
         "/admin/devices/:id": (admin, device),
         "/admin/requests/:id": (admin, request),
         "/admin/certificates/:id": (admin, certificate),
