@@ -35,9 +35,10 @@ async def uses(browser: Browser, serial: str, **query: Any) -> dict[str, Any]:
     return dict(found.raise_for_status().json())
 
 
+@pytest.mark.norm("D-8.1.5.2")
 @pytest.mark.parametrize("person", ["wang", "sun", "aud"])
 async def test_who_sees_no_seal(city: City, person: str) -> None:
-    """D-8.1.5.2: officials who keep no seal, and the auditor, see nothing of the register of seals."""
+    """Officials who keep no seal, and the auditor, see nothing of the register of seals."""
     browser = await city.signed_in(person)
     for path in READS:
         assert told(await browser.get(path)) == (403, "signing.no_seal_reader"), path
