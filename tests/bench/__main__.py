@@ -15,14 +15,14 @@ from pathlib import Path
 
 from oa_server.settings import Settings
 from tests import servers
-from tests.bench import attachments, certificates, documents, todo
+from tests.bench import attachments, certificates, documents, todo, writes
 from tests.city import City
 from tests.conftest import _found, at_cluster, embedded, running
 
 COLUMNS = os.environ.get("OA_BENCH_COLUMNS", "embedded,production").split(",")
-FIGURES = os.environ.get("OA_BENCH_FIGURES", "pages,dispatch,certificates,tokens,sign_ins,ocsp,attachments,todo").split(
-    ","
-)
+FIGURES = os.environ.get(
+    "OA_BENCH_FIGURES", "pages,dispatch,certificates,tokens,sign_ins,writes,ocsp,attachments,todo"
+).split(",")
 
 
 def measure(settings: Settings, column: str) -> None:
@@ -30,6 +30,8 @@ def measure(settings: Settings, column: str) -> None:
     city = asyncio.run(_inside(settings, column))
     if "sign_ins" in FIGURES:
         asyncio.run(documents.sign_ins(settings, city, column))
+    if "writes" in FIGURES:
+        asyncio.run(writes.drafts(settings, city, column))
     if "ocsp" in FIGURES:
         asyncio.run(certificates.ocsp_answers(settings, city, column))
     if "attachments" in FIGURES:

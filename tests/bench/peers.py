@@ -1,6 +1,7 @@
 """The bare programs that figures are set beside: no sign-in, no access rules, no audit, only the same answer.
 
 OA_PEER_DATABASE=… OA_PEER_OFFICIAL=… uvicorn tests.bench.peers:tasks
+OA_PEER_DATABASE=… uvicorn tests.bench.peers:writes
 """
 
 from __future__ import annotations
@@ -58,8 +59,28 @@ async def _open(app: Starlette) -> AsyncIterator[None]:
             yield
 
 
+async def _keep(request: Request) -> Response:
+    """Keep a body under its key, durably, and nothing else."""
+    values = [request.headers["Idempotency-Key"], (await request.body()).decode()]
+    database = request.app.state.database
+    if _is_sqlite():
+        await database.execute("INSERT INTO bench_write (key, body) VALUES (?, ?)", values)
+        await database.commit()
+    else:
+        await database.execute("INSERT INTO bench_write (key, body) VALUES ($1, $2)", *values)
+    return Response(status_code=201)
+
+
+@asynccontextmanager
+async def _open_to_write(app: Starlette) -> AsyncIterator[None]:
+    async with _open(app):
+        await app.state.database.execute("CREATE TABLE IF NOT EXISTS bench_write (key TEXT PRIMARY KEY, body TEXT)")
+        yield
+
+
 async def _list(request: Request) -> Response:
     return await (_from_sqlite(request) if _is_sqlite() else _from_postgres(request))
 
 
+writes = Starlette(routes=[Route("/writes", _keep, methods=["POST"])], lifespan=_open_to_write)
 tasks = Starlette(routes=[Route("/tasks", _list)], lifespan=_open)
