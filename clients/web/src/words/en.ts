@@ -888,8 +888,6 @@ export const en: Words = {
   },
   admin: {
     notSaid: 'Not recorded',
-    copied: 'Copied',
-    copy: 'Copy',
     audit: {
       title: 'Audit log',
       one: 'Audit record',
@@ -979,7 +977,6 @@ export const en: Words = {
       level: (level: number) => `Level ${level}`,
       rootName: 'Root',
       signedAt: 'Head signed',
-      treeSize: 'Size of the tree',
       agrees: 'Computed anew on this page: it is the signed root',
       differs: 'Computed anew on this page it is another root; run oa audit verify at once',
       cannot: 'This connection cannot compute here; download the proof and check it',
@@ -1034,7 +1031,6 @@ export const en: Words = {
       purpose: 'Purpose',
       purposeHint: 'As: sends budget reports',
       perMinute: 'Requests a minute',
-      perMinuteWord: (count: number) => `${count}`,
       quota: 'Limit',
       quotaWord: (limit: number, remaining: number) => `${limit} a minute, ${remaining} left now`,
       submit: 'Register',
@@ -1047,7 +1043,6 @@ export const en: Words = {
       never: 'Never',
       refused: 'Refused last',
       from: (at: string, address: string) => `${at} from ${address}`,
-      facts: 'Entry',
       comparing: 'Compared with what was let in last',
       firstTime: 'For the first time: compare all of it, and the fingerprint with the department itself.',
       unchanged: 'As it was let in last',
@@ -1136,7 +1131,6 @@ export const en: Words = {
       registeredAt: 'Registered',
       keepers: 'Keepers',
       noKeeper: 'Nobody keeps it; the organ cannot seal',
-      facts: 'Entry',
       validity: 'Certificate valid',
       uses: 'Uses',
       usesWord: (count: number) => `${count}`,
@@ -1146,7 +1140,6 @@ export const en: Words = {
       title: 'What the certificate was used for',
       lead: 'Administrators see moment, organ and digest, and nothing of a document.',
       empty: 'It was not used yet',
-      columns: { at: 'Time', kind: 'Kind', act: 'Act', by: 'Person', what: 'Of what' },
       kinds: { sign_in: 'Sign-in', signature: 'Signature', seal: 'Seal', receipt: 'Receipt' },
       acts: {
         signed_in: 'Signed in', approve: 'Opinion', return: 'Returned', sign: 'Signed', seal: 'Sealed', dispatch: 'Dispatched', sign_for: 'Signed for',

@@ -876,8 +876,6 @@ export const zh = {
   },
   admin: {
     notSaid: '未记录',
-    copied: '已复制',
-    copy: '复制',
     audit: {
       title: '审计日志',
       one: '审计记录',
@@ -967,7 +965,6 @@ export const zh = {
       level: (level: number) => `第${level}级`,
       rootName: '树根',
       signedAt: '树头签署时间',
-      treeSize: '树的大小',
       agrees: '本页已重新计算，与签署的树根一致',
       differs: '本页重新计算的结果与树根不一致，请立即运行 oa audit verify',
       cannot: '当前连接不能在本页计算，请下载后核对',
@@ -1022,7 +1019,6 @@ export const zh = {
       purpose: '接入用途',
       purposeHint: '如：报送预算执行情况',
       perMinute: '每分钟最多请求',
-      perMinuteWord: (count: number) => `${count}次`,
       quota: '限额',
       quotaWord: (limit: number, remaining: number) => `每分钟${limit}次，此刻还可请求${remaining}次`,
       submit: '提交登记',
@@ -1035,7 +1031,6 @@ export const zh = {
       never: '从未接入',
       refused: '最近被拒绝',
       from: (at: string, address: string) => `${at}，来自${address}`,
-      facts: '登记内容',
       comparing: '与上次批准的登记核对',
       firstTime: '首次登记，请核对全部内容，并与部门当面或电话核对证书指纹。',
       unchanged: '与上次批准的登记一致',
@@ -1123,7 +1118,6 @@ export const zh = {
       registeredAt: '登记时间',
       keepers: '印章管理员',
       noKeeper: '没有印章管理员，该机关不能用印',
-      facts: '登记内容',
       validity: '证书有效期',
       uses: '用印记录',
       usesWord: (count: number) => `${count}次`,
@@ -1133,7 +1127,6 @@ export const zh = {
       title: '证书使用记录',
       lead: '管理员只看到时间、机关和摘要，看不到公文内容。',
       empty: '该证书还没有使用过',
-      columns: { at: '时间', kind: '种类', act: '事项', by: '人员', what: '对象' },
       kinds: { sign_in: '登录', signature: '签名', seal: '用印', receipt: '回执' } as Record<string, string>,
       acts: {
         signed_in: '登录', approve: '审核意见', return: '退回意见', sign: '签发', seal: '用印', dispatch: '分发', sign_for: '签收', refuse: '拒收',
