@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from oa_server.cli import main
 from oa_server.settings import load
 from tests.city import OFFICIALS, ORGANS
 from tests.deployment.site import DEPLOY
@@ -26,16 +25,6 @@ def test_files_are_there() -> None:
     targets = re.findall(r"make -C /opt/oa ([a-z ]+)", MANUAL)
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for words in targets for target in words.split())
-
-
-def test_commands_are_there() -> None:
-    """Each command of ours is one, with its subcommand."""
-    typed = re.findall(r"(?:^|=\S+ |`)oa ([a-z-]+)(?: ([a-z]+)\b)?", MANUAL, re.MULTILINE)
-    assert {command for command, _ in typed} >= {"migrate", "found", "alive", "anchors", "verify", "audit", "enrol"}
-    for command, word in typed:
-        assert command in main.commands
-        if command == "audit":
-            assert word in main.commands[command].commands  # type: ignore[attr-defined]
 
 
 def test_settings_are_accepted(tmp_path: Path) -> None:
