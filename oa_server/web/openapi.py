@@ -43,8 +43,9 @@ def describe(routes: Iterable[BaseRoute], *, version: str, secure: bool = False)
         "info": {
             "title": "公文交换系统接口",
             "version": version,
-            "description": "Errors are RFC 9457 problems. Known codes: " + ", ".join(sorted(all_reasons())),
+            "description": "Errors are RFC 9457 problems; x-problems has every code with its titles.",
         },
+        "x-problems": {code: {"zh": reason.zh, "en": reason.en} for code, reason in sorted(all_reasons().items())},
         "paths": paths,
         "components": {
             "schemas": components,
