@@ -270,6 +270,7 @@ async def _assembled(call: Call[ActIn], subject_id: UUID, signature: SignatureIn
     returns=DocumentOut,
     refuses=(Conflict, Gone, PreconditionFailed, PreconditionRequired),
     scope="documents:write",
+    systems_need=["If-Match"],
 )
 async def act_outgoing(call: Call[ActIn]) -> DocumentOut:
     document = await access.outgoing_document(call.actor, call.id())

@@ -157,6 +157,7 @@ class Endpoint:
     needs: tuple[str, ...]
     refuses: tuple[type[OaError], ...]
     scope: str | None = None
+    systems_need: tuple[str, ...] = ()
 
     def takes_key(self, method: str) -> bool:
         """Whether an `Idempotency-Key` must come with it: with every write of a system but pieces of a file, whose offset
@@ -343,6 +344,7 @@ def endpoint(
     needs: Sequence[str] = (),
     refuses: Sequence[type[OaError]] = (),
     scope: str | None = None,
+    systems_need: Sequence[str] = (),
 ) -> Callable[[Handler], Endpoint]:
     """Declare a handler: `returns` and `body` are msgspec types or `Binary`; None means empty.
 
@@ -351,7 +353,8 @@ def endpoint(
 
     With a `scope` departments' systems that have it come in too, under `/api/v1`.
 
-    `needs` are request headers and `refuses` the refusals that the handler itself sees to, for the API description.
+    `needs` are request headers and `refuses` the refusals that the handler itself sees to, for the API description;
+    `systems_need` are further headers that it wants of systems.
     """
 
     def wrap(handler: Handler) -> Endpoint:
@@ -368,6 +371,7 @@ def endpoint(
             needs=tuple(needs),
             refuses=tuple(refuses),
             scope=scope,
+            systems_need=tuple(systems_need),
         )
 
     return wrap
@@ -415,7 +419,7 @@ def for_departments(routes: Sequence[BaseRoute]) -> list[BaseRoute]:
     for route in routes:
         if isinstance(route, Route) and isinstance(route.endpoint, Resource):
             open_to_them = {
-                method: replace(item, access=Access.CLIENT)
+                method: replace(item, access=Access.CLIENT, needs=(*item.needs, *item.systems_need))
                 for method, item in route.endpoint.endpoints.items()
                 if item.scope is not None and item.access is Access.SIGNED_IN
             }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +18,10 @@ from oa_server.web.guard import SAFE_METHODS, session_cookie
 
 _PARAMETER = re.compile(r"{(\w+)(?::\w+)?}")
 _REF = "#/components/schemas/{name}"
+
+# Exchanges that really took place (tests/web/test_examples.py keeps them so), by operation.
+EXAMPLES_FILE = Path(__file__).parent / "examples.json"
+EXAMPLES: dict[str, dict[str, Any]] = msgspec.json.decode(EXAMPLES_FILE.read_bytes())
 
 
 def endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str, Endpoint]]:
@@ -43,7 +48,8 @@ def describe(routes: Iterable[BaseRoute], *, version: str, secure: bool = False)
         "info": {
             "title": "公文交换系统接口",
             "version": version,
-            "description": "Errors are RFC 9457 problems; x-problems has every code with its titles.",
+            "description": "Errors are RFC 9457 problems; x-problems has every code with its titles. "
+            "Examples are of real exchanges; their lists end after two and long texts at “…”.",
         },
         "x-problems": {code: {"zh": reason.zh, "en": reason.en} for code, reason in sorted(all_reasons().items())},
         "paths": paths,
@@ -75,7 +81,20 @@ def _operation(path: str, method: str, item: Endpoint) -> dict[str, Any]:
         operation["security"] = [{"client": [item.scope]}]
     if item.access is Access.MONITOR:
         operation["security"] = [{"monitor": []}]
+    _show_example(operation, item)
     return operation
+
+
+def _show_example(operation: dict[str, Any], item: Endpoint) -> None:
+    """Put what was really sent and answered beside the schemas of it."""
+    example = EXAMPLES.get(operation["operationId"], {})
+    for one in operation["parameters"]:
+        if one["name"] in example.get("parameters", {}):
+            one["example"] = example["parameters"][one["name"]]
+    places = {"request": operation.get("requestBody"), "response": operation["responses"][str(item.status)]}
+    for part in places.keys() & example.keys():
+        (content,) = places[part]["content"].values()
+        content["example"] = example[part]
 
 
 def _door(item: Endpoint) -> str:
