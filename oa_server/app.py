@@ -25,7 +25,9 @@ import oa_server.audit.routes
 import oa_server.departments.routes
 import oa_server.documents.routes
 import oa_server.files.routes
+import oa_server.identity.administration
 import oa_server.identity.routes
+import oa_server.installation.routes
 import oa_server.pki.routes
 import oa_server.signing.routes
 import oa_server.workflow.routes
@@ -50,8 +52,9 @@ from oa_server.files.actions import FileKeeper
 from oa_server.identity import access as identity
 from oa_server.identity import tokens
 from oa_server.identity.clients import ClientDesk
-from oa_server.identity.events import OrganRegistered, RolesGiven
+from oa_server.identity.events import OfficialRetiring, OrganRegistered, RolesGiven, RoleTaken
 from oa_server.identity.signin import SignIn, SignInPolicy
+from oa_server.installation.access import SettingsInForce
 from oa_server.pki import access as pki
 from oa_server.pki import issuing
 from oa_server.pki.actions import CertificateRegister
@@ -95,6 +98,7 @@ class House:
     """Everything one installation is made of, plugged together."""
 
     settings: Settings
+    in_force: InForce
     keyset: tokens.KeySet
     register: CertificateRegister
     office: Office
@@ -110,6 +114,21 @@ class House:
     monitor_token: bytes
 
 
+class InForce(SettingsInForce):
+    """The settings in force, in the shapes in which the domains ask for them."""
+
+    async def pages(self) -> PageSettings:
+        now = await self.now()
+        return PageSettings(line_pitch=now.line_pitch, colophon_on_even_page=now.colophon_on_even_page)
+
+    async def sign_in(self) -> SignInPolicy:
+        now = await self.now()
+        return SignInPolicy(now.origin, timedelta(minutes=now.idle_minutes), timedelta(hours=now.session_hours))
+
+    async def attachment_limit(self) -> int:
+        return (await self.now()).attachment_limit
+
+
 def build_house(settings: Settings) -> House:
     """Make the parts from the settings and fill the ports. Reads secrets; opens nothing."""
     secrets = SecretStore(settings.secrets_dir)
@@ -118,26 +137,23 @@ def build_house(settings: Settings) -> House:
     passphrase = secrets.get("authority-passphrase").hex()
     register = CertificateRegister(Signer(settings.data_dir / "authority", passphrase), settings.origin)
     store = open_store(settings.object_store)
+    in_force = InForce(settings)
     fonts = FontLibrary([*settings.font_dirs, settings.data_dir / "fonts"], chains_with(settings.site_fonts))
     office = Office(
         signing=SigningDesk(register, keyset, settings.origin),
         store=store,
         fonts=fonts,
-        page_settings=PageSettings(
-            line_pitch=settings.line_pitch, colophon_on_even_page=settings.colophon_on_even_page
-        ),
+        page_settings=in_force.pages,
         ceiling=Classification(settings.classification_ceiling),
-    )
-    policy = SignInPolicy(
-        settings.origin, timedelta(minutes=settings.idle_minutes), timedelta(hours=settings.session_hours)
     )
     house = House(
         settings=settings,
+        in_force=in_force,
         keyset=keyset,
         register=register,
         office=office,
-        files=FileKeeper(store, secrets.get("master-key"), limit=settings.attachment_limit),
-        sign_in=SignIn(policy, keyset),
+        files=FileKeeper(store, secrets.get("master-key"), limit=in_force.attachment_limit),
+        sign_in=SignIn(in_force.sign_in, keyset),
         clients=ClientDesk(keyset, settings.origin),
         sender=Sender(settings.origin, [WebhookKey(secrets.get("webhook-key"))]),
         hub=LiveHub(),
@@ -169,6 +185,9 @@ def _plug(house: House) -> None:
     ports.subjects = {documents.OUTGOING: OutgoingGate()}
     react_to(OrganRegistered, document_reactions.open_number_series)
     react_to(RolesGiven, workflow_reactions.share_open_tasks)
+    react_to(RoleTaken, workflow_reactions.keep_tasks_of_a_role)
+    react_to(OfficialRetiring, document_reactions.hand_over_documents)
+    react_to(OfficialRetiring, workflow_reactions.hand_over)
     react_to(ActsRecorded, department_reactions.tell_systems)
 
 
@@ -200,6 +219,7 @@ def create_app(settings: Settings) -> Starlette:
     app.state.buckets = Buckets()
     app.state.sender = house.sender
     app.state.office = house.office
+    app.state.settings = house.in_force
     app.state.files = house.files
     app.state.cursors = house.cursors
     app.state.register = house.register
@@ -245,8 +265,10 @@ def _api_routes(settings: Settings) -> list[BaseRoute]:
         *oa_server.documents.routes.routes,
         *oa_server.files.routes.routes,
         *oa_server.identity.routes.routes,
+        *oa_server.identity.administration.routes,
         *oa_server.pki.routes.routes,
         *oa_server.signing.routes.routes,
+        *oa_server.installation.routes.routes,
         *oa_server.audit.routes.routes,
         *oa_server.departments.routes.routes,
         about_route(settings),
@@ -263,6 +285,7 @@ def _monitor_routes() -> list[BaseRoute]:
 class About(Struct):
     """What a page needs to know before anybody is signed in."""
 
+    name: str
     demo: bool
     version: str
     agent_port: int
@@ -276,7 +299,15 @@ def about_route(settings: Settings) -> BaseRoute:
     async def about(call: Call[None]) -> About:
         fonts = call.request.app.state.office.fonts
         ceiling = settings.classification_ceiling
-        return About(settings.demo, VERSION, settings.agent_port, list(fonts.stand_ins), ceiling, ["zh", "en"])
+        return About(
+            name=(await call.request.app.state.settings.now()).name,
+            demo=settings.demo,
+            version=VERSION,
+            agent_port=settings.agent_port,
+            stand_in_fonts=list(fonts.stand_ins),
+            classification_ceiling=ceiling,
+            languages=["zh", "en"],
+        )
 
     return resource("/api/about", GET=about)
 

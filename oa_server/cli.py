@@ -375,23 +375,28 @@ async def _register(settings: Any, act: Callable[[Any, Any], Coroutine[Any, Any,
 
 @main.command("import-directory")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_directory(file: Path) -> None:
-    """从 .xlsx 或 .csv 导入机关和人员。"""
-    sys.exit(_run(_import(_settings(), file)))
+@click.option("--dry-run", is_flag=True, help="只显示差异，不作任何改动")
+def import_directory(file: Path, *, dry_run: bool) -> None:
+    """从 .xlsx 或 .csv 导入机关、部门、人员和值班表。"""
+    sys.exit(_run(_import(_settings(), file, dry_run=dry_run)))
 
 
-async def _import(settings: Any, file: Path) -> int:
+async def _import(settings: Any, file: Path, *, dry_run: bool) -> int:
     from oa_server.app import open_house
     from oa_server.core.actor import SYSTEM
     from oa_server.core.errors import OaError
-    from oa_server.identity import actions
+    from oa_server.identity import importing
 
     async with open_house(settings):
         try:
-            done = await actions.import_directory(SYSTEM, file.name, file.read_bytes())
+            take = importing.rehearse if dry_run else importing.import_directory
+            done = await take(SYSTEM, file.name, file.read_bytes())
         except OaError as error:
             click.echo(error.reason.zh, err=True)
             click.echo(json.dumps(error.facts, ensure_ascii=False, indent=1), err=True)
             return 1
+    for line in done.lines if dry_run else ():
+        cells = "；".join(f"{cell.column} {cell.old}→{cell.new}" for cell in line.cells)
+        click.echo(f"{line.sheet} 第{line.row}行　{line.name}　{importing.EFFECT_WORDS[line.effect]}　{cells}".rstrip())
     click.echo(f"机关 {done.organs}，部门 {done.units}，人员 {done.officials}")
     return 0

@@ -15,7 +15,7 @@ from oa_server.app import House
 from oa_server.core.actor import SYSTEM, Role
 from oa_server.core.errors import Conflict, Invalid, Reason
 from oa_server.identity import access as identity
-from oa_server.identity.actions import import_directory
+from oa_server.identity.importing import import_directory
 from oa_server.pki import access as pki
 from oa_server.pki.enrolment import LIFE, open_enrolment
 from oa_server.storage.unit_of_work import unit_of_work

@@ -31,6 +31,8 @@ class SettingsError(Exception):
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every line is a setting; its comment is its documentation."""
 
+    # What officials read at the head of every page.
+    name: Annotated[str, Meta(min_length=1, max_length=40)] = "电子公文办理系统"
     # Where this installation keeps what it owns: database file, objects, secrets, fonts.
     data_dir: Path = Path("var")
     # `sqlite:///PATH` for one server process, `postgres://user:password@host/name` for many. Empty: a file in data_dir.

@@ -37,7 +37,7 @@ from oa_server.app import House
 from oa_server.core.actor import SYSTEM
 from oa_server.demo.enrolment import Enrolment, actor_named
 from oa_server.identity import access as identity
-from oa_server.identity.actions import import_directory
+from oa_server.identity.importing import import_directory
 from oa_server.settings import Settings
 from oa_server.signing.actions import register_seal
 from oa_server.workflow.actions import publish_template

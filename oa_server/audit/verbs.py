@@ -13,6 +13,15 @@ class Verb(StrEnum):
 
     # identity
     DIRECTORY_IMPORTED = "identity.directory_imported"  # organs, units, officials, file_sha256
+    DIRECTORY_EXPORTED = "identity.directory_exported"  # count
+    ORGAN_KEPT = "identity.organ_kept"  # did, code, changed (column: old, new)
+    UNIT_KEPT = "identity.unit_kept"  # did, name, changed
+    OFFICIAL_KEPT = "identity.official_kept"  # did, code, changed, successor
+    POST_KEPT = "identity.post_kept"  # did, official, unit, changed
+    ROLE_PROPOSED = "identity.role_proposed"  # official, organ, role
+    ROLE_DECIDED = "identity.role_decided"  # did, official, organ, role, proposed_by
+    ROLE_TAKEN = "identity.role_taken"  # official, organ, role, reason
+    DUTY_KEPT = "identity.duty_kept"  # did, organ, official, starts_at, ends_at
     SIGNED_IN = "identity.signed_in"  # serial, address
     SIGN_IN_REFUSED = "identity.sign_in_refused"  # code, serial
     SESSION_ENDED = "identity.session_ended"  # reason
@@ -20,6 +29,10 @@ class Verb(StrEnum):
     CLIENT_DECIDED = "identity.client_decided"  # code, verb
     CLIENT_ADMITTED = "identity.client_admitted"  # code, scopes, bound
     CLIENT_REFUSED = "identity.client_refused"  # code, client
+
+    # installation
+    SETTING_CHANGED = "installation.setting_changed"  # old, new, waits
+    SETTING_DECIDED = "installation.setting_decided"  # did, new
 
     # pki
     AUTHORITY_CREATED = "pki.authority_created"  # root, issuing (fingerprints)
@@ -91,6 +104,15 @@ class Verb(StrEnum):
 TITLES = {
     Verb.HEAD_SIGNED: "签署审计树头",
     Verb.DIRECTORY_IMPORTED: "导入组织机构",
+    Verb.DIRECTORY_EXPORTED: "导出组织机构",
+    Verb.ORGAN_KEPT: "维护机关",
+    Verb.UNIT_KEPT: "维护部门",
+    Verb.OFFICIAL_KEPT: "维护人员",
+    Verb.POST_KEPT: "维护岗位",
+    Verb.ROLE_PROPOSED: "提出授予职责",
+    Verb.ROLE_DECIDED: "复核授予职责",
+    Verb.ROLE_TAKEN: "收回职责",
+    Verb.DUTY_KEPT: "维护值班表",
     Verb.SIGNED_IN: "登录",
     Verb.SIGN_IN_REFUSED: "登录被拒绝",
     Verb.SESSION_ENDED: "登录结束",
@@ -98,6 +120,8 @@ TITLES = {
     Verb.CLIENT_DECIDED: "审批接入系统",
     Verb.CLIENT_ADMITTED: "系统接入",
     Verb.CLIENT_REFUSED: "系统接入被拒绝",
+    Verb.SETTING_CHANGED: "变更设置",
+    Verb.SETTING_DECIDED: "复核设置变更",
     Verb.AUTHORITY_CREATED: "建立证书机构",
     Verb.ENROLMENT_OPENED: "发给管理员登记码",
     Verb.ENROLMENT_FINISHED: "管理员登记完成",
@@ -160,6 +184,7 @@ TURNED_DOWN = frozenset({Verb.SIGN_IN_REFUSED, Verb.CLIENT_REFUSED, Verb.CERTIFI
 # The parts of the house that acts belong to, as the log's readers choose among them.
 AREAS = {
     "identity": "登录与组织机构",
+    "installation": "系统设置",
     "pki": "证书与介质",
     "signing": "签名与印章",
     "files": "附件",

@@ -75,6 +75,9 @@ class CertificateRegister(Protocol):
     async def hold(self, serial: str) -> None:
         """Keep a certificate from being revoked until the unit of work ends. Raises Denied when it was revoked before."""
 
+    async def suspend_all(self, work: Any, **whose: UUID) -> Sequence[object]:
+        """Suspend every good certificate of an official or an organ (`official_id`, `organ_id`) inside this unit of work."""
+
     async def check_not_withdrawn(self, fingerprint: str) -> None:
         """Raise Denied when a certificate is one of ours and is suspended or revoked; of others we know nothing."""
 

@@ -18,7 +18,8 @@ from oa_server.demo.enrolment import PIN, Enrolment, actor_named
 from oa_server.demo.papers import Paper, papers
 from oa_server.demo.seal_image import make_seal
 from oa_server.identity import access as identity
-from oa_server.identity.actions import import_directory
+from oa_server.identity.importing import import_directory
+from oa_server.identity.roles import decide_roles
 from oa_server.signing.actions import register_seal
 from oa_server.workflow.actions import publish_template
 from oa_server.workflow.rules import INCOMING, OUTGOING
@@ -54,6 +55,9 @@ class DemoCity:
         await import_directory(SYSTEM, "首批管理员.xlsx", city.founding_workbook())
         system, security, _audit = [await actor_named(code) for code in self._administrators]
         await import_directory(system, "江城市组织机构.xlsx", city.workbook())
+        # What the sheet says of roles are proposals, which take the security administrator as well.
+        waiting = await identity.role_changes(security, state="pending", limit=2 * city.OFFICIALS)
+        await decide_roles(security, [row.id for row in waiting], "confirm")
         await publish_template(system, "outgoing", "发文流程", OUTGOING)
         await publish_template(system, "incoming", "收文流程", INCOMING)
         self._say("建立证书机构……")

@@ -136,7 +136,7 @@ async def _check_elements(office: Office, elements: Elements) -> None:
     """Refuse what may not even be drafted: content above the ceiling, and people and organs that there are not."""
     rules.check_ceiling(Classification(elements.classification), office.ceiling)
     named = {*elements.main_recipients, *elements.copies_to}
-    unknown = named - (await identity.organ_names(named)).keys()
+    unknown = named - await identity.organs_in_use(named)
     if unknown:
         raise Invalid(UNKNOWN_ORGAN, organs=sorted(str(organ_id) for organ_id in unknown))
     if elements.signer_id is not None and not await identity.names_of([elements.signer_id]):

@@ -3,6 +3,7 @@ ceiling."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from oa_server.documents.layout.fonts import FontLibrary
@@ -19,5 +20,5 @@ class Office:
     signing: SigningDesk
     store: ObjectStore
     fonts: FontLibrary
-    page_settings: PageSettings
+    page_settings: Callable[[], Awaitable[PageSettings]]
     ceiling: Classification

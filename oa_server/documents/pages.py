@@ -104,7 +104,7 @@ async def lay_out(
         made_at=made_at,
         final=final,
         embedded=embedded,
-        settings=office.page_settings,
+        settings=await office.page_settings(),
     )
 
 

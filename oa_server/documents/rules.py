@@ -33,6 +33,16 @@ NOT_DRAFTING = Reason(
     "It is under review; it must come back before it can change.",
 )
 NOT_YOUR_TASK = Reason("documents.not_your_task", "当前环节不由您办理", "The step that is open is not yours.")
+SIGNER_LEAVES = Reason(
+    "documents.signer_leaves",
+    "还有待其签发的公文，请先由拟稿人撤回或由审核人退回并改定签发人",
+    "Documents wait for their signature; have them withdrawn or returned, and another signer named.",
+)
+SUCCESSOR_NOT_LEADER = Reason(
+    "documents.successor_not_leader",
+    "还有待其批示的收文，接办人须是本机关的领导",
+    "Documents wait for their instruction; the successor must be a leader of the organ.",
+)
 NOT_SIGNERS_TURN = Reason(
     "documents.not_signers_turn", "尚未送到签发环节，或您不是签发人", "It has not come to the signer."
 )

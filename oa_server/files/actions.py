@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from typing import Any
@@ -33,7 +33,7 @@ class FileKeeper:
     one was restarted, the parts that are already there are read once more.
     """
 
-    def __init__(self, store: ObjectStore, master_key: bytes, *, limit: int) -> None:
+    def __init__(self, store: ObjectStore, master_key: bytes, *, limit: Callable[[], Awaitable[int]]) -> None:
         self._store = store
         self._master_key = master_key
         self._limit = limit
@@ -44,7 +44,7 @@ class FileKeeper:
     async def start(self, actor: Actor, *, name: str, size: int, subject_type: str, subject_id: UUID) -> StoredFile:
         """Open an upload of `size` bytes. Raises Invalid, TooLarge."""
         clean = rules.clean_name(name)
-        rules.check_size(size, self._limit)
+        rules.check_size(size, await self._limit())
         file_id = new_id()
         context = access.context_of(file_id, access.KEY_NUMBER)
         wrapped = envelope.wrap_key(self._master_key, envelope.new_object_key(), context)

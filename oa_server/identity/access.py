@@ -18,15 +18,19 @@ from oa_server.identity.models import (
     ApiClient,
     Challenge,
     ClientState,
+    Duty,
     Official,
     Organ,
     Post,
     Responsibility,
+    RoleChange,
+    RoleChangeState,
     Session,
     Unit,
 )
 from oa_server.storage.database import select
 from oa_server.storage.fields import Model, Q, QuerySet
+from oa_server.storage.protection import digest_of
 
 DIRECTORY_LIMIT = 5000
 
@@ -61,15 +65,27 @@ def _found(row: Row | None) -> Row:
 
 
 async def organs(query: str = "") -> list[dict[str, Any]]:
-    """All organs whose names or code hold `query`, in the order of the official list (by code)."""
-    rows = Organ.all()
+    """The organs in use whose names or code hold `query`, in the order of the official list (by code)."""
+    rows = Organ.filter(retired_at=None)
     if query:
-        rows = Organ.filter(Q(full_name__contains=query) | Q(short_name__contains=query) | Q(code__contains=query))
+        rows = rows.filter(Q(full_name__contains=query) | Q(short_name__contains=query) | Q(code__contains=query))
     return (
         await rows.order_by("code")
         .limit(DIRECTORY_LIMIT)
         .values("id", "code", "full_name", "short_name", "level", "superior_id", "issuing_word", "issuer_mark")
     )
+
+
+async def retired_organs() -> list[dict[str, Any]]:
+    """The organs that are there no more, by code."""
+    rows = Organ.exclude(retired_at=None).order_by("code").limit(DIRECTORY_LIMIT)
+    return await rows.values("id", "code", "full_name", "short_name", "level", "superior_id")
+
+
+async def organs_in_use(ids: Collection[UUID]) -> set[UUID]:
+    """Those of these organs that are there and not retired."""
+    found: Any = await Organ.filter(id__in=list(ids), retired_at=None).values_list("id", flat=True)
+    return set(found)
 
 
 async def superiors() -> dict[str, str]:
@@ -112,8 +128,8 @@ async def unit_names(ids: Collection[UUID]) -> dict[UUID, str]:
 
 
 async def units_of(organ_id: UUID) -> list[Unit]:
-    """The units of an organ in the order of its list."""
-    return await Unit.filter(organ_id=organ_id).order_by("position", "name")
+    """The units in use of an organ, in the order of its list."""
+    return await Unit.filter(organ_id=organ_id, retired_at=None).order_by("position", "name")
 
 
 async def posts_of(organ_id: UUID) -> list[dict[str, Any]]:
@@ -121,8 +137,148 @@ async def posts_of(organ_id: UUID) -> list[dict[str, Any]]:
     return (
         await Post.filter(organ_id=organ_id, official__active=True)
         .order_by("position")
-        .values("official_id", "official__name", "official__code", "unit_id", "title", "is_principal")
+        .values("id", "official_id", "official__name", "official__code", "unit_id", "title", "is_principal")
     )
+
+
+async def every_organ() -> list[Organ]:
+    """All organs there are and were."""
+    return await Organ.all().order_by("code")
+
+
+async def every_unit() -> list[Unit]:
+    """All units there are and were, in the order of their lists."""
+    return await Unit.all().order_by("organ__code", "position", "name")
+
+
+async def every_official() -> list[Official]:
+    """All officials there are and were."""
+    return await Official.all()
+
+
+async def every_post() -> list[Post]:
+    """All posts, each official's first one first."""
+    return await Post.all().order_by("organ__code", "position", "id")
+
+
+async def officials(ids: Collection[UUID]) -> list[Official]:
+    """The officials with these ids."""
+    return await Official.filter(id__in=list(ids)) if ids else []
+
+
+async def all_units_of(organ_id: UUID) -> list[Unit]:
+    """The units of an organ with those that are retired."""
+    return await Unit.filter(organ_id=organ_id).order_by("position", "name")
+
+
+async def all_posts_of(organ_id: UUID) -> list[Post]:
+    """The posts of an organ with those of people who have left."""
+    return await Post.filter(organ_id=organ_id).order_by("position", "id")
+
+
+async def roles_by_unit(organ_id: UUID | None = None) -> dict[tuple[UUID, UUID], set[Role]]:
+    """The roles that officials hold, in one organ or everywhere, by the unit in which they are held."""
+    held: dict[tuple[UUID, UUID], set[Role]] = {}
+    for row in await (Responsibility.filter(organ_id=organ_id) if organ_id else Responsibility.all()):
+        held.setdefault((row.official_id, row.unit_id), set()).add(Role(row.role))
+    return held
+
+
+async def people_like(actor: Actor, words: str, limit: int = 50) -> dict[UUID, Person]:
+    """Officials in office whose name or number holds `words`. Raises Denied."""
+    rules.check(actor, "see_roles")
+    rows = Official.filter(Q(name__contains=words) | Q(code__contains=words), active=True)
+    found: Any = await rows.order_by("code").limit(limit).values_list("id", flat=True)
+    return await people(found)
+
+
+async def post(post_id: UUID) -> Post:
+    """One post. Raises NotFound."""
+    return _found(await Post.get_or_none(id=post_id))
+
+
+async def posts_held(official_id: UUID) -> list[Post]:
+    """The posts of an official, the one they act in first."""
+    return await Post.filter(official_id=official_id).order_by("position", "id")
+
+
+async def roles_held(official_id: UUID) -> list[Responsibility]:
+    """Every role of an official, in whichever organ."""
+    return await Responsibility.filter(official_id=official_id).order_by("organ_id", "role")
+
+
+async def responsibility(responsibility_id: UUID) -> Responsibility:
+    """One role that somebody holds. Raises NotFound."""
+    return _found(await Responsibility.get_or_none(id=responsibility_id))
+
+
+async def retired_officials(organ_id: UUID) -> list[dict[str, Any]]:
+    """Who had a post in an organ and has left."""
+    rows = Post.filter(organ_id=organ_id, official__active=False).order_by("position")
+    return await rows.values("official_id", "official__name", "official__code", "official__retired_at", "title")
+
+
+# --- roles that are being given ---------------------------------------------------------------------------------------
+
+
+async def role_changes(
+    actor: Actor,
+    *,
+    state: str | None = None,
+    official_id: UUID | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+) -> list[RoleChange]:
+    """A page of the roles that were proposed, the latest first. Raises Denied."""
+    rules.check(actor, "see_roles")
+    rows = RoleChange.all()
+    if state:
+        rows = rows.filter(state=state)
+    if official_id:
+        rows = rows.filter(official_id=official_id)
+    if after:
+        rows = rows.filter(id__lt=after)
+    return await rows.order_by("-id").limit(limit)
+
+
+async def role_changes_named(actor: Actor, ids: Collection[UUID]) -> list[RoleChange]:
+    """The proposals with these ids. Raises Denied, and NotFound unless all are there."""
+    rules.check(actor, "see_roles")
+    rows = await RoleChange.filter(id__in=list(ids)).order_by("id")
+    if len(rows) < len(set(ids)):
+        raise NotFound(NOT_FOUND)
+    return rows
+
+
+async def role_changes_open() -> int:
+    """How many proposals wait for a second administrator."""
+    return await RoleChange.filter(state=RoleChangeState.PENDING).count()
+
+
+# --- rosters ----------------------------------------------------------------------------------------------------------
+
+
+async def duty(duty_id: UUID) -> Duty:
+    """One duty. Raises NotFound."""
+    return _found(await Duty.get_or_none(id=duty_id))
+
+
+async def duties(since: datetime, until: datetime, organ_id: UUID | None = None) -> list[Duty]:
+    """The duties that touch the time from `since` to `until`, in their order."""
+    rows = Duty.filter(starts_at__lt=until, ends_at__gt=since)
+    if organ_id:
+        rows = rows.filter(organ_id=organ_id)
+    return await rows.order_by("starts_at", "id").limit(DIRECTORY_LIMIT)
+
+
+async def duties_of(official_id: UUID, since: datetime, until: datetime) -> list[Duty]:
+    """When an official is on duty in a stretch of time, wherever it is."""
+    return await Duty.filter(official_id=official_id, starts_at__lt=until, ends_at__gt=since).order_by("starts_at")
+
+
+def etag_of(row: Model) -> str:
+    """What names the state of a row that was read: its digest, as the audit log holds it."""
+    return digest_of(row)[:32]
 
 
 async def roles_in(organ_id: UUID) -> dict[UUID, set[Role]]:
@@ -211,6 +367,7 @@ class LiveSession(msgspec.Struct, frozen=True):
     unit_id: UUID | None
     roles: frozenset[Role]
     certificate_serial: str
+    opened_at: datetime
     seen_at: datetime
     expires_at: datetime
     ended_at: datetime | None
@@ -220,7 +377,7 @@ class LiveSession(msgspec.Struct, frozen=True):
 # Every request begins with this statement, so it is one, and nothing of it is remembered: a role that was taken away
 # is gone with the next click. One row per role, and one without a role for whoever holds none.
 _LIVE_SESSION = """
-SELECT s.id, s.official_id, s.certificate_serial, s.seen_at, s.expires_at, s.ended_at, s.end_reason,
+SELECT s.id, s.official_id, s.certificate_serial, s.opened_at, s.seen_at, s.expires_at, s.ended_at, s.end_reason,
        o.name, o.active, p.organ_id, p.unit_id, r.role
 FROM session s
 JOIN official o ON o.id = s.official_id

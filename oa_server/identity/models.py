@@ -29,6 +29,7 @@ class Organ(fields.Model):
     superior = fields.ForeignKey("oa.Organ", null=True)
     issuing_word = fields.Text(20, default="")
     issuer_mark = fields.Text(60, default="")
+    retired_at = fields.Moment(null=True)
 
     class Meta:
         app = "oa"
@@ -42,6 +43,7 @@ class Unit(fields.Model):
     organ = fields.ForeignKey("oa.Organ")
     name = fields.Text(100)
     position = fields.Number(default=0)
+    retired_at = fields.Moment(null=True)
 
     class Meta:
         app = "oa"
@@ -50,12 +52,13 @@ class Unit(fields.Model):
 
 
 class Official(fields.Model):
-    """人员. `code` is unique in the whole installation; one person is one row."""
+    """人员. `code` is unique in the whole installation; one person is one row, which stays when they leave."""
 
     id = fields.Key()
     code = fields.Text(32, unique=True)
     name = fields.Text(60)
     active = fields.Flag(default=True)
+    retired_at = fields.Moment(null=True)
 
     class Meta:
         app = "oa"
@@ -92,6 +95,55 @@ class Responsibility(fields.Model):
         app = "oa"
         table = "responsibility"
         unique_together = (("official", "organ", "role"),)
+
+
+class RoleChangeState(StrEnum):
+    """状态 of a role that is to be given: proposed by one administrator, confirmed by another."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class RoleChange(fields.Model):
+    """职责授予: a role that somebody is to get in a unit, who proposed it and as what, and who decided."""
+
+    id = fields.Key()
+    official = fields.ForeignKey("oa.Official")
+    organ = fields.ForeignKey("oa.Organ")
+    unit = fields.ForeignKey("oa.Unit")
+    role = fields.State(Role)
+    reason = fields.Text(200)
+    state = fields.State(RoleChangeState, db_index=True)
+    proposed_by = fields.Id()
+    proposed_as = fields.State(Role)
+    proposed_at = fields.Moment()
+    decided_by = fields.Id(null=True)
+    decided_at = fields.Moment(null=True)
+
+    class Meta:
+        app = "oa"
+        table = "role_change"
+
+
+class Duty(fields.Model):
+    """值班: an official on duty for an organ, or one unit of it, from one moment to another."""
+
+    id = fields.Key()
+    organ = fields.ForeignKey("oa.Organ")
+    unit = fields.ForeignKey("oa.Unit", null=True)
+    official = fields.ForeignKey("oa.Official")
+    starts_at = fields.Moment()
+    ends_at = fields.Moment()
+    telephone = fields.Text(40, default="")
+    remark = fields.Text(200, default="")
+
+    class Meta:
+        app = "oa"
+        table = "duty"
+        unique_together = (("organ", "official", "starts_at"),)
+        indexes = (fields.Index(fields=("organ_id", "ends_at")),)
 
 
 class Challenge(fields.Model):

@@ -164,7 +164,7 @@ async def _session_out(call: Call[Any], token: str, expires_at: Any) -> SessionO
         post=post.title if post else "",
         roles=sorted(actor.roles),
         csrf=guard.csrf_token(token),
-        idle_minutes=_sign_in(call).idle_minutes,
+        idle_minutes=await _sign_in(call).idle_minutes(),
         expires_at=expires_at,
         certificate_serial=actor.certificate_serial or "",
         counts={name: await count(actor) for name, count in call.request.app.state.counters.items()},
@@ -205,7 +205,7 @@ async def export_sessions(call: Call[None]) -> Response:
 
 
 async def _session_rows(call: Call[Any], wanted: access.ListFilter) -> list[SessionRow]:
-    since = clock.now() - timedelta(minutes=_sign_in(call).idle_minutes)
+    since = clock.now() - timedelta(minutes=await _sign_in(call).idle_minutes())
     rows = await access.sessions_in_use(call.actor, since, wanted)
     people = await access.people({row.official_id for row in rows})
     return [

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from oa_server.core.actor import ADMIN_ROLES, Actor, Role
 from oa_server.core.errors import Ability, Denied, Invalid, NotSignedIn, Reason
 
 if TYPE_CHECKING:
     from oa_server.identity.access import LiveSession
-    from oa_server.identity.models import ApiClient, Challenge
+    from oa_server.identity.models import ApiClient, Challenge, RoleChange
 
 CHALLENGE_LIFE = timedelta(seconds=60)
 CHALLENGE_KEPT = timedelta(minutes=10)  # so that a late answer is told that it is late, and not that it is wrong
 SEEN_EVERY = timedelta(seconds=30)
+DUTY_LONGEST = timedelta(days=7)
 
 WRONG_CHALLENGE = Reason(
     "identity.wrong_challenge",
@@ -83,6 +85,81 @@ ADMINS_AT_THE_CONSOLE = Reason(
     "Administrators are appointed on the server's command line only.",
 )
 
+KEPT_AT_THE_CONSOLE = Reason(
+    "identity.kept_at_the_console",
+    "管理员的停用、岗位和职责只能在服务器上用命令行变更",
+    "Administrators are retired and moved on the server's command line only.",
+)
+NOT_ROLE_ADMIN = Reason(
+    "identity.not_role_admin",
+    "职责只能由安全保密管理员提出授予和收回",
+    "Only the security administrator proposes and takes back roles.",
+)
+NOT_ROLE_DECIDER = Reason(
+    "identity.not_role_decider",
+    "职责授予由系统管理员或安全保密管理员复核",
+    "Roles are confirmed by the system or the security administrator.",
+)
+OWN_PROPOSAL = Reason(
+    "identity.own_proposal", "提出人不能复核自己提出的职责", "Whoever proposed a role does not confirm it."
+)
+NOT_PROPOSER = Reason("identity.not_proposer", "只有提出人可以撤回", "Only who proposed a role withdraws it.")
+TAKES_SECURITY = Reason(
+    "identity.takes_security",
+    "系统管理员提出的职责须由安全保密管理员复核",
+    "A role that the system administrator proposed is confirmed by the security administrator.",
+)
+ROLE_DECIDED = Reason("identity.role_decided", "该职责已经复核或撤回", "The proposal has been dealt with already.")
+ROLE_HELD = Reason(
+    "identity.role_held", "该人员已有此职责，或已在复核中", "They hold this role already, or it is being confirmed."
+)
+CODE_TAKEN = Reason("identity.code_taken", "该代码或名称已经存在", "This code or name is taken.")
+CIRCLE = Reason("identity.circle", "上级机关形成循环", "The organ would be its own superior.")
+BAD_WORDS = Reason(
+    "identity.bad_words",
+    "文字中有不可见字符或特殊空格，或以等号开头，请重新输入",
+    "The text holds invisible characters or unusual spaces, or begins like a formula.",
+)
+IN_USE = Reason(
+    "identity.in_use",
+    "其下还有在用的机关、部门、人员或接入系统，请先处理",
+    "Organs, units, people or systems in use still belong to it.",
+)
+RETIRED = Reason("identity.retired", "该机关、部门或人员已停用", "It is retired.")
+NOT_RETIRED = Reason("identity.not_retired", "没有停用", "It is not retired.")
+LAST_POST = Reason(
+    "identity.last_post", "这是该人员的最后一个岗位；离任请停用该人员", "It is their last post; retire them instead."
+)
+ROLES_THERE = Reason(
+    "identity.roles_there", "该岗位上还有职责，请先由安全保密管理员收回", "They still hold roles in that unit."
+)
+BAD_SUCCESSOR = Reason(
+    "identity.bad_successor", "接办人须是其他在岗人员", "The successor must be somebody else who is active."
+)
+OWN_RETIREMENT = Reason("identity.own_retirement", "不能停用自己", "Nobody retires themselves.")
+NOT_DUTY_KEEPER = Reason(
+    "identity.not_duty_keeper",
+    "值班表由系统管理员和本机关的机要文书维护",
+    "Rosters are kept by the system administrator and by the organ's own clerks.",
+)
+DUTY_OVERLAP = Reason(
+    "identity.duty_overlap", "该人员在这段时间已有值班安排", "They are on duty already during that time."
+)
+DUTY_TIME = Reason(
+    "identity.duty_time", "值班结束时间须晚于开始时间，且不超过7天", "A duty ends after it begins, within seven days."
+)
+DUTY_ELSEWHERE = Reason(
+    "identity.duty_elsewhere", "值班人员须在该机关任职", "Who is on duty must hold a post in that organ."
+)
+ROSTER_TOO_LONG = Reason(
+    "identity.roster_too_long", "请选择不超过两个月的一段日期", "Choose a stretch of at most two months."
+)
+DIFFERENCE_CHANGED = Reason(
+    "identity.difference_changed",
+    "文件或组织机构在预览之后有变化，未导入；请核对新的差异",
+    "The file or the directory has changed since; nothing was imported. Look at the new difference.",
+)
+
 BAD_CLIENT = Reason(
     "identity.bad_client",
     "接入系统未登记、未获批准或已暂停，请联系管理员",
@@ -144,7 +221,15 @@ SCOPES = {
 
 END_REASONS = {
     reason.code: reason
-    for reason in (SESSION_ENDED, SESSION_IDLE, SESSION_EXPIRED, SESSION_REVOKED, SESSION_CUT, KEY_REMOVED)
+    for reason in (
+        SESSION_ENDED,
+        SESSION_IDLE,
+        SESSION_EXPIRED,
+        SESSION_REVOKED,
+        SESSION_CUT,
+        KEY_REMOVED,
+        NO_LONGER_AN_OFFICIAL,
+    )
 }
 # What a page may say of why it leaves; that a certificate was revoked, only its revocation says.
 PAGE_REASONS = {reason.code for reason in (SESSION_ENDED, SESSION_IDLE, KEY_REMOVED)}
@@ -160,14 +245,14 @@ def check_challenge(challenge: Challenge | None, browser_sha256: str, at: dateti
         raise NotSignedIn(STALE_CHALLENGE)
 
 
-def check_session(session: LiveSession | None, at: datetime, idle: timedelta) -> LiveSession:
+def check_session(session: LiveSession | None, at: datetime, idle: timedelta, limit: timedelta) -> LiveSession:
     """The session, if it is live. Raises NotSignedIn when it is unknown, ended, over its limit or idle too long, or its
-    official has left; the reason tells which."""
+    official has left; the reason tells which. A limit that was shortened since it began counts too."""
     if session is None:
         raise NotSignedIn(SESSION_ENDED)
     if session.ended_at is not None:
         raise NotSignedIn(END_REASONS.get(session.end_reason or "", SESSION_ENDED))
-    if session.expires_at <= at:
+    if min(session.expires_at, session.opened_at + limit) <= at:
         raise NotSignedIn(SESSION_EXPIRED)
     if session.seen_at + idle <= at:
         raise NotSignedIn(SESSION_IDLE)
@@ -192,18 +277,54 @@ def check_grant(actor: Actor, roles: AbstractSet[Role]) -> None:
         raise Denied(ADMINS_AT_THE_CONSOLE, roles=sorted(roles & ADMIN_ROLES))
 
 
+def check_ordinary(actor: Actor, roles: AbstractSet[Role]) -> None:
+    """What disarms an administrator is done at the console, as appointing one is. Raises Denied."""
+    if roles & ADMIN_ROLES and not actor.is_system:
+        raise Denied(KEPT_AT_THE_CONSOLE)
+
+
 def abilities(actor: Actor) -> list[Ability]:
     """What `actor` may do with the directory and with the sessions of others."""
     keeps = actor.is_system or actor.has(Role.SYSTEM_ADMIN)
     cuts = actor.is_system or actor.has(Role.SECURITY_ADMIN)
     return [
         Ability("import_directory", None if keeps else NOT_SYSTEM_ADMIN),
+        Ability("keep_directory", None if keeps else NOT_SYSTEM_ADMIN),
+        Ability("propose_role", None if cuts else NOT_ROLE_ADMIN),
+        Ability("take_role", None if cuts else NOT_ROLE_ADMIN),
+        Ability("see_roles", None if keeps or cuts else NOT_ROLE_DECIDER),
         Ability("see_sessions", None if keeps or cuts else NOT_SESSION_ADMIN),
         Ability("cut_session", None if cuts else NOT_SECURITY_ADMIN),
         Ability("register_client", None if keeps else NOT_SYSTEM_ADMIN),
         Ability("see_clients", None if keeps or cuts else NOT_SESSION_ADMIN),
         Ability("decide_client", None if cuts else NOT_SECURITY_ADMIN),
     ]
+
+
+def organ_abilities(actor: Actor, organ_id: UUID) -> list[Ability]:
+    """What `actor` may do in one organ of the directory."""
+    clerk = actor.has(Role.CLERK) and actor.organ_id == organ_id and actor.client_id is None
+    keeps = actor.is_system or actor.has(Role.SYSTEM_ADMIN)
+    return [*abilities(actor), Ability("keep_duties", None if keeps or clerk else NOT_DUTY_KEEPER)]
+
+
+def change_abilities(actor: Actor, change: RoleChange) -> list[Ability]:
+    """What `actor` may decide about a proposed role: two people, of whom one at least keeps security."""
+    decides = actor.is_system or bool(actor.roles & {Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN})
+    is_own = change.proposed_by == actor.official_id
+    is_secured = Role.SECURITY_ADMIN in {change.proposed_as, *actor.roles} or actor.is_system
+    denied = (None if decides else NOT_ROLE_DECIDER) or (ROLE_DECIDED if change.state != "pending" else None)
+    return [
+        Ability("confirm", denied or (OWN_PROPOSAL if is_own else None) or (None if is_secured else TAKES_SECURITY)),
+        Ability("refuse", denied or (OWN_PROPOSAL if is_own else None)),
+        Ability("withdraw", denied or (None if is_own else NOT_PROPOSER)),
+    ]
+
+
+def check_duty(starts_at: datetime, ends_at: datetime) -> None:
+    """Raises Invalid for a duty that ends before it begins, or goes on for more than a week."""
+    if not timedelta(0) < ends_at - starts_at <= DUTY_LONGEST:
+        raise Invalid(DUTY_TIME)
 
 
 # What may become of a system, by its state.
@@ -250,3 +371,8 @@ def check_client(client: ApiClient | None) -> ApiClient:
 def check(actor: Actor, verb: str) -> None:
     """Refuse a verb that is not open to the actor. Raises Denied saying why."""
     next(ability for ability in abilities(actor) if ability.verb == verb).check()
+
+
+def check_in_organ(actor: Actor, verb: str, organ_id: UUID) -> None:
+    """Refuse a verb that is not open to the actor in this organ. Raises Denied saying why."""
+    next(ability for ability in organ_abilities(actor, organ_id) if ability.verb == verb).check()

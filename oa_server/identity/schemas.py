@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from oa_server.core.actor import Role
 from oa_server.identity.models import ClientState
 from oa_server.web.pagination import Cursor, PageLimit
 from oa_server.web.shapes import AbilityOut, Named
@@ -259,3 +260,267 @@ class TokenOut(Struct):
     token_type: Literal["Bearer"]
     expires_in: int
     scope: str
+
+
+# --- keeping the directory --------------------------------------------------------------------------------------------
+
+# As wide as the columns, without spaces at the ends, and never empty.
+_TRIMMED = r"^\S(.*\S)?$"
+Code = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9A-Za-z][0-9A-Za-z._-]*$")]
+ShortName = Annotated[str, Meta(min_length=1, max_length=60, pattern=_TRIMMED)]
+Why = Annotated[str, Meta(min_length=1, max_length=200, pattern=_TRIMMED)]
+
+
+class OrganIn(Struct, forbid_unknown_fields=True):
+    """An organ as it is entered and changed. Without word and mark it does not issue."""
+
+    code: Code
+    full_name: Annotated[str, Meta(min_length=1, max_length=120, pattern=_TRIMMED)]
+    short_name: ShortName
+    level: Literal["province", "city", "county", "township", "department"]
+    superior_id: UUID | None = None
+    issuing_word: Annotated[str, Meta(max_length=20)] = ""
+    issuer_mark: Annotated[str, Meta(max_length=60)] = ""
+
+
+class UnitIn(Struct, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(min_length=1, max_length=100, pattern=_TRIMMED)]
+    position: Annotated[int, Meta(ge=0, le=100_000)] = 0
+
+
+class PostFields(Struct, forbid_unknown_fields=True):
+    """A post without the person: its title, and whether it is in charge."""
+
+    title: ShortName
+    is_principal: bool = False
+
+
+class PostIn(PostFields, forbid_unknown_fields=True, kw_only=True):
+    unit_id: UUID
+
+
+class PersonIn(Struct, forbid_unknown_fields=True):
+    code: Code
+    name: ShortName
+
+
+class OfficialIn(PersonIn, forbid_unknown_fields=True, kw_only=True):
+    """An official with their first post."""
+
+    post: PostIn
+
+
+class KeepIn(Struct, forbid_unknown_fields=True):
+    verb: Literal["retire", "restore"]
+
+
+class OfficialKeepIn(KeepIn, forbid_unknown_fields=True, kw_only=True):
+    """Retiring an official, and to whom goes what is open to them by name."""
+
+    successor_id: UUID | None = None
+
+
+class KeptPost(Struct):
+    """A post as administrators see it; `seen` names the state that was read (If-Match)."""
+
+    id: UUID
+    official: Named
+    code: str
+    organ: Named
+    unit: Named
+    title: str
+    is_principal: bool
+    retired_at: datetime | None
+    roles: list[str]
+    seen: str
+
+
+class KeptUnit(Struct):
+    id: UUID
+    name: str
+    position: int
+    retired_at: datetime | None
+    posts: list[KeptPost]
+    seen: str
+
+
+class KeptOrgan(OrganIn, kw_only=True):
+    """An organ as administrators see it, with everybody who is or was in it."""
+
+    id: UUID
+    retired_at: datetime | None
+    units: list[KeptUnit]
+    abilities: list[AbilityOut]
+    seen: str
+
+
+class HeldRole(Struct):
+    id: UUID
+    role: str
+    organ: Named
+    unit: str
+
+
+class RoleChangeOut(Struct):
+    """A role that somebody is to get: who proposed it and why, and what became of it."""
+
+    id: UUID
+    official: Named
+    code: str
+    organ: str
+    unit: str
+    role: str
+    reason: str
+    state: str
+    proposed_by: str
+    proposed_at: datetime
+    decided_by: str
+    decided_at: datetime | None
+    abilities: list[AbilityOut]
+
+
+class KeptOfficial(Struct):
+    """An official as administrators see them: posts, the one they act in first, and roles."""
+
+    id: UUID
+    code: str
+    name: str
+    retired_at: datetime | None
+    posts: list[KeptPost]
+    roles: list[HeldRole]
+    proposed: list[RoleChangeOut]
+    abilities: list[AbilityOut]
+    seen: str
+
+
+class PersonRow(Struct):
+    id: UUID
+    code: str
+    name: str
+    organ: str
+    unit: str
+
+
+class PersonList(Struct):
+    items: list[PersonRow]
+
+
+class PersonQuery(Struct):
+    q: Annotated[str, Meta(max_length=60)] = ""
+
+
+class DirectoryOut(Struct):
+    """What an administrator may do in the directory, the organs that are no more, and how many roles wait."""
+
+    retired: list[OrganRow]
+    waiting: int
+    abilities: list[AbilityOut]
+
+
+class RoleIn(Struct, forbid_unknown_fields=True):
+    unit_id: UUID
+    role: Role
+    reason: Why
+
+
+class RoleTakeIn(Struct, forbid_unknown_fields=True):
+    reason: Why
+
+
+class RoleDecisionIn(Struct, forbid_unknown_fields=True):
+    """A decision about some proposals, all or none."""
+
+    ids: Annotated[list[UUID], Meta(min_length=1, max_length=1000)]
+    verb: Literal["confirm", "refuse", "withdraw"]
+
+
+class RoleQuery(Struct):
+    state: Literal["pending", "confirmed", "refused", "withdrawn"] | None = None
+    sort: Literal["newest"] = "newest"
+    cursor: Cursor = ""
+    limit: PageLimit = 50
+
+
+class RoleChangeList(Struct):
+    items: list[RoleChangeOut]
+    next: str | None
+
+
+class CellOut(Struct):
+    column: str
+    old: str
+    new: str
+
+
+class LineOut(Struct):
+    """What one row of a sheet changes."""
+
+    sheet: str
+    row: int
+    subject: str
+    effect: str
+    code: str
+    name: str
+    cells: list[CellOut]
+
+
+class SheetDifference(Struct):
+    """What an import changes. `digest` names it; beyond some thousand lines the rest is counted only."""
+
+    digest: str
+    counts: dict[str, int]
+    unchanged: int
+    lines: list[LineOut]
+    left_off: int
+
+
+class SheetQuery(Struct):
+    """The name of the file, which tells its format; and when it is confirmed, the digest of the difference that was shown."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    shown: Annotated[str, Meta(max_length=64)] = ""
+
+
+# --- rosters ----------------------------------------------------------------------------------------------------------
+
+
+class DutyIn(Struct, forbid_unknown_fields=True):
+    """A duty; `overlapping` says that it is meant although they are on duty then already."""
+
+    official_id: UUID
+    starts_at: Annotated[datetime, Meta(tz=True)]
+    ends_at: Annotated[datetime, Meta(tz=True)]
+    unit_id: UUID | None = None
+    telephone: Annotated[str, Meta(max_length=40)] = ""
+    remark: Annotated[str, Meta(max_length=200)] = ""
+    overlapping: bool = False
+
+
+class NewDutyIn(DutyIn, forbid_unknown_fields=True, kw_only=True):
+    organ_id: UUID
+
+
+class DutyOut(Struct):
+    id: UUID
+    organ: Named
+    unit: Named | None
+    official: Named
+    code: str
+    starts_at: datetime
+    ends_at: datetime
+    telephone: str
+    remark: str
+    seen: str
+
+
+class DutyQuery(Struct):
+    """The days that are asked for, as the office counts them, both included; of one organ, or of all."""
+
+    since: date
+    until: date
+    organ_id: UUID | None = None
+
+
+class DutyList(Struct):
+    items: list[DutyOut]
+    abilities: list[AbilityOut]

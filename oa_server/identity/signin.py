@@ -8,6 +8,7 @@ for sixty seconds.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -49,13 +50,13 @@ class Answer:
 class SignIn:
     """Opens, finds and ends sessions under one policy and one key set (`core.ports.SessionLookup`)."""
 
-    def __init__(self, policy: SignInPolicy, keyset: tokens.KeySet) -> None:
+    def __init__(self, policy: Callable[[], Awaitable[SignInPolicy]], keyset: tokens.KeySet) -> None:
         self._policy = policy
         self._keyset = keyset
 
-    @property
-    def idle_minutes(self) -> int:
-        return int(self._policy.idle.total_seconds() // 60)
+    async def idle_minutes(self) -> int:
+        """After how many minutes without a request a session ends, as it is in force."""
+        return int((await self._policy()).idle.total_seconds() // 60)
 
     async def challenge(self, browser: str) -> bytes:
         """A fresh nonce for the browser that holds the pre-session cookie `browser`."""
@@ -93,11 +94,11 @@ class SignIn:
                 raise NotSignedIn(rules.USED_CHALLENGE)
 
     async def _open(self, answer: Answer, address: str | None) -> tuple[str, Session]:
-        register = ports.certificates
+        register, policy = ports.certificates, await self._policy()
         assert register is not None, "app.py plugs the certificate register in"
         shown = register.read(answer.certificate)
         # Who does not hold the key learns nothing of the certificate.
-        if not signin_challenge.verify_answer(shown.public_key, self._policy.origin, answer.nonce, answer.signature):
+        if not signin_challenge.verify_answer(shown.public_key, policy.origin, answer.nonce, answer.signature):
             raise NotSignedIn(rules.WRONG_SIGNATURE)
         holder = await register.examine(answer.certificate, answer.chain, "sign-in")
         post = await access.post_of(holder.official_id) if holder.official_id else None
@@ -122,16 +123,16 @@ class SignIn:
                 address=address,
                 opened_at=work.now,
                 seen_at=work.now,
-                expires_at=min(work.now + self._policy.limit, shown.not_after),
+                expires_at=min(work.now + policy.limit, shown.not_after),
             )
             work.audit(Verb.SIGNED_IN, "session", session.id, serial=holder.serial)
-        return self._token(session), session
+        return self._token(session, policy.origin), session
 
-    def _token(self, session: Session) -> str:
+    def _token(self, session: Session, origin: str) -> str:
         return tokens.make(
             self._keyset,
             kind=SESSION_TOKEN,
-            audience=self._policy.origin,
+            audience=origin,
             subject=str(session.official_id),
             token_id=str(session.id),
             issued=session.opened_at,
@@ -143,9 +144,10 @@ class SignIn:
 
         Unless it is done `quietly`, finding a session keeps it from going idle.
         """
-        now = clock.now()
-        claims = tokens.verify(token, self._keyset, kind=SESSION_TOKEN, audience=self._policy.origin, at=now)
-        session = rules.check_session(await access.live_session(UUID(claims["jti"])), now, self._policy.idle)
+        now, policy = clock.now(), await self._policy()
+        claims = tokens.verify(token, self._keyset, kind=SESSION_TOKEN, audience=policy.origin, at=now)
+        session = await access.live_session(UUID(claims["jti"]))
+        session = rules.check_session(session, now, policy.idle, policy.limit)
         if not quietly and now - session.seen_at > rules.SEEN_EVERY:
             await self._touch(session.id)
         return Actor(

@@ -1,8 +1,9 @@
-"""The directory as a spreadsheet: organs and officials, one row each, in .xlsx or .csv, with every fault named by its cell.
+"""The directory as a spreadsheet: organs, units, officials and duties, one row each, in .xlsx or .csv, with every fault named
+by its cell.
 
-A workbook holds the sheets 机关 and 人员; a .csv file is one of the two, told by its headers. Headers have the names that
-offices use for them. Nothing is guessed: a formula, an unknown organ, a duplicate code or an invisible character is a
-problem with sheet, row and column, and the caller imports all or nothing.
+A workbook holds the sheets 机关, 部门, 人员 and 值班表; a .csv file is one of them, told by its headers. Headers have the names
+that offices use for them. Nothing is guessed: a formula, an unknown organ, a duplicate code or an invisible character is a
+problem with sheet, row and column, and the caller imports all or nothing. What a sheet does not name stays as it is.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 from xml.parsers.expat import ExpatError, ParserCreate
 
 from oa_server.core.actor import Role
+from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import Invalid, Reason, TooLarge
 
 SIZE_LIMIT = 20 << 20
@@ -49,6 +52,9 @@ _PROBLEMS = {
     "unknown_organ": "机关代码“{0}”不存在",
     "unknown_level": "级别“{0}”不在允许范围内",
     "unknown_role": "职责“{0}”不在允许范围内",
+    "unknown_status": "状态“{0}”不在允许范围内，请填“{1}”或“{2}”",
+    "other_name": "与“{0}”第 {1} 行的人员编号相同而姓名不同",
+    "no_moment": "“{0}”不是时间，请填成 2026-01-31 08:00",
     "cycle": "上级机关形成循环",
 }
 
@@ -60,6 +66,12 @@ _ORGAN_HEADERS = {
     "superior": ("上级机关代码", "上级代码"),
     "issuing_word": ("机关代字", "发文代字"),
     "issuer_mark": ("发文机关标志",),
+    "status": ("状态",),
+}
+_UNIT_HEADERS = {
+    "organ": ("机关代码", "单位代码"),
+    "unit": ("部门", "处室", "内设机构"),
+    "status": ("状态",),
 }
 _OFFICIAL_HEADERS = {
     "organ": ("机关代码", "单位代码"),
@@ -69,9 +81,31 @@ _OFFICIAL_HEADERS = {
     "title": ("职务", "岗位"),
     "principal": ("主要负责人", "是否主要负责人"),
     "roles": ("职责", "系统职责"),
+    "status": ("状态",),
 }
+_DUTY_HEADERS = {
+    "organ": ("机关代码", "单位代码"),
+    "unit": ("部门", "处室", "内设机构"),
+    "code": ("人员编号", "工号"),
+    "name": ("姓名",),
+    "starts_at": ("开始时间", "开始"),
+    "ends_at": ("结束时间", "结束"),
+    "telephone": ("值班电话", "电话"),
+    "remark": ("备注",),
+    "status": ("状态",),
+}
+HEADERS = {
+    "organs": _ORGAN_HEADERS,
+    "units": _UNIT_HEADERS,
+    "officials": _OFFICIAL_HEADERS,
+    "duties": _DUTY_HEADERS,
+}
+TITLES = {kind: {key: known[0] for key, known in names.items()} for kind, names in HEADERS.items()}
+SHEETS = {"organs": "机关", "units": "部门", "officials": "人员", "duties": "值班表"}
 _REQUIRED = {
     "organs": ("code", "full_name", "short_name", "level"),
+    "units": ("organ", "unit"),
+    "duties": ("organ", "code", "starts_at", "ends_at"),
     "officials": ("organ", "unit", "code", "name", "title"),
 }
 
@@ -85,9 +119,17 @@ WIDTHS = {
         "issuing_word": 20,
         "issuer_mark": 60,
     },
+    "units": {"organ": 32, "unit": 100},
     "officials": {"organ": 32, "unit": 100, "code": 32, "name": 60, "title": 60},
+    "duties": {"organ": 32, "unit": 100, "code": 32, "name": 60, "telephone": 40, "remark": 200},
 }
 _CODES = {"code", "organ", "superior"}
+_YES = {"是", "1", "true", "True", "√"}
+# What a row says of itself in the column 状态: whether it is there no more.
+STATUSES = {"在用": False, "停用": True}
+DUTY_STATUSES = {"有效": False, "取消": True}
+_MOMENTS = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S")
+MOMENT = _MOMENTS[0]
 _ERRORS = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"}
 _INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
@@ -117,6 +159,18 @@ class OrganRow:
     superior: str | None
     issuing_word: str | None
     issuer_mark: str | None
+    retired: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """A unit as a row states it."""
+
+    sheet: str
+    row: int
+    organ: str
+    unit: str
+    retired: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +186,23 @@ class OfficialRow:
     title: str
     principal: bool | None
     roles: tuple[Role, ...]
+    retired: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class DutyRow:
+    """A duty as a row states it; `unit` is empty for a duty of the whole organ."""
+
+    sheet: str
+    row: int
+    organ: str
+    unit: str
+    code: str
+    starts_at: datetime
+    ends_at: datetime
+    telephone: str
+    remark: str
+    cancelled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +222,9 @@ class Problem:
 @dataclass(slots=True)
 class Directory:
     organs: list[OrganRow] = field(default_factory=list)
+    units: list[UnitRow] = field(default_factory=list)
     officials: list[OfficialRow] = field(default_factory=list)
+    duties: list[DutyRow] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -159,12 +232,15 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
 
     def add(self, sheet: str, row: int, column: str, code: str, *details: object) -> None:
-        message = _PROBLEMS[code].format(*details)
-        self.problems.append(Problem(sheet, row, column, f"identity.sheet_{code}", message))
+        self.tell(sheet, row, column, f"identity.sheet_{code}", _PROBLEMS[code].format(*details))
+
+    def tell(self, sheet: str, row: int, column: str, code: str, message: str) -> None:
+        """Note a problem that is known by its code and words."""
+        self.problems.append(Problem(sheet, row, column, code, message))
 
 
 Cells = Sequence[str | None]
-Seen = dict[tuple[str, str], tuple[str, int]]
+Seen = dict[tuple[str, ...], tuple[str, int]]
 
 
 def read_directory(
@@ -178,8 +254,9 @@ def read_directory(
         raise TooLarge(TOO_LARGE, limit=SIZE_LIMIT)
     directory, report = Directory(), Report()
     seen: Seen = {}
+    people: dict[str, str] = {}
     for title, rows in sheets_in(name, data):
-        _read_sheet(title, rows, directory, report, seen)
+        _read_sheet(title, rows, directory, report, seen, people)
     _check_organs(directory, report, known_organs)
     return directory, report
 
@@ -274,20 +351,25 @@ def _text(value: object) -> str | None:
     return "=" if type(value).__name__ in {"ArrayFormula", "DataTableFormula"} else str(value)
 
 
-def _read_sheet(title: str, rows: Iterator[Cells], directory: Directory, report: Report, seen: Seen) -> None:
+def _read_sheet(
+    title: str, rows: Iterator[Cells], directory: Directory, report: Report, seen: Seen, people: dict[str, str]
+) -> None:
     header = [unicodedata.normalize("NFKC", (cell or "")).strip() for cell in next(rows, ())]
     if not any(header):
         return
-    kind, names = ("officials", _OFFICIAL_HEADERS) if "姓名" in header else ("organs", _ORGAN_HEADERS)
+    kind = _kind_of(header)
+    names = HEADERS[kind]
     columns = {key: next((header.index(n) for n in known if n in header), -1) for key, known in names.items()}
     absent = [names[key][0] for key in _REQUIRED[kind] if columns[key] < 0]
     if absent:
         report.add(title, 1, "", "wrong_header", "、".join(absent))
         return
-    reader = _Reader(title, kind, {key: names[key][0] for key in names}, columns, report, seen)
+    reader = _Reader(title, kind, TITLES[kind], columns, report, seen, people)
     take: Callable[[int, dict[str, Any]], None] = {
         "organs": lambda number, cells: _take_organ(directory, reader, number, cells),
+        "units": lambda number, cells: _take_unit(directory, reader, number, cells),
         "officials": lambda number, cells: _take_official(directory, reader, number, cells),
+        "duties": lambda number, cells: _take_duty(directory, reader, number, cells),
     }[kind]
     filled = 0
     for number, row in enumerate(rows, start=2):
@@ -296,6 +378,16 @@ def _read_sheet(title: str, rows: Iterator[Cells], directory: Directory, report:
             if filled > ROW_LIMIT:
                 raise TooLarge(TOO_LARGE, rows=ROW_LIMIT)
             take(number, reader.cells(number, row))
+
+
+def _kind_of(header: list[str]) -> str:
+    """Which sheet of the directory this is."""
+    if any(name in header for name in _DUTY_HEADERS["starts_at"]):
+        return "duties"
+    if "姓名" in header:
+        return "officials"
+    is_of_units = any(name in header for name in _UNIT_HEADERS["unit"])
+    return "units" if is_of_units and not any(name in header for name in _ORGAN_HEADERS["full_name"]) else "organs"
 
 
 @dataclass(slots=True)
@@ -308,6 +400,7 @@ class _Reader:
     columns: dict[str, int]
     report: Report
     seen: Seen
+    people: dict[str, str]
 
     def cells(self, number: int, row: Cells) -> dict[str, Any]:
         """The cells of a row by name; None for a column that the sheet does not have."""
@@ -325,7 +418,7 @@ class _Reader:
             self.add(number, key, "error", text)
         elif len(text) > width:
             self.add(number, key, "too_long", width)
-        elif any(_is_invisible(char) for char in text):
+        elif not is_plain(text):
             self.add(number, key, "control")
         elif key in _CODES and unicodedata.normalize("NFKC", text) != text:
             self.add(number, key, "look_alike")
@@ -336,11 +429,32 @@ class _Reader:
     def add(self, number: int, key: str, code: str, *details: object) -> None:
         self.report.add(self.sheet, number, self.titles[key], code, *details)
 
-    def unique(self, number: int, key: str, value: str) -> None:
+    def unique(self, number: int, key: str, *values: str) -> None:
         here = (self.sheet, number)
-        first = self.seen.setdefault((self.kind, value), here)
-        if value and first != here:
+        first = self.seen.setdefault((self.kind, *values), here)
+        if values[0] and first != here:
             self.add(number, key, "duplicate", *first)
+
+    def retired(self, number: int, cells: dict[str, Any], known: Mapping[str, bool] = STATUSES) -> bool | None:
+        """What the column 状态 says; None where it says nothing."""
+        stated = cells.pop("status")
+        if stated and stated not in known:
+            self.add(number, "status", "unknown_status", stated, *known)
+        return known.get(stated)
+
+    def moment(self, number: int, key: str, text: str) -> datetime:
+        """A moment of the office's clock."""
+        for form in _MOMENTS:
+            with suppress(ValueError):
+                return datetime.strptime(text, form).replace(tzinfo=OFFICE_ZONE).astimezone(UTC)
+        if text:
+            self.add(number, key, "no_moment", text)
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def is_plain(text: str) -> bool:
+    """Whether a reader sees all of a text, and no sheet takes it for a formula."""
+    return not text.startswith("=") and not any(_is_invisible(char) for char in text)
 
 
 def _is_invisible(char: str) -> bool:
@@ -354,11 +468,18 @@ def _take_organ(directory: Directory, reader: _Reader, number: int, cells: dict[
     if cells["level"] and cells["level"] not in LEVELS:
         reader.add(number, "level", "unknown_level", cells["level"])
     cells["level"] = LEVELS.get(cells["level"], "")
-    directory.organs.append(OrganRow(sheet=reader.sheet, row=number, **cells))
+    retired = reader.retired(number, cells)
+    directory.organs.append(OrganRow(sheet=reader.sheet, row=number, retired=retired, **cells))
+
+
+def _take_unit(directory: Directory, reader: _Reader, number: int, cells: dict[str, Any]) -> None:
+    reader.unique(number, "unit", cells["unit"], cells["organ"])
+    retired = reader.retired(number, cells)
+    directory.units.append(UnitRow(sheet=reader.sheet, row=number, retired=retired, **cells))
 
 
 def _take_official(directory: Directory, reader: _Reader, number: int, cells: dict[str, Any]) -> None:
-    reader.unique(number, "code", cells["code"])
+    _check_person(directory, reader, number, cells)
     words = [
         word for word in (cells.pop("roles") or "").replace("；", ";").replace("、", ";").split(";") if word.strip()
     ]
@@ -369,28 +490,51 @@ def _take_official(directory: Directory, reader: _Reader, number: int, cells: di
         else:
             roles.append(role)
     stated = cells.pop("principal")
-    principal = None if stated is None else stated in {"是", "1", "true", "True", "√"}
+    principal = None if stated is None else stated in _YES
+    retired = reader.retired(number, cells)
     directory.officials.append(
-        OfficialRow(sheet=reader.sheet, row=number, principal=principal, roles=tuple(roles), **cells)
+        OfficialRow(sheet=reader.sheet, row=number, principal=principal, roles=tuple(roles), retired=retired, **cells)
     )
+
+
+def _check_person(directory: Directory, reader: _Reader, number: int, cells: dict[str, Any]) -> None:
+    """A person may stand in several rows, one for each unit, under one name."""
+    problems = len(reader.report.problems)
+    reader.unique(number, "code", cells["code"], cells["organ"], cells["unit"])
+    first = reader.seen.setdefault(("person", cells["code"]), (reader.sheet, number))
+    if first == (reader.sheet, number):
+        reader.people[cells["code"]] = cells["name"]
+    elif len(reader.report.problems) == problems and reader.people[cells["code"]] != cells["name"]:
+        reader.add(number, "name", "other_name", *first)
+
+
+def _take_duty(directory: Directory, reader: _Reader, number: int, cells: dict[str, Any]) -> None:
+    reader.unique(number, "starts_at", cells["code"], cells["organ"], cells["starts_at"])
+    cells.pop("name")  # for who reads the sheet; the number says who it is
+    cancelled = reader.retired(number, cells, DUTY_STATUSES) or False
+    stated: dict[str, Any] = {key: value or "" for key, value in cells.items()}
+    for key in ("starts_at", "ends_at"):
+        stated[key] = reader.moment(number, key, stated[key])
+    directory.duties.append(DutyRow(sheet=reader.sheet, row=number, cancelled=cancelled, **stated))
 
 
 def _check_organs(directory: Directory, report: Report, known: Mapping[str, str]) -> None:
     """Superiors and posts name organs that exist, and nobody is their own superior."""
     stated = {o.code: o.superior for o in directory.organs if o.code and o.superior is not None}
     superiors = {**{o.code: "" for o in directory.organs if o.code}, **known, **stated}
-    circling = _in_circles(superiors)
+    circling = in_circles(superiors)
     for organ in directory.organs:
         if organ.superior and organ.superior not in superiors:
             report.add(organ.sheet, organ.row, "上级机关代码", "unknown_organ", organ.superior)
         elif organ.code in circling:
             report.add(organ.sheet, organ.row, "上级机关代码", "cycle")
-    for official in directory.officials:
-        if official.organ and official.organ not in superiors:
-            report.add(official.sheet, official.row, "机关代码", "unknown_organ", official.organ)
+    below: list[UnitRow | OfficialRow | DutyRow] = [*directory.units, *directory.officials, *directory.duties]
+    for row in below:
+        if row.organ and row.organ not in superiors:
+            report.add(row.sheet, row.row, "机关代码", "unknown_organ", row.organ)
 
 
-def _in_circles(superiors: Mapping[str, str]) -> set[str]:
+def in_circles(superiors: Mapping[str, str]) -> set[str]:
     """The codes that are above themselves. Each is walked over once: a sheet may be one long chain."""
     found: set[str] = set()
     settled: set[str] = set()

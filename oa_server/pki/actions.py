@@ -191,9 +191,9 @@ class CertificateRegister:
             await self._suspend(work, certificate)
         await self._publish(actor)
 
-    async def suspend_all(self, work: Work, device_id: UUID) -> list[Certificate]:
-        """Suspend every good certificate of a device. Returns them."""
-        rows = await Certificate.filter(device_id=device_id, state=CertificateState.GOOD)
+    async def suspend_all(self, work: Work, **whose: UUID) -> list[Certificate]:
+        """Suspend every good certificate of a device, an official or an organ (`device_id` …). Returns them."""
+        rows = await Certificate.filter(state=CertificateState.GOOD, **whose)
         for certificate in rows:
             await self._suspend(work, certificate)
         return rows

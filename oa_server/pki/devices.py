@@ -57,7 +57,7 @@ async def keep_device(
         rules.check_device_verb(device.standing, verb)
         await KeyDevice.filter(id=device.id).update(state=verb)
         entry = await _enter(work, device, verb, note)
-        suspended = await register.suspend_all(work, device.id) if verb == DeviceVerb.LOST else []
+        suspended = await register.suspend_all(work, device_id=device.id) if verb == DeviceVerb.LOST else []
         work.audit(
             Verb.DEVICE_KEPT,
             "key_device",

@@ -25,6 +25,7 @@ MODELS = (
     "oa_server.storage.idempotency",
     "oa_server.audit.models",
     "oa_server.identity.models",
+    "oa_server.installation.models",
     "oa_server.pki.models",
     "oa_server.signing.models",
     "oa_server.files.models",

@@ -10,6 +10,7 @@ from oa_server.departments import models as departments
 from oa_server.documents import models as documents
 from oa_server.files.models import StoredFile
 from oa_server.identity import models as identity
+from oa_server.installation.models import Setting
 from oa_server.pki import models as pki
 from oa_server.signing.models import Seal, Signature
 from oa_server.storage.fields import Model
@@ -25,7 +26,10 @@ PROTECTED: tuple[type[Model], ...] = (
     identity.Official,
     identity.Post,
     identity.Responsibility,
+    identity.RoleChange,
+    identity.Duty,
     identity.ApiClient,
+    Setting,
     pki.KeyDevice,
     pki.DeviceEntry,
     pki.Certificate,

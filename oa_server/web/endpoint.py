@@ -34,6 +34,7 @@ from oa_server.core.errors import (
     NotFound,
     NotSignedIn,
     OaError,
+    PreconditionRequired,
     Reason,
     TooLarge,
     TooMany,
@@ -52,6 +53,11 @@ NO_KEY = Reason(
     "web.no_idempotency_key",
     "写操作必须带 Idempotency-Key 请求头",
     "Send an Idempotency-Key with every write.",
+)
+NO_IF_MATCH = Reason(
+    "web.no_if_match",
+    "请求未说明修改的是哪一版（If-Match），未作任何修改",
+    "If-Match must tell what was read; nothing was changed.",
 )
 WRONG_METHOD = Reason("web.wrong_method", "此地址不支持该操作", "This address does not take that method.")
 WRONG_TYPE = Reason("web.wrong_type", "请求的内容类型不受支持", "This address does not take that content type.")
@@ -120,6 +126,14 @@ class Call(Generic[B]):
         if len(rows) < self.query.limit:
             return None
         return self.cursors.encode(f"{kind}.{self.query.sort}", [rows[-1].id])
+
+    @property
+    def if_match(self) -> str:
+        """Which state the caller read (RFC 9110, 13.1.1). Raises PreconditionRequired when nothing says."""
+        given = self.request.headers.get("if-match")
+        if given is None:
+            raise PreconditionRequired(NO_IF_MATCH)
+        return given.strip().removeprefix("W/").strip('"')
 
     @property
     def language(self) -> str:

@@ -76,3 +76,24 @@ def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
     for row in rows:
         writer.writerow([_cell(value) for value in row])
     return b"\xef\xbb\xbf" + buffer.getvalue().encode()
+
+
+def write_book(sheets: Mapping[str, tuple[Sequence[str], Iterable[Sequence[str]]]]) -> bytes:
+    """A workbook (.xlsx) of these sheets, each a header and rows. Every cell is text by its kind, which no program computes,
+    so nothing is put before it that an import would take for a part of it."""
+    import openpyxl
+    from openpyxl.cell import WriteOnlyCell
+
+    book = openpyxl.Workbook(write_only=True)
+    for title, (header, rows) in sheets.items():
+        sheet = book.create_sheet(title)
+        sheet.freeze_panes = "A2"
+        for row in (header, *rows):
+            cells = [WriteOnlyCell(sheet, value=text) for text in row]
+            for cell in cells:
+                cell.data_type = "s"
+                cell.number_format = "@"
+            sheet.append(cells)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()

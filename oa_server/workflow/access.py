@@ -104,6 +104,11 @@ async def open_step(actor: Actor, subject_id: UUID) -> str | None:
     return task.step if task else None
 
 
+async def has_open_step(official_id: UUID, step: str) -> bool:
+    """Whether a step of any subject is open to an official."""
+    return await Task.filter(official_id=official_id, step=step, state=TaskState.OPEN).exists()
+
+
 async def nobody_has_read(subject_id: UUID) -> bool:
     """Whether none of the open tasks of a subject has been looked at."""
     return not await Task.filter(route__subject_id=subject_id, state=TaskState.OPEN).exclude(read_at=None).exists()

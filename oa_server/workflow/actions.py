@@ -220,6 +220,74 @@ async def join_holders(work: Work, organ_ids: Collection[UUID]) -> None:
         await _hand_to(work, route, sorted(fresh), **like)
 
 
+async def leave(work: Work, official_id: UUID, successor_id: UUID | None) -> None:
+    """An official leaves. What others have on their desks too is theirs; what waits for this one by name, now or when it
+    comes back, goes to the successor. Raises Conflict naming what would be left to nobody.
+    """
+    stuck = await _release(work, official_id)
+    successor = await identity.post_of(successor_id) if successor_id else None
+    organs = {post.organ_id for post in await identity.posts_held(official_id)}
+    for route in await Route.filter(state=RouteState.RUNNING, organ_id__in=list(organs)).only("id", "facts"):
+        if str(official_id) in route.facts.values():
+            named = await Route.get(id=route.id).select_related("template")
+            if successor is not None and successor.organ_id == named.organ_id:
+                await _put_in_place(work, named, official_id, successor.official_id)
+            else:
+                stuck.append({"step": named.template.title, **_told(named)})
+    _check_nothing_stuck(stuck)
+
+
+async def lose_role(work: Work, official_id: UUID, organ_id: UUID, role: Role) -> None:
+    """An official has lost a role: what is open to them by it is left to the others who hold it. Raises Conflict naming what
+    would be left to nobody."""
+    _check_nothing_stuck(await _release(work, official_id, role=role, organ_id=organ_id))
+
+
+def _told(route: Route) -> dict[str, str]:
+    """A route in words for administrators, who see no titles."""
+    return {"subject": route.subject_type, "doc_no": route.doc_no, "since": route.started_at.date().isoformat()}
+
+
+def _check_nothing_stuck(stuck: Sequence[dict[str, str]]) -> None:
+    if stuck:
+        raise Conflict(rules.TASKS_OPEN, count=len(stuck), tasks=list(stuck[: rules.NAMED]))
+
+
+async def _release(
+    work: Work, official_id: UUID, *, role: Role | None = None, organ_id: UUID | None = None
+) -> list[dict[str, str]]:
+    """Take from a desk the open tasks of a role, or of all roles, that somebody else has too. Returns those that nobody has."""
+    stuck: list[dict[str, str]] = []
+    own = Task.filter(official_id=official_id, state=TaskState.OPEN, route__state=RouteState.RUNNING)
+    for task in await own.select_related("route__template").order_by("id"):
+        route: Route = task.route
+        step = engine.step_of(engine.read_template(route.template.tree), task.step)
+        is_meant = bool(step.who.role) and (role is None or (step.who.role == role and route.organ_id == organ_id))
+        if not is_meant:
+            continue
+        same = Task.filter(route_id=route.id, step=task.step, state=TaskState.OPEN).exclude(official_id=official_id)
+        if not await same.exists():
+            stuck.append({"step": task.step_title, **_told(route)})
+            continue
+        await Task.filter(id=task.id).update(state=TaskState.CANCELLED, done_at=work.now)
+        work.push(f"official:{official_id}", "task.closed", {"subject_id": str(route.subject_id)})
+    return stuck
+
+
+async def _put_in_place(work: Work, route: Route, official_id: UUID, successor_id: UUID) -> None:
+    """Put the successor where a route names somebody who leaves, with the tasks that are open to them by name."""
+    named = {name for name, value in route.facts.items() if value == str(official_id)}
+    route.facts = {**route.facts, **dict.fromkeys(named, str(successor_id))}
+    await route.save(update_fields=["facts"])
+    work.protect(route)
+    block = engine.read_template(route.template.tree)
+    for task in await Task.filter(route_id=route.id, official_id=official_id, state=TaskState.OPEN):
+        if engine.step_of(block, task.step).who.fact in named:
+            await Task.filter(id=task.id).update(state=TaskState.CANCELLED, done_at=work.now)
+            like = {name: getattr(task, name) for name in ("step", "step_title", "iteration", "due_at")}
+            await _hand_to(work, route, [successor_id], **like)
+
+
 class _Remembered:
     """Holders of roles, each asked for once: thousands of routes of an organ wait for the same few people."""
 

@@ -13,6 +13,11 @@ TOO_MANY_ROWS = Reason(
     "workflow.too_many_rows", "清单过长，请缩小筛选范围后再导出", "The list is too long to export; narrow it first."
 )
 BAD_TEMPLATE = Reason("workflow.bad_template", "流程模板不正确", "The route template cannot be walked.")
+TASKS_OPEN = Reason(
+    "workflow.tasks_open",
+    "还有待办或流转中的事项无人接办：请先把职责授予他人，或指定同一机关的接办人",
+    "Work would be left to nobody: give the role to somebody else first, or name a successor of the same organ.",
+)
 NOT_SYSTEM_ADMIN = Reason(
     "workflow.not_system_admin", "只有系统管理员可以发布流程模板", "Only the system administrator publishes routes."
 )
@@ -46,6 +51,8 @@ INCOMING = {
         _step("close", "办结", role="clerk"),
     ],
 }
+
+NAMED = 20  # how many of the tasks that keep somebody from leaving are told
 
 # Time limits of a step by urgency, in hours; configuration of the installation, not the regulation's.
 HOURS = {"extra_urgent": 8, "urgent": 24, "normal": 72}

@@ -25,6 +25,7 @@ async def _finish(stages: Stages, founded: Founded, folder: Path) -> Founded:
     async with stages.at(founded, "received", folder) as story:
         await go_through(story)
         await let_others_in(story.city)
+        await administer(story.city)
         settings = story.city.settings
     # A running server signs heads by itself, now and then; here nobody else does.
     async with open_house(settings):
@@ -68,6 +69,25 @@ async def let_others_in(city: City) -> None:
         assert registered.status_code == 200, registered.text
     for person in ("sec", "aud"):
         await open_enrolment(SYSTEM, UUID(city.people[person]))
+
+
+async def administer(city: City) -> None:
+    """A role that is proposed, a duty and a setting."""
+    sys, sec = await city.signed_in("sys"), await city.signed_in("sec")
+    path = f"/api/directory/officials/{city.people['wang']}"
+    unit = (await sec.get(path)).json()["posts"][0]["unit"]["id"]
+    duty = {"starts_at": "2026-12-01T00:00:00Z", "ends_at": "2026-12-01T10:00:00Z", "telephone": "1", "remark": "夜"}
+    seen = {"If-Match": '"file"'}
+    for answer in (
+        await sec.send("POST", f"{path}/roles", json={"unit_id": unit, "role": "clerk", "reason": "调岗"}),
+        await sys.send(
+            "POST",
+            "/api/duties",
+            json={**duty, "organ_id": city.organs["JC001"], "official_id": city.people["sun"], "unit_id": unit},
+        ),
+        await sys.send("PATCH", "/api/settings/name", json={"value": "江城公文", "reason": "改名"}, headers=seen),
+    ):
+        assert answer.is_success, answer.text
 
 
 @pytest.fixture(scope="module")

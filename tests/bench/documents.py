@@ -13,7 +13,7 @@ from crypto.pades import SealAppearance, sign_pdf, verify_pdf
 from oa_server.core.actor import SYSTEM
 from oa_server.documents.layout.model import DocumentLayout, Paragraph
 from oa_server.documents.layout.render import render
-from oa_server.identity.actions import import_directory
+from oa_server.identity.importing import import_directory
 from oa_server.pki import access as pki
 from oa_server.settings import Settings
 from oa_server.storage.database import select

@@ -18,7 +18,7 @@ from oa_server.core.actor import SYSTEM
 from oa_server.core.errors import Invalid, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.documents.models import NumberLedger, Recipient
-from oa_server.identity.actions import import_directory
+from oa_server.identity.importing import import_directory
 from oa_server.pki import access as pki
 from oa_server.storage.objects import STORE_AWAY
 from oa_server.web.live import topics_of
@@ -186,7 +186,8 @@ async def test_another_issuing_word(begin: Begin) -> None:
         assert numbers == ["江府办发〔2026〕1号", "江政办发〔2026〕2号"]
         with pytest.raises(Invalid) as refused:
             await bring_in(ORGAN_HEADER, "JC003,江城市教育局,市教育局,部门,JC001,江财发,")
-        assert refused.value.code == "documents.word_taken"
+        (problem,) = refused.value.facts["problems"]
+        assert (problem["row"], problem["column"], problem["code"]) == (2, "机关代字", "documents.word_taken")
         await whole(story)
 
 

@@ -16,7 +16,7 @@ from oa_server.core.actor import SYSTEM, Role
 from oa_server.core.errors import Denied, Invalid
 from oa_server.demo.enrolment import actor_named
 from oa_server.identity import access
-from oa_server.identity.actions import Imported, import_directory
+from oa_server.identity.importing import Difference, import_directory
 from oa_server.identity.models import Official, Organ, Post, Responsibility, Unit
 from oa_server.settings import Settings, save
 from oa_server.verification import all_faults
@@ -25,7 +25,7 @@ from tests.city import OFFICIALS, ORGANS, PEOPLE, City, told
 ORGAN_HEADER, OFFICIAL_HEADER = (sheet.splitlines()[0] for sheet in (ORGANS, OFFICIALS))
 
 
-async def bring_in(*rows: str, header: str = OFFICIAL_HEADER) -> Imported:
+async def bring_in(*rows: str, header: str = OFFICIAL_HEADER) -> Difference:
     """The system imports a sheet of these rows."""
     return await import_directory(SYSTEM, "表.csv", "\n".join((header, *rows)).encode())
 
@@ -34,7 +34,7 @@ async def everything() -> list[list[dict[str, object]]]:
     return [await model.all().order_by("id").values() for model in (Organ, Unit, Official, Post, Responsibility)]
 
 
-def counts(done: Imported) -> tuple[int, int, int, int]:
+def counts(done: Difference) -> tuple[int, int, int, int]:
     return done.organs, done.units, done.officials, len(done.rows)
 
 
@@ -234,17 +234,19 @@ async def test_an_organ_that_is_not_there(city: City) -> None:
 # --- on the command line ----------------------------------------------------------------------------------------------
 
 
-def _oa(settings: Settings, folder: Path, sheet: str) -> subprocess.CompletedProcess[str]:
+def _oa(settings: Settings, folder: Path, sheet: str, *options: str) -> subprocess.CompletedProcess[str]:
     """`oa import-directory` over a city that is not running."""
     save(settings, folder / "settings.toml")
     (folder / "人员.csv").write_text(sheet, "utf-8")
     environment = os.environ | {"OA_SETTINGS": str(folder / "settings.toml")}
-    command = [sys.executable, "-m", "oa_server", "import-directory", str(folder / "人员.csv")]
+    command = [sys.executable, "-m", "oa_server", "import-directory", str(folder / "人员.csv"), *options]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_the_command(settings: Settings, tmp_path: Path) -> None:
-    """`oa import-directory` brings a sheet in and prints how many are new."""
+    """`oa import-directory` brings a sheet in and prints how many are new; as a dry run it prints the difference alone."""
+    rehearsed = _oa(settings, tmp_path, OFFICIALS + "JC003,新科,new1,新人一,科员,,\n", "--dry-run")
+    assert rehearsed.stdout.splitlines()[0].startswith(f"人员.csv 第{len(PEOPLE) + 2}行　新人一　新增　")
     done = _oa(settings, tmp_path, OFFICIALS + "JC003,新科,new1,新人一,科员,,\n")
     assert (done.returncode, done.stdout) == (0, "机关 0，部门 1，人员 1\n")
 

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Locator, expect
 from oa_agent.tokens import TokenDriver
 from oa_server.app import open_house
 from oa_server.core.actor import SYSTEM
-from oa_server.identity.actions import import_directory
+from oa_server.identity.importing import import_directory
 from oa_server.settings import Settings
 from tests.city import OFFICIALS, PIN
 from tests.conftest import Founded

@@ -8,7 +8,8 @@ import pytest
 
 from oa_server.demo.enrolment import Enrolment, actor_named
 from oa_server.identity import access as identity
-from oa_server.identity.actions import import_directory
+from oa_server.identity.importing import import_directory
+from oa_server.identity.roles import decide_roles
 from tests.city import PIN, City
 from tests.journey import Journey
 from tests.sockets import Socket, live
@@ -24,10 +25,12 @@ async def neighbours(city: City) -> list[str]:
     for number, code in enumerate(CODES):
         organs.append(f"{code},江城市第{number}局,市第{number}局,部门,JC001")
         clerks.append(f"{code},办公室,{code},文书{number},机要员,,机要文书")
-    administrator = await actor_named("sys")
+    administrator, security = await actor_named("sys"), await actor_named("sec")
     for name, lines in (("机关.csv", organs), ("人员.csv", clerks)):
         await import_directory(administrator, name, "\n".join(lines).encode())
-    enrolment = Enrolment(city.app.state.register, city.folder, administrator, await actor_named("sec"))
+    waiting = await identity.role_changes(security, state="pending", limit=ORGANS)
+    await decide_roles(security, [row.id for row in waiting], "confirm")
+    enrolment = Enrolment(city.app.state.register, city.folder, administrator, security)
     for code in CODES:
         await enrolment.official((await identity.official_by_code(code)).id, code, PIN)
     return [str(organ["id"]) for organ in await identity.organs("DW")]

@@ -32,6 +32,7 @@ from oa_server.documents.routes import DOCX, PDF
 from oa_server.files.models import StoredFile
 from oa_server.files.routes import OFFSET_STREAM
 from oa_server.identity import clients
+from oa_server.identity.administration import SHEET
 from oa_server.identity.models import Organ
 from oa_server.identity.rules import SCOPES
 from oa_server.pki.models import Certificate, Crl, KeyDevice, TrustAnchor
@@ -57,7 +58,12 @@ AT_LENGTH = settings(max_examples=400, deadline=None, suppress_health_check=list
 schema = schemathesis.openapi.from_dict(description(), config=SchemathesisConfig.from_dict(CONFIG))
 
 # Whose business a part of the tree is; a clerk's, where nothing is said.
-WHOSE = {"incoming": "zhou", "pki": "sec", "clients": "sys", "sessions": "sec", "audit": "aud"}
+WHOSE = {"incoming": "zhou", "pki": "sec", "clients": "sys", "sessions": "sec", "audit": "aud"} | {
+    "directory": "sys",
+    "duties": "sys",
+    "settings": "sys",
+    "setting-changes": "sec",
+}
 
 # What fits its form may still break the law, which no schema can tell: a draft above the ceiling, an act out of turn.
 NOT_PROMISED = [positive_data_acceptance]
@@ -69,7 +75,7 @@ def _as_it_is(_context: object, value: object) -> dict[str, bytes]:
     return {"data": value if isinstance(value, bytes) else str(value).encode()}
 
 
-for kind in (PDF, DOCX, OFFSET_STREAM, OCSP_REQUEST, TIMESTAMP_QUERY):
+for kind in (PDF, DOCX, OFFSET_STREAM, OCSP_REQUEST, TIMESTAMP_QUERY, SHEET):
     schemathesis.serializer(kind.media_type)(_as_it_is)
 
 

@@ -1,0 +1,109 @@
+"""Settings over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from oa_server.core.errors import Conflict, Denied, PreconditionFailed, PreconditionRequired
+from oa_server.identity import access as identity
+from oa_server.installation import access, actions, rules
+from oa_server.installation.access import SettingsInForce
+from oa_server.installation.models import Setting
+from oa_server.installation.schemas import (
+    FixedOut,
+    SettingChangeOut,
+    SettingDecisionIn,
+    SettingHistory,
+    SettingIn,
+    SettingList,
+    SettingOut,
+)
+from oa_server.web.endpoint import Call, endpoint, resource
+from oa_server.web.shapes import ability_out
+
+
+def _settings(call: Call[Any]) -> SettingsInForce:
+    found: SettingsInForce = call.request.app.state.settings
+    return found
+
+
+@endpoint(summary="系统设置", returns=SettingList, refuses=[Denied])
+async def list_settings(call: Call[None]) -> SettingList:
+    rules.check_reads(call.actor)
+    now, waiting = await _settings(call).now(), await access.waiting()
+    newest = {name: await access.newest(name) for name in rules.CHANGEABLE}
+    rows = [row for row in (*newest.values(), *waiting.values()) if row is not None]
+    told = {row.id: row for row in await _changes(call, rows)}
+    items = [
+        SettingOut(
+            name=name,
+            value=rules.text_of(getattr(now, name)),
+            in_file=rules.text_of(getattr(_settings(call).file, name)),
+            takes_two=rules.takes_two(name),
+            owner=owner,
+            seen=actions.etag_of(row),
+            changed_by=told[row.id].decided_by if row else "",
+            changed_at=row.decided_at if row else None,
+            waiting=told[waiting[name].id] if name in waiting else None,
+            abilities=[ability_out(a, call.language) for a in rules.abilities(call.actor, name, waits=name in waiting)],
+        )
+        for (name, owner), row in zip(rules.CHANGEABLE.items(), newest.values(), strict=True)
+    ]
+    fixed = [FixedOut(name, value) for name, value in rules.fixed(_settings(call).file).items()]
+    return SettingList(items, fixed)
+
+
+async def _changes(call: Call[Any], rows: Sequence[Setting]) -> list[SettingChangeOut]:
+    names = await identity.names_of({key for r in rows for key in (r.proposed_by, r.decided_by) if key})
+    return [
+        SettingChangeOut(
+            id=row.id,
+            name=row.name,
+            value=row.value,
+            reason=row.reason,
+            state=row.state,
+            proposed_by=names.get(row.proposed_by, ""),
+            proposed_at=row.proposed_at,
+            decided_by=names.get(row.decided_by, ""),
+            decided_at=row.decided_at,
+            abilities=[ability_out(a, call.language) for a in rules.change_abilities(call.actor, row)],
+        )
+        for row in rows
+    ]
+
+
+@endpoint(
+    summary="变更设置（安全类须另一名管理员复核）",
+    body=SettingIn,
+    returns=SettingList,
+    needs=["If-Match"],
+    refuses=(Conflict, PreconditionFailed, PreconditionRequired),
+)
+async def change_setting(call: Call[SettingIn]) -> SettingList:
+    name = call.request.path_params["name"]
+    wanted = call.body
+    await actions.change_setting(
+        call.actor, _settings(call), name, wanted.value, seen=call.if_match, reason=wanted.reason
+    )
+    return await list_settings.handler(call)  # type: ignore[no-any-return]
+
+
+@endpoint(summary="一项设置的变更历史", returns=SettingHistory, refuses=[Denied])
+async def show_history(call: Call[None]) -> SettingHistory:
+    rows = await access.history(call.actor, call.request.path_params["name"])
+    return SettingHistory(await _changes(call, rows))
+
+
+@endpoint(summary="复核、驳回或撤回设置变更", body=SettingDecisionIn, returns=SettingChangeOut, refuses=[Conflict])
+async def decide_setting(call: Call[SettingDecisionIn]) -> SettingChangeOut:
+    row = await actions.decide_setting(call.actor, _settings(call), call.id(), call.body.verb)
+    return (await _changes(call, [row]))[0]
+
+
+routes = [
+    resource("/api/settings", GET=list_settings),
+    resource("/api/settings/{name}", PATCH=change_setting),
+    resource("/api/settings/{name}/history", GET=show_history),
+    resource("/api/setting-changes/{id}/acts", POST=decide_setting),
+]
