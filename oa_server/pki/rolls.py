@@ -47,17 +47,8 @@ _HEADERS = {
     "sign-in": ("登录证书请求",),
     "signing": ("签名证书请求",),
 }
-# The columns of the sheet that we give, with their widths; the last two are for its reader alone.
-COLUMNS = {
-    "人员编号": 12,
-    "姓名": 10,
-    "介质编号": 22,
-    "介质类型": 12,
-    "登录证书请求": 24,
-    "签名证书请求": 24,
-    "部门": 20,
-    "进度": 10,
-}
+# The columns of the sheet that we give; the last two are for its reader alone.
+COLUMNS = ("人员编号", "姓名", "介质编号", "介质类型", "登录证书请求", "签名证书请求", "部门", "进度")
 _KINDS = {"": DeviceKind.TOKEN, **{word: DeviceKind(kind) for kind, word in rules.DEVICE_KIND_WORDS.items()}}
 
 

@@ -48,7 +48,7 @@ from oa_server.pki.schemas import (
 from oa_server.web import guard
 from oa_server.web.endpoint import Access, Binary, Call, attachment, endpoint, resource
 from oa_server.web.shapes import Named
-from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv, write_xlsx
+from oa_server.web.sheets import EXPORT_LIMIT, whole, write_book, write_csv
 
 CSV = Binary("text/csv")
 XLSX = Binary("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
@@ -212,7 +212,7 @@ async def export_roll(call: Call[None]) -> Response:
     rows = await answers.roll_rows(await rolls.roll(call.actor, call.id()))
     organ = await identity.organ(call.id())
     cells = [(row.code, row.name, row.device, "", "", "", row.unit, rules.STAGE_WORDS[row.stage]) for row in rows]
-    sheet = write_xlsx("办证名册", rolls.COLUMNS, cells)
+    sheet = write_book({"办证名册": (rolls.COLUMNS, cells)})
     return attachment(f"{organ.short_name}办证名册.xlsx", XLSX.media_type, sheet)
 
 

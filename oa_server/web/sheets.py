@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import Invalid, Reason
@@ -38,34 +38,6 @@ def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(OFFICE_ZONE).strftime("%Y-%m-%d %H:%M:%S")
     return "" if value is None else protect_cell(str(value))
-
-
-def write_xlsx(title: str, columns: Mapping[str, int], rows: Iterable[Sequence[object]]) -> bytes:
-    """A sheet as .xlsx, every cell a text. `columns` are the headers with their widths in characters."""
-    from openpyxl import Workbook
-    from openpyxl.styles import Font
-    from openpyxl.utils import get_column_letter
-
-    book = Workbook()
-    book.remove(book.worksheets[0])
-    sheet = book.create_sheet(title)
-    sheet.freeze_panes = "A2"
-    for column, (header, width) in enumerate(columns.items(), start=1):
-        _put(sheet, 1, column, header).font = Font(bold=True)
-        sheet.column_dimensions[get_column_letter(column)].width = width
-    for number, row in enumerate(rows, start=2):
-        for column, value in enumerate(row, start=1):
-            _put(sheet, number, column, value)
-    buffer = io.BytesIO()
-    book.save(buffer)
-    return buffer.getvalue()
-
-
-def _put(sheet: Any, row: int, column: int, value: object) -> Any:
-    """Write a cell as text: what begins like a formula is none, and a number keeps its leading zeros."""
-    cell = sheet.cell(row, column, "" if value is None else str(value))
-    cell.data_type, cell.number_format = "s", "@"
-    return cell
 
 
 def write_csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:

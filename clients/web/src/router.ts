@@ -181,6 +181,26 @@ export const router = createRouter({
       meta: { title: (w) => w.directory.title },
     },
     {
+      path: '/duties',
+      component: () => import('./domains/identity/DutyPage.vue'),
+      meta: { title: (w) => w.duties.title },
+    },
+    {
+      path: '/admin/import',
+      component: () => import('./domains/identity/ImportPage.vue'),
+      meta: { title: (w) => w.keeping.sheets.title },
+    },
+    {
+      path: '/admin/roles',
+      component: () => import('./domains/identity/RolesPage.vue'),
+      meta: { title: (w) => w.keeping.changes.title },
+    },
+    {
+      path: '/admin/settings',
+      component: () => import('./domains/installation/SettingsPage.vue'),
+      meta: { title: (w) => w.settings.title },
+    },
+    {
       path: '/verify',
       component: () => import('./domains/signing/VerifyPage.vue'),
       meta: { title: (w) => w.verify.title },

@@ -22,6 +22,7 @@ export interface Ability {
 }
 
 export interface About {
+  name: string
   demo: boolean
   version: string
   agent_port: number

@@ -14,7 +14,7 @@ describe('the navigation', () => {
     for (const role of ['system_admin', 'security_admin']) {
       expect(seen(role, 'clerk')).toEqual([
         '/admin/overview', '/admin/devices', '/admin/requests', '/admin/certificates', '/seals', '/admin/systems', '/admin/sessions',
-        '/organs',
+        '/organs', '/admin/settings',
       ])
       expect(homeFor([role])).toBe('/admin/overview')
     }

@@ -29,6 +29,12 @@ export const useDirectory = defineStore('directory', () => {
     return found
   }
 
+  /** The directory was changed: read it anew. */
+  function forget(): void {
+    details.clear()
+    reading = null
+  }
+
   /** The people of an organ who hold a responsibility, with their unit's name. */
   async function holders(organId: string, role: string): Promise<(Official & { unit: string })[]> {
     const { units } = await detail(organId)
@@ -36,7 +42,7 @@ export const useDirectory = defineStore('directory', () => {
     return all.filter((official) => official.roles.includes(role))
   }
 
-  return { organs, byId, load, detail, holders }
+  return { organs, byId, load, detail, forget, holders }
 })
 
 /** Whether an organ is meant by what somebody typed: part of its name, short name or code. */

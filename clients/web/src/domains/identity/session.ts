@@ -30,7 +30,8 @@ export const useSession = defineStore('session', () => {
   let missed = 0
   let looking: ReturnType<typeof setTimeout> | undefined
 
-  async function loadAbout(): Promise<About> {
+  async function loadAbout(isChanged = false): Promise<About> {
+    if (isChanged) about.value = null
     return (about.value ??= await api.get<About>('/api/about'))
   }
 

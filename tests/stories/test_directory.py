@@ -1,0 +1,161 @@
+"""The directory by clicking: an organ is changed, a wrong sheet refused and a right one confirmed, a role given and taken."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.city import OFFICIALS
+from tests.conftest import Founded
+from tests.desk import Desk, office, processes
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+HEADER = OFFICIALS.splitlines()[0]
+WRONG = f"{HEADER}\nJC001,综合科,wang,王建国,主任科员,,\nJC009,综合科,tang,,科员,,\n"
+RIGHT = f"{HEADER}\nJC001,综合科,wang,王建国,主任科员,,\nJC001,综合科,tang,唐宁,科员,,核稿\n"
+
+
+async def picture(desk: Desk, name: str) -> None:
+    """Leave what is on the screen in the folder that `OA_PICTURES` names, for who wants to look at it."""
+    if folder := os.environ.get("OA_PICTURES"):
+        await desk.page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+async def test_an_administrators_day(founded_embedded: Founded, tmp_path: Path, browser: Browser) -> None:
+    """An organ is edited; a wrong sheet tells its cells and changes nothing; the right one is shown and confirmed; a role is
+    confirmed by the other administrator, and taken away again before its official's next click."""
+    settings = office(founded_embedded, tmp_path / "var")
+    with processes(settings):
+        system = await Desk.open(browser, settings, "何平")
+        await edit_an_organ(system)
+        await import_sheets(system)
+        await plan_a_duty(system)
+        security = await Desk.open(browser, settings, "吕安")
+        await confirm_the_role(security)
+        await change_settings(system, security)
+        sun = await Desk.open(browser, settings, "孙丽")
+        await expect(sun.one("on-duty")).to_have_count(0)
+        await take_a_role(security, sun)
+        assert [fault for desk in (system, security, sun) for fault in desk.faults] == []
+
+
+async def save(desk: Desk) -> None:
+    await desk.one("fields-save").click()
+    await expect(desk.one("fields-dialog")).to_have_count(0)
+
+
+async def edit_an_organ(system: Desk) -> None:
+    """The name that is saved stands in the tree and at the head of the organ; what may not be is told in the dialog."""
+    await system.one("nav-organs").click()
+    await system.one("organ").filter(has_text="江城市教育局").click()
+    await expect(system.one("on-duty")).to_contain_text("没有安排")
+    await system.accessible()
+    await picture(system, "directory")
+    await system.one("edit-organ").click()
+    await system.one("field-full_name").fill("江城市教育体育局")
+    await system.accessible()
+    await picture(system, "edit-organ")
+    await save(system)
+    await expect(system.one("keeping")).to_contain_text("江城市教育体育局")
+    await expect(system.one("organ").filter(has_text="江城市教育体育局")).to_be_visible()
+    await system.one("retire-organ").click()
+    await system.one("fields-save").click()
+    await expect(system.one("fields-problem")).to_contain_text("冯静")
+    await system.one("fields-cancel").click()
+    await system.one("kept-official").filter(has_text="冯静").click()
+    await expect(system.one("official-drawer")).to_contain_text("机要文书")
+    await expect(system.one("denied-take_role").first).to_be_visible()
+    await system.accessible()
+    await picture(system, "official")
+    await system.page.keyboard.press("Escape")
+
+
+async def import_sheets(system: Desk) -> None:
+    """Errors by their cells, then the difference, then the confirmation."""
+    await system.one("open-import").click()
+    await system.drop("sheet", "人员.csv", WRONG.encode(), "text/csv")
+    await expect(system.one("sheet-problems-row")).to_have_count(2)
+    await expect(system.one("sheet-problems")).to_contain_text("第3行")
+    await expect(system.one("sheet-problems")).to_contain_text("机关代码“JC009”不存在")
+    await expect(system.one("confirm-import")).to_have_count(0)
+    await system.accessible()
+    await picture(system, "wrong-sheet")
+    await system.drop("sheet", "人员.csv", RIGHT.encode(), "text/csv")
+    lines = system.one("difference-lines-row")
+    await expect(lines).to_have_count(2)
+    await expect(lines.first).to_contain_text("主任科员")
+    await system.accessible()
+    await picture(system, "difference")
+    await system.one("confirm-import").click()
+    await expect(system.one("imported")).to_be_visible()
+
+
+async def plan_a_duty(system: Desk) -> None:
+    """Who is on duty today stands in the roster's week and beside the organ in the directory."""
+    await system.one("nav-organs").click()
+    await system.one("open-roster").click()
+    today = system.page.locator(".week-day.today")
+    await today.get_by_test_id("add-on").click()
+    await system.one("field-official_id").click()
+    await system.page.get_by_role("option", name="孙丽").click()
+    await system.one("field-telephone").fill("027-8888")
+    await save(system)
+    await expect(today.get_by_test_id("duty")).to_contain_text("孙丽")
+    await system.accessible()
+    await picture(system, "roster")
+    await system.one("nav-organs").click()
+    await expect(system.one("on-duty")).to_contain_text("027-8888")
+
+
+async def confirm_the_role(security: Desk) -> None:
+    """What the sheet said of a role waits for the security administrator."""
+    await security.one("nav-organs").click()
+    await expect(security.one("open-roles")).to_contain_text("1")
+    await security.one("open-roles").click()
+    await security.one("pick-all").click()
+    await security.accessible()
+    await picture(security, "roles")
+    await security.one("roles-confirm").click()
+    await expect(security.one("state-empty")).to_be_visible()
+
+
+async def change_settings(system: Desk, security: Desk) -> None:
+    """The name of the system is changed at once; what guards it waits for the other administrator."""
+    await system.one("nav-settings").click()
+    await system.one("setting-name").get_by_test_id("setting-change").click()
+    await system.one("field-value").fill("江城市公文系统")
+    await system.one("field-reason").fill("统一名称")
+    await save(system)
+    await expect(system.one("brand")).to_contain_text("江城市公文系统")
+    await security.one("nav-settings").click()
+    await security.one("setting-idle_minutes").get_by_test_id("setting-change").click()
+    await security.one("field-value").fill("10")
+    await security.one("field-reason").fill("安全要求")
+    await save(security)
+    await system.page.reload()
+    waiting = system.one("setting-idle_minutes")
+    await expect(waiting.get_by_test_id("setting-waits")).to_contain_text("10")
+    await system.accessible()
+    await picture(system, "settings")
+    await waiting.get_by_test_id("setting-confirm").click()
+    await expect(waiting.get_by_test_id("setting-value")).to_have_text("10")
+
+
+async def take_a_role(security: Desk, sun: Desk) -> None:
+    """A clerk loses the role; their next click shows nothing of what comes in."""
+    await sun.one("nav-incoming").click()
+    assert (await sun.page.request.get(f"{sun.origin}/api/incoming")).status == 200
+    await security.one("nav-organs").click()
+    await security.one("kept-official").filter(has_text="孙丽").click()
+    await security.one("take-role").click()
+    await security.one("field-reason").fill("调离机要岗位")
+    await save(security)
+    await expect(security.one("held-role")).to_have_count(0)
+    session = await (await sun.page.request.get(f"{sun.origin}/api/session")).json()
+    assert session["roles"] == []
+    await sun.page.goto(f"{sun.origin}/duties")
+    await expect(sun.one("denied-keep_duties")).to_be_visible()
