@@ -67,6 +67,7 @@ from oa_server.storage.database import PATIENT_SECONDS, open_database, select
 from oa_server.storage.objects import open_store
 from oa_server.storage.secrets import SecretStore
 from oa_server.storage.unit_of_work import ActsRecorded, react_to
+from oa_server.web.docs import docs_route
 from oa_server.web.endpoint import Access, Call, endpoint, for_departments, nowhere, resource
 from oa_server.web.errors import ProblemMiddleware
 from oa_server.web.guard import GuardMiddleware
@@ -74,7 +75,7 @@ from oa_server.web.health import Probes, Rounds, health_routes
 from oa_server.web.limits import Buckets
 from oa_server.web.live import LiveHub
 from oa_server.web.metrics import Metrics, metrics_route
-from oa_server.web.openapi import openapi_route
+from oa_server.web.openapi import describe, openapi_route
 from oa_server.web.pagination import Cursors
 from oa_server.web.proxy import ProxyMiddleware
 from oa_server.web.static import web_routes
@@ -206,9 +207,11 @@ def create_app(settings: Settings) -> Starlette:
     """The ASGI application of one server process."""
     house = build_house(settings)
     routes = _api_routes(settings)
+    described = describe(routes, version=VERSION, secure=settings.secure)
     shown = [
         *routes,
-        openapi_route(routes, version=VERSION, secure=settings.secure),
+        openapi_route(described),
+        docs_route(described),
         WebSocketRoute("/api/live", house.hub.serve),
         nowhere("/api/{path:path}"),
         *web_routes(settings.web),

@@ -22,6 +22,8 @@ _REF = "#/components/schemas/{name}"
 # Exchanges that really took place (tests/web/test_examples.py keeps them so), by operation.
 EXAMPLES_FILE = Path(__file__).parent / "examples.json"
 EXAMPLES: dict[str, dict[str, Any]] = msgspec.json.decode(EXAMPLES_FILE.read_bytes())
+# What a field is called in Chinese: one name means one thing, wherever it stands.
+FIELD_TITLES: dict[str, str] = msgspec.json.decode((Path(__file__).parent / "field_titles.json").read_bytes())
 
 
 def endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str, Endpoint]]:
@@ -39,6 +41,8 @@ def describe(routes: Iterable[BaseRoute], *, version: str, secure: bool = False)
         t for _, _, e in found for t in (e.body, e.returns, e.query) if t is not None and not isinstance(t, Binary)
     ]
     _, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
+    for shape in components.values():
+        _title_fields(shape)
     paths: dict[str, dict[str, Any]] = {}
     for path, method, item in found:
         clean = _PARAMETER.sub(r"{\1}", path)
@@ -65,10 +69,17 @@ def describe(routes: Iterable[BaseRoute], *, version: str, secure: bool = False)
     }
 
 
+def _title_fields(shape: dict[str, Any]) -> None:
+    for name, field in shape.get("properties", {}).items():
+        if name in FIELD_TITLES:
+            field["title"] = FIELD_TITLES[name]
+
+
 def _operation(path: str, method: str, item: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": item.summary,
-        "operationId": f"{_door(item)}{item.handler.__module__.split('.')[-2]}.{item.handler.__name__.strip('_')}",
+        "operationId": f"{_door(item)}{_domain(item)}.{item.handler.__name__.strip('_')}",
+        "tags": [_domain(item)],
         "parameters": [*_path_parameters(path), *_query_parameters(item), *_header_parameters(method, item)],
         "responses": {**_answers(item), **_refusals(item.refusals(path, method))},
     }
@@ -81,20 +92,26 @@ def _operation(path: str, method: str, item: Endpoint) -> dict[str, Any]:
         operation["security"] = [{"client": [item.scope]}]
     if item.access is Access.MONITOR:
         operation["security"] = [{"monitor": []}]
-    _show_example(operation, item)
+    _illustrate(operation, item)
     return operation
 
 
-def _show_example(operation: dict[str, Any], item: Endpoint) -> None:
-    """Put what was really sent and answered beside the schemas of it."""
+def _illustrate(operation: dict[str, Any], item: Endpoint) -> None:
+    """Say what each parameter is, and put what was really sent and answered beside the schemas of it."""
     example = EXAMPLES.get(operation["operationId"], {})
     for one in operation["parameters"]:
+        if one["name"] in FIELD_TITLES:
+            one["description"] = FIELD_TITLES[one["name"]]
         if one["name"] in example.get("parameters", {}):
             one["example"] = example["parameters"][one["name"]]
     places = {"request": operation.get("requestBody"), "response": operation["responses"][str(item.status)]}
     for part in places.keys() & example.keys():
         (content,) = places[part]["content"].values()
         content["example"] = example[part]
+
+
+def _domain(item: Endpoint) -> str:
+    return item.handler.__module__.split(".")[-2]
 
 
 def _door(item: Endpoint) -> str:
@@ -160,9 +177,8 @@ def _header_parameters(method: str, item: Endpoint) -> list[dict[str, Any]]:
     ]
 
 
-def openapi_route(routes: Iterable[BaseRoute], *, version: str, secure: bool) -> Route:
+def openapi_route(document: dict[str, Any]) -> Route:
     """Serves the description at `/openapi.json`."""
-    document = describe(routes, version=version, secure=secure)
 
     @endpoint(summary="接口说明（OpenAPI 3.1）", returns=dict[str, Any], access=Access.OPEN)
     async def openapi(call: Call[None]) -> JSONResponse:

@@ -11,14 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from oa_server.web.docs import met_by_systems
 from oa_server.web.endpoint import DEPARTMENTS
 from tests.described import description
 
 PROMISE = Path(__file__).parent / "contract_v1.json"
 REWRITE = "python -m tests.web.contract"
-
-# Whose refusals reach a system.
-MET_BY_SYSTEMS = {"core", "web", "storage", "identity", "files", "workflow", "documents", "departments"}
 
 Contract = dict[str, Any]
 Fields = dict[str, str]
@@ -39,7 +37,7 @@ def contract(document: dict[str, Any]) -> Contract:
             for method, operation in sorted(methods.items())
             if path.startswith(DEPARTMENTS + "/")
         },
-        "problems": [code for code in sorted(document["x-problems"]) if code.partition(".")[0] in MET_BY_SYSTEMS],
+        "problems": [code for code in sorted(document["x-problems"]) if met_by_systems(code)],
     }
 
 
