@@ -269,10 +269,7 @@ class Endpoint:
             return result
         if result is None:
             return Response(status_code=self.status)
-        response = Response(msgspec.json.encode(result), self.status, media_type="application/json")
-        if etag := getattr(result, "etag", None):
-            response.headers["ETag"] = f'"{etag}"'
-        return response
+        return _json_response(msgspec.json.encode(result), self.status, getattr(result, "etag", None))
 
     async def _read(self, request: Request) -> bytes | None:
         """The JSON body, or None where there is none or the handler reads bytes itself."""
@@ -319,7 +316,7 @@ class _Asked:
     async def find(self) -> Response | None:
         """The answer that was given already, if one was."""
         kept = await idempotency.find(self.owner, self.key, self.digest)
-        return Response(bytes(kept.body), kept.status, media_type="application/json") if kept else None
+        return _given_again(bytes(kept.body), kept.status) if kept else None
 
     async def reserve(self) -> None:
         async with housekeeping() as work:
@@ -344,6 +341,24 @@ class _Asked:
             status=response.status_code,
             body=bytes(response.body),
         )
+
+
+class _Tagged(msgspec.Struct):
+    """What an answer says of the version that it shows."""
+
+    etag: str | None = None
+
+
+def _given_again(body: bytes, status: int) -> Response:
+    """An answer that was kept, with the same head as the first time."""
+    if not body:
+        return Response(status_code=status)
+    return _json_response(body, status, msgspec.json.decode(body, type=_Tagged).etag)
+
+
+def _json_response(body: bytes, status: int, etag: str | None) -> Response:
+    headers = {"ETag": f'"{etag}"'} if etag else None
+    return Response(body, status, headers, media_type="application/json")
 
 
 def endpoint(

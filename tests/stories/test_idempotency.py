@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.city import BODY, City
+from tests.identity.system import System, let_in
 
 
 async def test_same_key_same_answer(city: City) -> None:
@@ -14,6 +15,7 @@ async def test_same_key_same_answer(city: City) -> None:
     ]
     assert [answer.status_code for answer in answers] == [201, 201]
     assert answers[0].json() == answers[1].json()
+    assert answers[0].headers["etag"] == answers[1].headers["etag"]
     assert len((await wang.get("/api/documents")).json()["items"]) == 1
 
 
@@ -36,3 +38,21 @@ async def test_a_refused_request_keeps_nothing(city: City) -> None:
     assert (await wang.send("POST", "/api/documents", json=above, headers=headers)).status_code == 422
     fine = {"elements": city.elements(), "body": BODY}
     assert (await wang.send("POST", "/api/documents", json=fine, headers=headers)).status_code == 201
+
+
+async def test_a_system_asks_again(city: City) -> None:
+    """What a system's write is answered the second time has the head of the first answer too, with and without a body."""
+    system = System(city)
+    await let_in(system)
+    await system.sign_in()
+    drafted = await system.send("POST", "/documents", json={"elements": city.elements(), "body": BODY})
+    path = f"/documents/{drafted.json()['id']}"
+    act, read = {"json": {"verb": "submit"}}, {"If-Match": drafted.headers["etag"]}
+    file = {"name": "附件.txt", "size": 3, "subject_type": "outgoing", "subject_id": drafted.json()["id"]}
+    held = (await system.send("POST", "/files", json=file)).json()["id"]
+    for method, where, options in (("DELETE", f"/files/{held}", {}), ("POST", f"{path}/acts", act)):
+        twice = [await system.send(method, where, key="k-1" + method, headers=read, **options) for _ in range(2)]
+        first, again = [{name: one.headers.get(name) for name in ("etag", "content-type")} for one in twice]
+        assert first == again
+        assert twice[0].is_success
+        assert (twice[0].status_code, twice[0].content) == (twice[1].status_code, twice[1].content)
