@@ -64,6 +64,7 @@ from oa_server.signing.actions import SigningDesk
 from oa_server.storage import cleaning, timekeeping
 from oa_server.storage.bus import open_bus
 from oa_server.storage.database import PATIENT_SECONDS, open_database, select
+from oa_server.storage.master_keys import MasterKeys
 from oa_server.storage.objects import open_store
 from oa_server.storage.secrets import SecretStore
 from oa_server.storage.unit_of_work import ActsRecorded, react_to
@@ -104,6 +105,7 @@ class House:
     register: CertificateRegister
     office: Office
     files: FileKeeper
+    master_keys: MasterKeys
     sign_in: SignIn
     clients: ClientDesk
     sender: Sender
@@ -139,6 +141,7 @@ def build_house(settings: Settings) -> House:
     register = CertificateRegister(Signer(settings.data_dir / "authority", passphrase), settings.origin)
     store = open_store(settings.object_store)
     in_force = InForce(settings)
+    master_keys = MasterKeys(secrets)
     fonts = FontLibrary([*settings.font_dirs, settings.data_dir / "fonts"], chains_with(settings.site_fonts))
     office = Office(
         signing=SigningDesk(register, keyset, settings.origin),
@@ -153,7 +156,8 @@ def build_house(settings: Settings) -> House:
         keyset=keyset,
         register=register,
         office=office,
-        files=FileKeeper(store, secrets.get("master-key"), limit=in_force.attachment_limit),
+        files=FileKeeper(store, master_keys, limit=in_force.attachment_limit),
+        master_keys=master_keys,
         sign_in=SignIn(in_force.sign_in, keyset),
         clients=ClientDesk(keyset, settings.origin),
         sender=Sender(settings.origin, [WebhookKey(secrets.get("webhook-key"))]),

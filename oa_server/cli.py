@@ -373,6 +373,44 @@ async def _register(settings: Any, act: Callable[[Any, Any], Coroutine[Any, Any,
         await act(house.register, SYSTEM)
 
 
+@main.group()
+def keys() -> None:
+    """主密钥：附件的密钥都由它加密。"""
+
+
+@keys.command("list")
+def keys_list() -> None:
+    """列出主密钥，以及各自加密的附件数。"""
+    for line in _run(_keys(_settings())):
+        click.echo(line)
+
+
+async def _keys(settings: Any) -> list[str]:
+    from oa_server.app import open_house
+    from oa_server.files.access import count_by_master_key
+
+    async with open_house(settings) as house:
+        files, here = await count_by_master_key(), house.master_keys.ids()
+    known = [f"{key.hex()}　{files.pop(key, 0)} 个附件{'　当前' if key == here[-1] else ''}" for key in here]
+    return [*known, *(f"{key.hex()}　{count} 个附件　本机没有这个主密钥" for key, count in files.items())]
+
+
+@keys.command("rotate")
+def keys_rotate() -> None:
+    """更换主密钥，不停止服务；中断后再次执行即继续。"""
+    done = _run(_rotate(_settings()))
+    click.echo(f"已更换主密钥，重新加密了 {done} 个附件的密钥；旧主密钥已销毁。请立即把新主密钥存入单独保管的介质。")
+
+
+async def _rotate(settings: Any) -> int:
+    from oa_server.app import open_house
+    from oa_server.core.actor import SYSTEM
+    from oa_server.files.rotation import rotate
+
+    async with open_house(settings) as house:
+        return await rotate(SYSTEM, house.master_keys, lambda done: click.echo(f"已处理 {done} 个附件", err=True))
+
+
 @main.command("import-directory")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="只显示差异，不作任何改动")

@@ -191,7 +191,7 @@ async def hours(actor: Actor, day: date) -> list[dict[str, int]]:
     return found
 
 
-async def newest_of(subject_id: UUID, verb: Verb) -> AuditRecord | None:
+async def newest_of(subject_id: UUID | str, verb: Verb) -> AuditRecord | None:
     """The last time that something was done to a subject, for whoever keeps the subject and has its rules."""
     return await AuditRecord.filter(subject_id=str(subject_id), verb=verb).order_by("-id").first()
 

@@ -65,6 +65,9 @@ class Verb(StrEnum):
     UPLOAD_CONTINUED = "files.upload_continued"  # offset
     UPLOAD_FINISHED = "files.upload_finished"  # sha256, size
     FILE_REMOVED = "files.file_removed"  # name
+    MASTER_KEY_SUCCEEDED = "files.master_key_succeeded"  # by (the new key's id)
+    FILE_KEYS_REWRAPPED = "files.file_keys_rewrapped"  # files (how many)
+    MASTER_KEY_DESTROYED = "files.master_key_destroyed"  # –
 
     # workflow
     ROUTE_STARTED = "workflow.route_started"  # template, version
@@ -146,6 +149,9 @@ TITLES = {
     Verb.UPLOAD_CONTINUED: "续传附件",
     Verb.UPLOAD_FINISHED: "附件上传完成",
     Verb.FILE_REMOVED: "删除附件",
+    Verb.MASTER_KEY_SUCCEEDED: "启用新主密钥",
+    Verb.FILE_KEYS_REWRAPPED: "用新主密钥重新加密附件密钥",
+    Verb.MASTER_KEY_DESTROYED: "销毁旧主密钥",
     Verb.ROUTE_STARTED: "流程开始",
     Verb.TASK_OPENED: "产生待办",
     Verb.TASK_DONE: "办结待办",

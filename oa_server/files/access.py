@@ -14,6 +14,8 @@ from crypto.errors import EnvelopeRefused
 from oa_server.core.errors import NOT_FOUND, Conflict, NotFound
 from oa_server.files import rules
 from oa_server.files.models import FilePart, FileState, StoredFile
+from oa_server.storage.database import select
+from oa_server.storage.master_keys import MasterKeys
 from oa_server.storage.objects import ObjectStore
 
 KEY_NUMBER = -1  # Stands for the file's key where parts have their number.
@@ -52,11 +54,11 @@ def context_of(file_id: UUID, number: int) -> bytes:
 
 
 class FileReader:
-    """Opens parts with the installation's master key."""
+    """Opens parts with the installation's master keys."""
 
-    def __init__(self, store: ObjectStore, master_key: bytes) -> None:
+    def __init__(self, store: ObjectStore, master_keys: MasterKeys) -> None:
         self._store = store
-        self._master_key = master_key
+        self._master_keys = master_keys
 
     async def stream(self, file: StoredFile, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
         """Plain bytes from `first` to `last` (inclusive); while one part is given out, the next ones are fetched.
@@ -86,11 +88,35 @@ class FileReader:
     async def _part(self, file: StoredFile, number: int, object_key: str) -> deque[bytes]:
         """A part's plain bytes in pieces: holding it whole would cost as much as decrypting it."""
         try:
-            key, context = self.key_of(file), context_of(file.id, number)
+            key, context = await self.key_of(file), context_of(file.id, number)
             return await self._store.read(object_key, lambda data: deque(envelope.decrypt_stream(key, context, data)))
         except (NotFound, EnvelopeRefused) as error:
             raise Conflict(rules.CHANGED, file=str(file.id), part=number) from error
 
-    def key_of(self, file: StoredFile) -> bytes:
+    async def key_of(self, file: StoredFile) -> bytes:
         """The file's own key. Raises EnvelopeRefused."""
-        return envelope.unwrap_key(self._master_key, bytes(file.wrapped_key), context_of(file.id, KEY_NUMBER))
+        context = context_of(file.id, KEY_NUMBER)
+        try:
+            return self._master_keys.unwrap(bytes(file.wrapped_key), context)
+        except EnvelopeRefused:
+            # Since the row was read the file may have come under a new master key, and the old one be destroyed.
+            now = await StoredFile.get(id=file.id)
+            return self._master_keys.unwrap(bytes(now.wrapped_key), context)
+
+
+# --- what a change of master key asks ---------------------------------------------------------------------------------
+
+
+async def files_under_others(key_id: bytes, after: UUID, limit: int) -> list[StoredFile]:
+    """Files whose key is wrapped under another master key than this one, in the order of their identifiers."""
+    found = await select(
+        "SELECT id FROM stored_file WHERE id > ? AND substr(wrapped_key, 1, 8) <> ? ORDER BY id LIMIT ?",
+        [after, key_id, limit],
+    )
+    return await StoredFile.filter(id__in=[row["id"] for row in found]).order_by("id")
+
+
+async def count_by_master_key() -> dict[bytes, int]:
+    """How many files are under each master key, by its id."""
+    found = await select("SELECT substr(wrapped_key, 1, 8) AS key_id, COUNT(*) AS n FROM stored_file GROUP BY 1")
+    return {bytes(row["key_id"]): row["n"] for row in found}

@@ -11,12 +11,15 @@ from typing import Any
 from uuid import UUID
 
 from crypto import envelope
+from oa_server.audit import access as audit
 from oa_server.audit.verbs import Verb
 from oa_server.core.actor import Actor
 from oa_server.core.errors import Conflict, Denied, OaError, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.files import access, rules
 from oa_server.files.models import FilePart, FileState, StoredFile
+from oa_server.storage.database import beside
+from oa_server.storage.master_keys import KEY_AWAY, MasterKeys
 from oa_server.storage.objects import ObjectStore
 from oa_server.storage.unit_of_work import transition, unit_of_work
 
@@ -33,21 +36,19 @@ class FileKeeper:
     one was restarted, the parts that are already there are read once more.
     """
 
-    def __init__(self, store: ObjectStore, master_key: bytes, *, limit: Callable[[], Awaitable[int]]) -> None:
+    def __init__(self, store: ObjectStore, master_keys: MasterKeys, *, limit: Callable[[], Awaitable[int]]) -> None:
         self._store = store
-        self._master_key = master_key
+        self._master_keys = master_keys
         self._limit = limit
         self._places = asyncio.Semaphore(PARTS_AT_ONCE)
         self._hashers: dict[UUID, tuple[int, Any]] = {}
-        self.reader = access.FileReader(store, master_key)
+        self.reader = access.FileReader(store, master_keys)
 
     async def start(self, actor: Actor, *, name: str, size: int, subject_type: str, subject_id: UUID) -> StoredFile:
-        """Open an upload of `size` bytes. Raises Invalid, TooLarge."""
+        """Open an upload of `size` bytes. Raises Invalid, TooLarge, Unavailable."""
         clean = rules.clean_name(name)
         rules.check_size(size, await self._limit())
         file_id = new_id()
-        context = access.context_of(file_id, access.KEY_NUMBER)
-        wrapped = envelope.wrap_key(self._master_key, envelope.new_object_key(), context)
         others = await access.files_of(subject_type, [subject_id])
         async with unit_of_work(actor) as work:
             file = await StoredFile.create(
@@ -59,13 +60,22 @@ class FileKeeper:
                 media_type=mimetypes.guess_type(clean)[0] or "application/octet-stream",
                 part_size=rules.PART_SIZE,
                 state=FileState.UPLOADING,
-                wrapped_key=wrapped,
+                wrapped_key=await self._wrapped_key(file_id),
                 position=len(others),
                 uploaded_by_id=actor.official_id,
                 at=work.now,
             )
             work.audit(Verb.UPLOAD_STARTED, "file", file.id, rows=[file], name=clean, size=size)
         return file
+
+    async def _wrapped_key(self, file_id: UUID) -> bytes:
+        """A key for a new file, under the master key that is the newest until this transaction ends. Raises Unavailable."""
+        await beside(rules.MASTER_KEY_LOCK)
+        context = access.context_of(file_id, access.KEY_NUMBER)
+        wrapped = self._master_keys.wrap(envelope.new_object_key(), context)
+        if await audit.newest_of(envelope.wrapped_by(wrapped).hex(), Verb.MASTER_KEY_SUCCEEDED):
+            raise Unavailable(KEY_AWAY)  # A folder that is shared over a network may show us yesterday.
+        return wrapped
 
     async def write_parts(
         self, actor: Actor, file: StoredFile, offset: int, parts: AsyncIterator[bytes | memoryview]
@@ -100,8 +110,9 @@ class FileKeeper:
         part = FilePart(id=new_id(), file_id=file.id, number=offset // file.part_size)
         part.object_key = access.new_part_key(file.id, part.number)
         context = access.context_of(file.id, part.number)
+        key = await self.reader.key_of(file)
         async with self._place():
-            await self._store.put(part.object_key, envelope.encrypt_stream(self.reader.key_of(file), context, [data]))
+            await self._store.put(part.object_key, envelope.encrypt_stream(key, context, [data]))
         async with self._taken_back_on(OaError, part):
             file = await before if before is not None else file
         async with self._taken_back_on(Conflict, part):  # After other refusals it may be counted all the same.

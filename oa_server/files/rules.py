@@ -16,6 +16,8 @@ PART_SIZE = 8 << 20
 # After so many the next request asks anew whether the uploader may still do this.
 PARTS_IN_A_REQUEST = 16
 NAME_LIMIT = 200
+# Held beside others by who wraps a new file's key, alone by who has a new master key succeed.
+MASTER_KEY_LOCK = 0x0A_0B0F
 COUNT_DIGITS = 18  # More than any file has bytes; Python refuses to read numbers of thousands of digits.
 
 BAD_NAME = Reason("files.bad_name", "文件名含有不允许的字符", "The file's name holds characters that are not allowed.")
@@ -34,6 +36,11 @@ BAD_PART = Reason("files.bad_part", "分片大小不正确", "A part has the wro
 CHANGED = Reason("files.changed", "附件校验失败：存储的内容已被改动或丢失", "The stored bytes were changed or lost.")
 BUSY = Reason("files.busy", "上传的人太多，请稍后继续", "Too many uploads at once; continue in a moment.")
 BAD_RANGE = Reason("files.bad_range", "请求的范围无效", "The requested range is not valid.")
+STUCK_KEYS = Reason(
+    "files.stuck_keys",
+    "有附件的密钥无法用现有主密钥打开，旧主密钥予以保留；请从单独保管的介质取回缺少的主密钥后重新执行",
+    "The keys of some files open under no master key that is here; the old ones are kept. Bring back the missing one.",
+)
 
 # Windows refuses these in names, and a name that climbs folders is refused everywhere.
 _FORBIDDEN = frozenset('\\/:*?"<>|')

@@ -116,6 +116,12 @@ async def alone(lock: int) -> None:
         await connection().execute_query("SELECT pg_advisory_xact_lock($1)", [lock])
 
 
+async def beside(lock: int) -> None:
+    """Wait while a transaction holds `lock` `alone`, and keep the next one waiting until this transaction ends."""
+    if is_postgres():
+        await connection().execute_query("SELECT pg_advisory_xact_lock_shared($1)", [lock])
+
+
 async def select(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Rows of a hand-written statement with `?` placeholders, on either database."""
     client = connection()
