@@ -45,13 +45,16 @@ def lost(before: Rows, after: Rows) -> set[str]:
 
 
 class Database(ABC):
-    """An empty database of one of the two kinds."""
+    """A database of one of the two kinds."""
 
     url: str
 
     async def at(self, migration: str) -> None:
-        """Bring the empty database to `migration` and no further."""
-        await self._library(apply_migrations(config=config(self.url), app_labels=["oa"], target=f"oa.{migration}"))
+        """Bring the database to `migration` and no further: forward from an empty one, or back."""
+        await self._library(apply_migrations(config=self._config(), app_labels=["oa"], target=f"oa.{migration}"))
+
+    def _config(self) -> dict[str, Any]:
+        return config(self.url)
 
     async def fresh(self) -> None:
         """Make the tables from the models instead."""
@@ -117,6 +120,9 @@ class SqliteFile(Database):
         self.file = file
         self.url = f"sqlite:///{file}"
 
+    def _config(self) -> dict[str, Any]:
+        return config(self.url, foreign_keys="OFF")  # as `oa migrate` does, which says why
+
     async def shape(self) -> Shape:
         with closing(sqlite3.connect(self.file)) as connection:
             return {table: self._columns(connection, table) for table in self._tables(connection)}
@@ -155,10 +161,15 @@ class SqliteFile(Database):
 class PostgresDatabase(Database):
     """A database in a cluster."""
 
-    def __init__(self, cluster: str) -> None:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @classmethod
+    def fresh_in(cls, cluster: str) -> PostgresDatabase:
+        """An empty one."""
         name = f"m_{uuid.uuid4().hex[:12]}"
         asyncio.run(at_cluster(cluster, f'CREATE DATABASE "{name}"'))
-        self.url = cluster.replace("/postgres", f"/{name}")
+        return cls(cluster.replace("/postgres", f"/{name}"))
 
     async def _ask(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         connection = await asyncpg.connect(self.url)

@@ -37,7 +37,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
         return lambda name: SqliteFile(tmp_path / f"{name}.sqlite3")
     founded: Founded = request.getfixturevalue("founded_production")
     cluster = founded.cluster
-    made = {name: PostgresDatabase(cluster) for name in ("old", "fresh")}
+    made = {name: PostgresDatabase.fresh_in(cluster) for name in ("old", "fresh")}
     return made.__getitem__
 
 
