@@ -17,6 +17,8 @@ from starlette.routing import Route
 from oa_server.web.endpoint import DEPARTMENTS, FORM, Access, Binary, Call, endpoint, resource
 
 STYLE = (Path(__file__).parent / "docs.css").read_text("utf-8")
+# What a field is called in Chinese: under /api/v1 a name means one thing, wherever it stands.
+FIELD_TITLES: dict[str, str] = json.loads((Path(__file__).parent / "field_titles.json").read_text("utf-8"))
 HTML = Binary("text/html")
 
 GROUPS = {
@@ -143,7 +145,7 @@ def _parameters(parameters: list[dict[str, Any]]) -> str:
             PLACES[one["in"]],
             _kind(one["schema"]),
             _need(one["required"]),
-            escape(one.get("description", "")) + (f"，例 {_code(one['example'])}" if "example" in one else ""),
+            escape(FIELD_TITLES.get(one["name"], "")) + (f"，例 {_code(one['example'])}" if "example" in one else ""),
         )
         for one in parameters
     )
@@ -169,7 +171,7 @@ def _shape(name: str, schema: dict[str, Any]) -> str:
         return f"{title}<p>{_kind(schema)}</p>"
     required = schema.get("required", ())
     rows = (
-        (_code(field), _kind(value), _need(field in required), escape(value.get("title", "")) + _limits(value))
+        (_code(field), _kind(value), _need(field in required), escape(FIELD_TITLES.get(field, "")) + _limits(value))
         for field, value in schema["properties"].items()
     )
     return title + _table(("字段", "类型", "必填", "说明"), rows)

@@ -22,8 +22,6 @@ _REF = "#/components/schemas/{name}"
 # Exchanges that really took place (tests/web/test_examples.py keeps them so), by operation.
 EXAMPLES_FILE = Path(__file__).parent / "examples.json"
 EXAMPLES: dict[str, dict[str, Any]] = msgspec.json.decode(EXAMPLES_FILE.read_bytes())
-# What a field is called in Chinese: one name means one thing, wherever it stands.
-FIELD_TITLES: dict[str, str] = msgspec.json.decode((Path(__file__).parent / "field_titles.json").read_bytes())
 
 
 def endpoints_of(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str, Endpoint]]:
@@ -41,8 +39,6 @@ def describe(routes: Iterable[BaseRoute], *, version: str, secure: bool = False)
         t for _, _, e in found for t in (e.body, e.returns, e.query) if t is not None and not isinstance(t, Binary)
     ]
     _, components = msgspec.json.schema_components([*types, Problem], ref_template=_REF)
-    for shape in components.values():
-        _title_fields(shape)
     paths: dict[str, dict[str, Any]] = {}
     for path, method, item in found:
         clean = _PARAMETER.sub(r"{\1}", path)
@@ -69,12 +65,6 @@ def describe(routes: Iterable[BaseRoute], *, version: str, secure: bool = False)
     }
 
 
-def _title_fields(shape: dict[str, Any]) -> None:
-    for name, field in shape.get("properties", {}).items():
-        if name in FIELD_TITLES:
-            field["title"] = FIELD_TITLES[name]
-
-
 def _operation(path: str, method: str, item: Endpoint) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": item.summary,
@@ -97,11 +87,9 @@ def _operation(path: str, method: str, item: Endpoint) -> dict[str, Any]:
 
 
 def _illustrate(operation: dict[str, Any], item: Endpoint) -> None:
-    """Say what each parameter is, and put what was really sent and answered beside the schemas of it."""
+    """Put what was really sent and answered beside the schemas of it."""
     example = EXAMPLES.get(operation["operationId"], {})
     for one in operation["parameters"]:
-        if one["name"] in FIELD_TITLES:
-            one["description"] = FIELD_TITLES[one["name"]]
         if one["name"] in example.get("parameters", {}):
             one["example"] = example["parameters"][one["name"]]
     places = {"request": operation.get("requestBody"), "response": operation["responses"][str(item.status)]}

@@ -10,8 +10,7 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from oa_server.web.docs import page_of
-from oa_server.web.openapi import FIELD_TITLES
+from oa_server.web.docs import FIELD_TITLES, page_of
 from tests import servers
 from tests.city import City
 from tests.conftest import Founded
