@@ -29,10 +29,8 @@ from oa_server.audit.verbs import AREAS, TITLES, TURNED_DOWN, Verb
 from oa_server.core import clock
 from oa_server.core.errors import Conflict, Denied
 from oa_server.core.ports import ports
-from oa_server.web.endpoint import Binary, Call, attachment, endpoint, resource
-from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv
-
-CSV = Binary("text/csv")
+from oa_server.web.endpoint import Call, attachment, endpoint, resource
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, whole, write_csv
 
 
 def _wanted(query: RecordFilter, **more: object) -> access.Wanted:

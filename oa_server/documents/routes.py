@@ -66,11 +66,10 @@ from oa_server.documents.states import (
 from oa_server.signing.actions import KeyChoice
 from oa_server.web.bodies import INVALID
 from oa_server.web.endpoint import Binary, Call, attachment, endpoint, inline, resource
-from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, whole, write_csv
 from oa_server.workflow import actions as workflow_actions
 
 PDF = Binary("application/pdf")
-CSV = Binary("text/csv")
 DOCX = Binary("application/vnd.openxmlformats-officedocument.wordprocessingml.document")
 
 TOO_MANY_ROWS = Reason(

@@ -57,11 +57,10 @@ from oa_server.identity.schemas import (
     UnitIn,
 )
 from oa_server.identity.spreadsheet import SIZE_LIMIT
-from oa_server.web.endpoint import Binary, Call, attachment, endpoint, resource
+from oa_server.web.endpoint import Call, attachment, endpoint, resource
 from oa_server.web.shapes import AbilityOut, Named, ability_out
+from oa_server.web.sheets import SHEET, XLSX
 
-XLSX = Binary("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-SHEET = Binary("application/octet-stream")
 CHANGES = (Conflict, PreconditionFailed, PreconditionRequired)
 ROSTER_DAYS = 62
 

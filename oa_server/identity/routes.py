@@ -53,12 +53,11 @@ from oa_server.identity.schemas import (
 from oa_server.identity.signin import Answer, SignIn, new_browser_secret
 from oa_server.web import guard
 from oa_server.web.bodies import INVALID
-from oa_server.web.endpoint import FORM, Access, Binary, Call, attachment, endpoint, resource
+from oa_server.web.endpoint import FORM, Access, Call, attachment, endpoint, resource
 from oa_server.web.shapes import Named, ability_out
-from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, whole, write_csv
 
 BROWSER_SECONDS = 600
-CSV = Binary("text/csv")
 
 
 def _sign_in(call: Call[Any]) -> SignIn:

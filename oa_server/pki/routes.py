@@ -48,10 +48,8 @@ from oa_server.pki.schemas import (
 from oa_server.web import guard
 from oa_server.web.endpoint import Access, Binary, Call, attachment, endpoint, resource
 from oa_server.web.shapes import Named
-from oa_server.web.sheets import EXPORT_LIMIT, whole, write_book, write_csv
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, SHEET, XLSX, whole, write_book, write_csv
 
-CSV = Binary("text/csv")
-XLSX = Binary("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
 OCSP_REQUEST, OCSP_RESPONSE = Binary("application/ocsp-request"), Binary("application/ocsp-response")
 TIMESTAMP_QUERY, TIMESTAMP_REPLY = Binary("application/timestamp-query"), Binary("application/timestamp-reply")
 
@@ -216,7 +214,7 @@ async def export_roll(call: Call[None]) -> Response:
     return attachment(f"{organ.short_name}办证名册.xlsx", XLSX.media_type, sheet)
 
 
-@endpoint(summary="检查填好的办证名册，逐行给出结果", body=XLSX, returns=SheetOut, refuses=[Denied, Invalid])
+@endpoint(summary="检查填好的办证名册，逐行给出结果", body=SHEET, returns=SheetOut, refuses=[Denied, Invalid])
 async def check_roll(call: Call[None]) -> SheetOut:
     rows = await rolls.read_sheet(call.actor, call.id(), await call.raw(rolls.SHEET_LIMIT))
     return SheetOut([answers.sheet_row_out(row, call.language) for row in rows])

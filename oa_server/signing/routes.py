@@ -24,9 +24,9 @@ from oa_server.signing.schemas import (
 from oa_server.signing.verification import Report, verify_file
 from oa_server.web.endpoint import Binary, Call, attachment, endpoint, inline, resource
 from oa_server.web.shapes import ability_out
-from oa_server.web.sheets import EXPORT_LIMIT, whole, write_csv
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, whole, write_csv
 
-CSV, PNG = Binary("text/csv"), Binary("image/png")
+PNG = Binary("image/png")
 
 
 @endpoint(summary="验证 PDF 文件的签章", body=Binary("application/pdf"), returns=Report)

@@ -10,11 +10,16 @@ from typing import TypeVar
 
 from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import Invalid, Reason
+from oa_server.web.endpoint import Binary
 
 TOO_MANY_ROWS = Reason(
     "web.too_many_rows", "清单过长，请缩小筛选范围后再导出", "The list is too long to export; narrow it first."
 )
 EXPORT_LIMIT = 20_000
+
+CSV = Binary("text/csv")
+XLSX = Binary("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+SHEET = Binary("application/octet-stream")  # either of them, as it comes in: told by its bytes or its name
 
 Row = TypeVar("Row")
 

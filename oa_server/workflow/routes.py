@@ -10,12 +10,10 @@ from uuid import UUID
 import msgspec
 from starlette.responses import Response
 
-from oa_server.web.endpoint import Binary, Call, attachment, endpoint, resource
-from oa_server.web.sheets import whole, write_csv
+from oa_server.web.endpoint import Call, attachment, endpoint, resource
+from oa_server.web.sheets import CSV, whole, write_csv
 from oa_server.workflow import access, rules
 from oa_server.workflow.schemas import TaskFilter, TaskList, TaskOut, TaskQuery
-
-CSV = Binary("text/csv")
 
 
 def _filter(call: Call[Any], *, limit: int, before: tuple[datetime, UUID] | None = None) -> access.TaskFilter:

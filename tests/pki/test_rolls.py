@@ -13,7 +13,6 @@ from tests.city import Browser, City, told
 from tests.pki.office import Office, csr
 
 HEADER = ("人员编号", "姓名", "介质编号", "介质类型", "登录证书请求", "签名证书请求")
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def sheet(*rows: tuple[str, ...], header: tuple[str, ...] = HEADER) -> bytes:
@@ -38,7 +37,7 @@ class Roll:
         return {row["name"]: row for row in answer.json()["items"]}
 
     async def check(self, data: bytes) -> Any:
-        headers = {"Content-Type": XLSX}
+        headers = {"Content-Type": "application/octet-stream"}
         return await self.office.system.send("POST", f"{self.path}/sheet", content=data, headers=headers)
 
     async def judged(self, *rows: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -32,12 +32,12 @@ from oa_server.documents.routes import DOCX, PDF
 from oa_server.files.models import StoredFile
 from oa_server.files.routes import OFFSET_STREAM
 from oa_server.identity import clients
-from oa_server.identity.administration import SHEET
 from oa_server.identity.models import Organ
 from oa_server.identity.rules import SCOPES
 from oa_server.pki.models import Certificate, Crl, KeyDevice, TrustAnchor
 from oa_server.pki.routes import OCSP_REQUEST, TIMESTAMP_QUERY
 from oa_server.settings import Settings
+from oa_server.web.sheets import SHEET
 from tests import servers
 from tests.city import Browser, City
 from tests.conftest import COLUMNS, Founded
