@@ -42,12 +42,14 @@ from oa_server.core.tasks import is_ending
 from oa_server.departments import reactions as department_reactions
 from oa_server.departments.delivery import Sender, deliver
 from oa_server.documents import access as documents
+from oa_server.documents import pages
 from oa_server.documents import reactions as document_reactions
 from oa_server.documents.gates import IssuedPages, OutgoingGate
 from oa_server.documents.layout.fonts import FontLibrary, chains_with
 from oa_server.documents.layout.render import PageSettings
 from oa_server.documents.office import Office
 from oa_server.documents.states import Classification
+from oa_server.files import access as files
 from oa_server.files.actions import FileKeeper
 from oa_server.identity import access as identity
 from oa_server.identity import tokens
@@ -95,6 +97,10 @@ ALIVE_SECONDS = 10.0
 CLOCK_SECONDS = 30.0
 
 
+# Every object that a row of any domain names.
+OBJECTS = (files.NAMED, pages.NAMED)
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """Everything one installation is made of, plugged together."""
@@ -115,6 +121,7 @@ class House:
     rounds: Rounds
     head_copies: tuple[CopyPlace, ...]
     monitor_token: bytes
+    backup_key: bytes
 
 
 class InForce(SettingsInForce):
@@ -138,7 +145,7 @@ def build_house(settings: Settings) -> House:
     key = tokens.TokenKey.from_pem(secrets.get("token-key.pem", tokens.TokenKey.generate_pem))
     keyset = tokens.KeySet((key,))
     passphrase = secrets.get("authority-passphrase").hex()
-    register = CertificateRegister(Signer(settings.data_dir / "authority", passphrase), settings.origin)
+    register = CertificateRegister(Signer(settings.authority_dir, passphrase), settings.origin)
     store = open_store(settings.object_store)
     in_force = InForce(settings)
     master_keys = MasterKeys(secrets)
@@ -167,6 +174,7 @@ def build_house(settings: Settings) -> House:
         rounds=Rounds(),
         head_copies=tuple(CopyPlace(_name_of(url), open_store(url)) for url in settings.head_copies),
         monitor_token=secrets.get("monitor-token", lambda: token_urlsafe(32).encode()),
+        backup_key=secrets.get("backup-key"),
     )
     house.metrics.count_live(house.hub.count)
     _plug(house)

@@ -21,6 +21,7 @@ import click
 ROOT = Path(__file__).parent.parent
 ALIVE_SECONDS = 5
 CERTIFICATES_SHOWN = 100_000
+COUNTED, LOST_SHOWN = 100, 10
 DEMO_DIR = Path(os.environ.get("OA_DEMO_DIR") or ROOT / "var" / "demo")
 
 
@@ -71,7 +72,8 @@ def _said() -> Iterator[None]:
     try:
         yield
     except OaError as error:
-        raise click.ClickException(f"{error.reason.zh}（{error.code}）") from error
+        facts = "".join(f"\n  {name}: {value}" for name, value in error.facts.items())
+        raise click.ClickException(f"{error.reason.zh}（{error.code}）{facts}") from error
     except MigrationFailed as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
@@ -221,6 +223,88 @@ def verify(file: Path | None, *, everything: bool, as_json: bool) -> None:
     settings = _settings()
     work = verify_all(settings, as_json=as_json) if file is None else verify_one(settings, file, as_json=as_json)
     sys.exit(_run(work))
+
+
+@main.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--keep", type=click.IntRange(min=1), help="只保留最近几份备份")
+@click.option("--check", is_flag=True, help="不备份，只核对最近一份备份（或给出的这一份）")
+def backup(directory: Path, keep: int | None, *, check: bool) -> None:
+    """备份到文件夹：数据库、对象和密钥的指纹（不含密钥本身）；不需要停止服务。"""
+    if check:
+        _run(_check_backup(_settings(), directory))
+    else:
+        _run(_backup(_settings(), directory, keep))
+
+
+async def _backup(settings: Any, directory: Path, keep: int | None) -> None:
+    from oa_server.app import open_house
+    from oa_server.backup.making import make
+
+    async with open_house(settings) as house:
+        made = await make(house, directory, keep=keep, tell=_counted)
+    manifest = made.manifest
+    click.echo(f"备份完成：{made.folder}（数据库 {manifest.database_size} 字节，对象 {manifest.objects} 个）")
+    click.echo("密钥不在备份中，请确认单独保管的介质上有：" + "、".join(manifest.keys))
+    if manifest.missing:
+        lost = "、".join(manifest.missing[:LOST_SHOWN])
+        raise click.ClickException(f"对象存储中缺少 {len(manifest.missing)} 个对象，备份中也没有：{lost}")
+
+
+async def _check_backup(settings: Any, directory: Path) -> None:
+    from oa_server.backup.manifest import newest
+    from oa_server.backup.objects import check
+    from oa_server.storage.secrets import SecretStore
+
+    found = newest(directory, SecretStore(settings.secrets_dir))
+    spoilt = await check(found, _counted)
+    for name in spoilt:
+        click.echo(f"{name}：缺少或被改动")
+    if spoilt:
+        raise click.ClickException(f"备份 {found.folder.name} 有 {len(spoilt)} 个文件不能使用")
+    click.echo(f"备份 {found.folder.name} 完整，由程序版本 {found.manifest.version} 制作")
+
+
+def _counted(done: int, count: int) -> None:
+    """Show on a terminal how many objects are done of how many; in a log that would only be noise."""
+    if sys.stderr.isatty() and (done % COUNTED == 0 or done == count):
+        click.echo(f"\r对象 {done}/{count}", nl=done == count, err=True)
+
+
+@main.command()
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--reuse-objects", is_flag=True, help="对象存储仍完好：只补缺少的对象")
+@click.option("--skip-verify", is_flag=True, help="恢复后不做全部验证")
+def restore(directory: Path, *, reuse_objects: bool, skip_verify: bool) -> None:
+    """由最近一份备份（或给出的这一份）恢复到空的数据库和对象存储；中断后可以重新执行。"""
+    from oa_server.verification import verify_all
+
+    settings = _settings()
+    _run(_restore(settings, directory, reuse_objects=reuse_objects))
+    if not skip_verify:
+        sys.exit(_run(verify_all(settings, as_json=False)))
+
+
+async def _restore(settings: Any, directory: Path, *, reuse_objects: bool) -> None:
+    from oa_server.backup.manifest import check_fits, newest
+    from oa_server.backup.restoring import restore
+    from oa_server.storage.secrets import SecretStore
+    from oa_server.storage.snapshots import kind_of
+
+    found = newest(directory, SecretStore(settings.secrets_dir))
+    different = check_fits(found.manifest, settings, kind_of(settings.database))
+    lacks = await restore(settings, found, reuse_objects=reuse_objects, tell=_counted)
+    click.echo(
+        f"已恢复到 {found.manifest.made_at.astimezone():%Y-%m-%d %H:%M:%S}（{found.folder.name}），全部登录已结束。"
+    )
+    if different:
+        click.echo("这些密钥与备份时不同：" + "、".join(different))
+    for lack in lacks:
+        at = f"{lack.at.astimezone():%Y-%m-%d %H:%M:%S}"
+        click.echo(
+            f"恢复后的审计日志有 {found.manifest.records} 条；{lack.place} 存有 {at} 在 {lack.size} 条时签署的树头："
+            "备份之后到那时的操作已经丢失，须重新办理，其间吊销的证书须重新吊销。"
+        )
 
 
 @main.group()

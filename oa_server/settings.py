@@ -96,6 +96,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.data_dir / "secrets"
 
     @property
+    def authority_dir(self) -> Path:
+        return self.data_dir / "authority"
+
+    @property
     def secure(self) -> bool:
         """Whether officials reach us over TLS, so that cookies must be `Secure`."""
         return self.origin.startswith("https://")

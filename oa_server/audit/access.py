@@ -20,6 +20,9 @@ from oa_server.storage.fields import Q, QuerySet
 HISTORY_LIMIT = 500
 RECENT = timedelta(minutes=2)
 STRETCH = 1000
+# What a copy of the database is asked of its log: how many records and which is the last; size and root of the newest head.
+LOG = "SELECT COUNT(*) AS records, (SELECT id FROM audit_record ORDER BY id DESC LIMIT 1) AS last FROM audit_record"
+NEWEST_HEAD = "SELECT size, root FROM audit_head ORDER BY size DESC LIMIT 1"
 _LEAST, _GREATEST = UUID(int=0), UUID(int=2**128 - 1)
 
 

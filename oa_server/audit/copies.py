@@ -63,6 +63,8 @@ async def copy_heads(places: Sequence[CopyPlace]) -> None:
 
 async def _copy_to(store: ObjectStore) -> None:
     known = await newest_copy(store)
+    if known and await root_at(known.size) != known.root:
+        raise Conflict(rules.SET_BACK, size=known.size)  # To go on would cover up what this copy shows.
     for head in await access.heads_after(known.size if known else 0, AT_ONCE):
         data = msgspec.json.encode(_copy_of(head))
         await store.put(f"{FOLDER}/{head.size:012d}.json", data)
@@ -90,6 +92,8 @@ async def standing(place: CopyPlace, language: str) -> CopyOut:
     try:
         async with asyncio.timeout(ASKING_SECONDS):
             known = await newest_copy(place.store)
+        if known and await root_at(known.size) != known.root:
+            problem = rules.SET_BACK.title(language)
     except OaError as error:
         problem = error.reason.title(language)
     except TimeoutError:
@@ -108,6 +112,16 @@ async def heads(places: Sequence[CopyPlace], language: str) -> HeadsOut:
         at=head.at if head else None,
         copies=list(await asyncio.gather(*(standing(place, language) for place in places))),
     )
+
+
+async def set_aside(store: ObjectStore, copy: HeadCopy) -> None:
+    """Keep the copy of a head that a restored log lacks, beside those that will be made of that log from now on."""
+    await store.put(f"{FOLDER}/lost-{copy.size:012d}-{copy.root[:16]}.json", msgspec.json.encode(copy))
+    head = await access.last_head()
+    if head is None:
+        await store.delete(NEWEST)
+    else:
+        await store.put(NEWEST, msgspec.json.encode(_copy_of(head)))
 
 
 async def is_ours(copy: HeadCopy) -> bool:

@@ -23,6 +23,11 @@ COPY_SILENT = Reason(
     "存放树头副本的位置没有应答，请检查其网络和服务",
     "The place that heads are copied to does not answer; check its network and service.",
 )
+SET_BACK = Reason(
+    "audit.set_back",
+    "库外存有审计日志所没有的树头，数据库可能被退回或改写：请立即运行 oa audit verify；查明原因后保全该副本，再移走使其重新生成",
+    "A copied head is not in the log; the database may have been set back. Run oa audit verify, keep the copy, move it away.",
+)
 DAMAGED = Reason(
     "audit.damaged",
     "审计日志与签署过的树头不一致，不能出具证明，请立即运行 oa audit verify",

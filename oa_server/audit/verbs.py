@@ -11,6 +11,10 @@ class Verb(StrEnum):
     # audit
     HEAD_SIGNED = "audit.head_signed"  # size, root
 
+    # backup
+    BACKUP_MADE = "backup.made"  # name, manifest (sha256), records
+    BACKUP_RESTORED = "backup.restored"  # name, manifest (sha256), made_at, records, lacks (for each place: size, root)
+
     # identity
     DIRECTORY_IMPORTED = "identity.directory_imported"  # organs, units, officials, file_sha256
     DIRECTORY_EXPORTED = "identity.directory_exported"  # count
@@ -106,6 +110,8 @@ class Verb(StrEnum):
 # Every act in the words of officials.
 TITLES = {
     Verb.HEAD_SIGNED: "签署审计树头",
+    Verb.BACKUP_MADE: "备份",
+    Verb.BACKUP_RESTORED: "由备份恢复",
     Verb.DIRECTORY_IMPORTED: "导入组织机构",
     Verb.DIRECTORY_EXPORTED: "导出组织机构",
     Verb.ORGAN_KEPT: "维护机关",
@@ -198,4 +204,5 @@ AREAS = {
     "documents": "公文",
     "departments": "部门接口",
     "audit": "审计",
+    "backup": "备份与恢复",
 }

@@ -22,6 +22,7 @@ from oa_server.documents.states import UPWARD_KINDS, Classification, DocKind, Re
 from oa_server.files import access as files
 from oa_server.identity import access as identity
 from oa_server.signing import access as signing
+from oa_server.storage.snapshots import Named
 
 SEAL_DIAMETER_MM = 42
 
@@ -29,6 +30,9 @@ SEAL_DIAMETER_MM = 42
 def pages_key(sha256: str) -> str:
     """Where rendered pages lie in the object store: by their digest, so nothing can be put in their place."""
     return f"pages/{sha256[:2]}/{sha256}.pdf"
+
+
+NAMED = Named("SELECT DISTINCT sha256 FROM rendition", pages_key)
 
 
 async def compose(document: OutgoingDocument) -> DocumentLayout:

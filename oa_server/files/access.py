@@ -17,10 +17,13 @@ from oa_server.files.models import FilePart, FileState, StoredFile
 from oa_server.storage.database import select
 from oa_server.storage.master_keys import MasterKeys
 from oa_server.storage.objects import ObjectStore
+from oa_server.storage.snapshots import Named
 
 KEY_NUMBER = -1  # Stands for the file's key where parts have their number.
 PARTS_AHEAD = 2
 MISSING = "files/missing"
+NAMED = Named("SELECT object_key FROM file_part")
+MASTER_KEYS = "SELECT DISTINCT substr(wrapped_key, 1, 8) FROM stored_file"  # by their ids
 
 
 async def file(file_id: UUID) -> StoredFile:

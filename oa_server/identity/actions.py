@@ -38,6 +38,12 @@ async def end_sessions_of_official(work: Work, official_id: UUID) -> None:
         await _end(work, session.id, rules.NO_LONGER_AN_OFFICIAL.code)
 
 
+async def end_all_sessions(work: Work) -> None:
+    """End every session that is open, inside the unit of work that gives the reason for it."""
+    for session in await Session.filter(ended_at=None, expires_at__gt=work.now):
+        await _end(work, session.id, rules.SESSION_ENDED.code)
+
+
 async def _end(work: Work, session_id: UUID, code: str, **facts: Any) -> None:
     """End a session and tell its pages; of two ends the first stays, and is the one that is recorded."""
     await lock_row(Session, session_id)

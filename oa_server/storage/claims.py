@@ -21,8 +21,8 @@ UPGRADING = Reason(
 )
 IN_USE = Reason(
     "storage.in_use",
-    "数据库正在使用中，未作改动：请先停止服务和其他命令，再升级",
-    "The database is in use and was not changed; stop the server and other commands, then upgrade.",
+    "数据库正在使用中，未作改动：请先停止服务和其他命令，再重试",
+    "The database is in use and was not changed; stop the server and other commands, then try again.",
 )
 
 
@@ -46,7 +46,7 @@ def using(url: str) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[None]:
-    """Be the only one to upgrade a file, waiting for others who do; raises Unavailable while somebody uses it."""
+    """Be the only one to put another file in its place, waiting for others who do; raises Unavailable while somebody uses it."""
     with (
         _claim(path, "migrating", fcntl.LOCK_EX, IN_USE),
         _claim(path, "in-use", fcntl.LOCK_EX | fcntl.LOCK_NB, IN_USE),

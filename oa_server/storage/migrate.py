@@ -26,6 +26,7 @@ from oa_server.storage.database import APP, PATIENT_SECONDS, config
 
 CONFIG = config("sqlite:///:memory:")  # for `tortoise -c oa_server.storage.migrate.CONFIG makemigrations`
 _LOCK = 0x0A_0B0D
+_BESIDE = ("-wal", "-shm", "-journal")
 
 
 class MigrationFailed(RuntimeError):
@@ -63,23 +64,24 @@ async def _upgrade_sqlite(path: Path) -> list[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     copy = path.with_name(f"{path.name}.upgrading")
     with claims.replacing(path):
-        _remove(copy)  # Left by an upgrade that was killed.
+        remove(copy)  # Left by an upgrade that was killed.
         try:
             _take_copy(path, copy)
             await _apply(config(f"sqlite://{quote(str(copy.absolute()))}", foreign_keys="OFF"))
             restored = await _restore_indexes(copy)
             _check_references(copy)
         except BaseException as error:
-            _remove(copy)
+            remove(copy)
             if isinstance(error, Exception):
                 raise MigrationFailed(f"数据库未改动：{error}") from error
             raise
-        _take_place(copy, path)
+        take_place(copy, path)
     return ["数据库已是最新", *(f"重建索引 {name}" for name in restored)]
 
 
-def _remove(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
+def remove(path: Path) -> None:
+    """Remove a database's file and those that SQLite keeps beside it."""
+    for suffix in ("", *_BESIDE):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
@@ -93,11 +95,14 @@ def _take_copy(path: Path, copy: Path) -> None:
         connection.execute("VACUUM INTO ?", (str(copy),))
 
 
-def _take_place(copy: Path, path: Path) -> None:
-    """Put the upgraded copy in the place of the file, durable, in one step that happens or does not."""
+def take_place(copy: Path, path: Path) -> None:
+    """Put another database in the place of the file, durable, in one step that happens or does not."""
     with closing(sqlite3.connect(copy)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
     _sync(copy)
+    # A log without its file, as somebody leaves it who removes the file alone, would be replayed into the new one.
+    for suffix in _BESIDE:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
     copy.rename(path)
     _sync(path.parent)
 

@@ -38,6 +38,7 @@ S3_THREADS = 16
 PIECE = 1 << 20
 # A store that hangs is given up in time for the request that waits for it; eight MiB take well under a second.
 CONNECT_SECONDS, READ_SECONDS, ANSWER_SECONDS = 3, 6, 7
+LISTING_SECONDS = 600
 
 T = TypeVar("T")
 Data = bytes | Iterator[bytes]
@@ -65,6 +66,9 @@ class ObjectStore(Protocol):
 
     async def delete(self, key: str) -> None:
         """Remove an object; removing what is not there is the same as removing it."""
+
+    async def keys(self) -> list[str]:
+        """The keys of all objects there are. Raises Unavailable."""
 
 
 def open_store(url: str) -> ObjectStore:
@@ -125,6 +129,14 @@ class LocalFolderStore(ObjectStore):
     async def delete(self, key: str) -> None:
         with suppress(FileNotFoundError):
             await anyio.to_thread.run_sync((self._root / _check_key(key)).unlink)
+
+    async def keys(self) -> list[str]:
+        return await anyio.to_thread.run_sync(self._keys)
+
+    def _keys(self) -> list[str]:
+        """What is still being written has a name that is no key."""
+        files = (path for path in self._root.rglob("*") if path.is_file() and not path.name.startswith("."))
+        return [path.relative_to(self._root).as_posix() for path in files]
 
     def _write(self, path: Path, pieces: Iterable[bytes]) -> None:
         self._settle(path.parent)
@@ -218,6 +230,13 @@ class S3Store(ObjectStore):
     async def delete(self, key: str) -> None:
         await self._run(lambda: self._client.remove_object(self._bucket, _check_key(key)))
 
+    async def keys(self) -> list[str]:
+        """Asked a page at a time by the client, so a large bucket takes longer than the wait of a request."""
+        return await self._run(
+            lambda: [item.object_name for item in self._client.list_objects(self._bucket, recursive=True)],
+            seconds=LISTING_SECONDS,
+        )
+
     async def prepare(self) -> None:
         def ensure() -> None:
             if not self._client.bucket_exists(self._bucket):
@@ -225,12 +244,12 @@ class S3Store(ObjectStore):
 
         await self._run(ensure)
 
-    async def _run(self, call: Callable[[], T]) -> T:
+    async def _run(self, call: Callable[[], T], *, seconds: float = ANSWER_SECONDS) -> T:
         import urllib3.exceptions
         from minio.error import MinioException, S3Error
 
         try:
-            with anyio.fail_after(ANSWER_SECONDS):
+            with anyio.fail_after(seconds):
                 # A thread that still waits for the store is left to itself; whatever it puts, no row names.
                 return await anyio.to_thread.run_sync(call, limiter=self._limiter, abandon_on_cancel=True)
         except S3Error as error:

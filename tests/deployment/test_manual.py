@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from oa_server.backup import making, restoring
+from oa_server.cli import main
+from oa_server.core.errors import all_reasons
 from oa_server.settings import load
 from tests.city import OFFICIALS, ORGANS
 from tests.deployment.site import DEPLOY
 
 MANUAL = (DEPLOY / "manual-install.zh.md").read_text("utf-8")
+BACKUP = (DEPLOY / "manual-backup.zh.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```\n(.*?)^```$", MANUAL, re.MULTILINE | re.DOTALL)
 ROOT = DEPLOY.parent
 
@@ -45,6 +49,23 @@ def test_every_name_is_replaced() -> None:
     }
     for path in holding:
         assert all(text.count("oa.example.gov.cn") < 2 for text in path.read_text("utf-8").splitlines())
+
+
+def test_the_backup_manual_speaks_of_what_there_is() -> None:
+    """Its commands are parsed as they stand, its files are shipped, its folders are the units', and its codes are refusals."""
+    for line in re.findall(r"^oa (.+)$", BACKUP, re.MULTILINE):
+        command, *words = line.split()
+        words = [str(ROOT) if word.startswith("/srv") else word for word in words]
+        main.commands[command].make_context(command, words)
+    for name in re.findall(r"/opt/oa/(deploy/[^\s`]+)", BACKUP):
+        assert (ROOT / name).exists(), name
+    unit = (DEPLOY / "systemd" / "oa-backup.service").read_text("utf-8")
+    assert "oa backup /srv/oa-backup/daily --keep 30" in unit
+    told = set(re.findall(r"`((?:backup|storage|audit)\.[a-z_]+)`", BACKUP))
+    assert told - {"audit.copies"} <= set(all_reasons())
+    refused = {code for code in all_reasons() if code.startswith("backup.")}
+    assert refused - told == {making.BUSY.code, "backup.none_here", "backup.other_kind"}
+    assert restoring.NOT_EMPTY.code in told
 
 
 @pytest.mark.parametrize("sheet", [ORGANS, OFFICIALS], ids=["organs", "officials"])

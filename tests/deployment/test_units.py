@@ -14,7 +14,10 @@ from oa_server.settings import Settings
 from tests.deployment.site import DEPLOY, SERVERS, WORKER
 
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+TIMERS = sorted((DEPLOY / "systemd").glob("*.timer"))
+STAYING = [unit for unit in UNITS if unit.name != "oa-backup.service"]  # those that run all day
 INSTANCES = {
+    "oa-backup.service": ["oa-backup.service"],
     "oa-server@.service": [f"oa-server@{number}.service" for number in SERVERS],
     "oa-worker.service": ["oa-worker.service"],
 }
@@ -27,7 +30,7 @@ def machine(tmp_path: Path) -> Path:
     shutil.copytree("/usr/lib/systemd/system", tmp_path / "usr/lib/systemd/system", symlinks=True)
     units, program = tmp_path / "etc/systemd/system", tmp_path / "opt/oa/.venv/bin/oa"
     units.mkdir(parents=True)
-    for unit in UNITS:
+    for unit in (*UNITS, *TIMERS):
         shutil.copy(unit, units)
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
@@ -73,7 +76,7 @@ def test_little_is_exposed(machine: Path, unit: Path) -> None:
     assert done.returncode == 0, done.stdout[-200:]
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+@pytest.mark.parametrize("unit", STAYING, ids=lambda unit: unit.name)
 def test_what_is_started(unit: Path) -> None:
     """Each unit starts a command that there is, with settings that there are, always anew, and is watched over."""
     program, command = value_of(unit, "ExecStart").split()
@@ -84,10 +87,29 @@ def test_what_is_started(unit: Path) -> None:
     assert int(value_of(unit, "WatchdogSec")) > 0
 
 
+def test_the_daily_backup(machine: Path) -> None:
+    """The timer starts the unit of its name every night, also one that was slept through; what it runs is a command that there
+    is, into a folder that the unit may write to and that has to be mounted."""
+    (timer,) = TIMERS
+    done = analyzed(machine, "verify", timer.name)
+    assert (timer.stem, done.returncode, done.stderr) == ("oa-backup", 0, "")
+    at = subprocess.run(
+        ["systemd-analyze", "calendar", value_of(timer, "OnCalendar")], capture_output=True, check=False
+    )
+    assert (at.returncode, value_of(timer, "Persistent")) == (0, "true")
+    unit = timer.with_suffix(".service")
+    program, *words = value_of(unit, "ExecStart").split()
+    context = main.commands[words[0]].make_context(words[0], words[1:])
+    assert (program, context.params["keep"]) == ("/opt/oa/.venv/bin/oa", 30)
+    place = value_of(unit, "ReadWritePaths")
+    assert str(context.params["directory"]).startswith(f"{place}/")
+    assert value_of(unit, "RequiresMountsFor") == place
+
+
 def test_nginx_finds_the_sockets() -> None:
     """Where nginx looks for servers and figures is where the units have them listen, in folders that their group alone opens."""
     listening = set()
-    for unit in UNITS:
+    for unit in STAYING:
         assert value_of(unit, "RuntimeDirectoryMode") == "0750"
         for name in INSTANCES[unit.name]:
             (place,) = re.findall(r"^Environment=OA_SOCKET=(.*)$", unit.read_text("utf-8"), re.MULTILINE)
