@@ -210,6 +210,7 @@ class _Importer:
         self._done = done
         self._made: dict[type[Model], list[Model]] = {kind: [] for kind in _IN_ORDER}
         self._new: set[UUID] = set()
+        self._changed: list[tuple[Model, tuple[str, ...]]] = []
         self._issuing: list[tuple[OrganRow, Organ]] = []
         self._organs: dict[str, Organ] = {}
         self._units: dict[tuple[UUID, str], Unit] = {}
@@ -255,11 +256,14 @@ class _Importer:
             self._waiting.add((change.official_id, change.unit_id, Role(change.role)))
 
     async def _write(self) -> None:
-        """Everything that is new, in the order in which it refers to each other, a table at a time."""
+        """Everything that is new, in the order in which it refers to each other, a table at a time; then what has changed."""
         for kind, rows in self._made.items():
             if rows:
                 await kind.bulk_create(rows)
                 self._done.rows += rows
+        for changed, names in self._changed:
+            await changed.save(update_fields=list(names))
+            self._done.rows.append(changed)
         for row, organ in self._issuing:
             async with self._at(row, "issuing_word"):
                 await self._work.announce(OrganRegistered(organ.id, organ.issuing_word))
@@ -291,7 +295,7 @@ class _Importer:
         by_id = {one.id: one for one in self._organs.values()}
         before = _shown_organ({name: getattr(organ, name) for name in values}, by_id.get(organ.superior_id))
         word = organ.issuing_word
-        await self._update(organ, values)
+        self._update(organ, values)
         if organ.issuing_word not in {"", word}:
             self._issuing.append((row, organ))
         self._told(row, "organs", row.code, row.full_name, before, _shown_organ(values, above), restored=restored)
@@ -324,7 +328,7 @@ class _Importer:
             return
         post = self._posts.get((official.id, unit.id))
         before = {"name": "" if is_new else official.name, **_shown_post(post, unit)}
-        await self._update(official, {"name": row.name})
+        self._update(official, {"name": row.name})
         values = _stated(title=row.title, is_principal=row.principal)
         if post is None:
             post = self._posts[official.id, unit.id] = self._make(
@@ -337,8 +341,8 @@ class _Importer:
             )
             self._position += 1
         else:
-            await self._update(post, values)
-        after = {"name": row.name, **_shown_post(post, unit), "roles": await self._give(official, unit, row)}
+            self._update(post, values)
+        after = {"name": row.name, **_shown_post(post, unit), "roles": self._give(official, unit, row)}
         if is_new:
             self._line(row, "officials", "added", row.code, row.name, _cells("officials", {}, after))
         else:
@@ -353,7 +357,7 @@ class _Importer:
             self._fault(row, "status", rules.RETIRED)
         return True
 
-    async def _give(self, official: Official, unit: Unit, row: OfficialRow) -> str:
+    def _give(self, official: Official, unit: Unit, row: OfficialRow) -> str:
         """Give the roles of a row that the official does not hold there yet, or propose them: only the console gives alone.
 
         A role is held in one unit of an organ, so who gets it in another unit moves. Raises Denied when roles may not be held
@@ -377,7 +381,7 @@ class _Importer:
                 new.append(f"{ROLE_WORDS[role]}（待复核）")
                 continue
             if has is not None:
-                await self._update(has, {"unit_id": unit.id})
+                self._update(has, {"unit_id": unit.id})
             else:
                 held[unit.organ_id, role] = self._make(
                     Responsibility,
@@ -503,15 +507,12 @@ class _Importer:
         self._new.add(row.pk)
         return row
 
-    async def _update(self, row: Model, values: dict[str, Any]) -> bool:
-        """Bring a row up to date; False when it already was. One that is yet to be written is, with that."""
-        if row.pk in self._new:
-            row.update_from_dict(values)
-            return False
-        if not await keeping.change(row, values):
-            return False
-        self._done.rows.append(row)
-        return True
+    def _update(self, row: Model, values: dict[str, Any]) -> None:
+        """Bring a row up to date. It is written after what is new, which it may refer to."""
+        differing = {name: value for name, value in values.items() if getattr(row, name) != value}
+        row.update_from_dict(differing)
+        if differing and row.pk not in self._new:
+            self._changed.append((row, tuple(differing)))
 
     def _told(
         self,

@@ -68,6 +68,17 @@ async def test_the_difference_is_shown_and_then_applied(city: City) -> None:
     assert await faults(city.app.state.house) == []
 
 
+async def test_what_is_there_goes_under_what_is_new(city: City) -> None:
+    """An organ may come to stand below one that the same sheet brings in, and a role move into a unit that it does."""
+    organs = ("JC000,江城市人民政府,市政府,市级,,,,", "JC001,江城市人民政府办公室,市政府办公室,市级,JC000,江政办发,,")
+    await import_directory(SYSTEM, "机关.csv", sheet(ORGANS, *organs))
+    assert (await Organ.get(code="JC001")).superior_id == (await Organ.get(code="JC000")).id
+    await import_directory(SYSTEM, "人员.csv", sheet(PEOPLE, "JC001,新科,li,李红,科长,,部门负责人,"))
+    held = await Responsibility.get(official_id=city.people["li"])
+    assert held.unit_id == (await Unit.get(name="新科")).id
+    assert await faults(city.app.state.house) == []
+
+
 async def test_another_directory_than_the_one_shown(city: City) -> None:
     """When the directory or the file changed since, nothing is imported, and the new difference comes with the refusal."""
     sys = await city.signed_in("sys")
