@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -315,8 +316,10 @@ async def holders(role: Role, *, organ_id: UUID, unit_id: UUID | None = None) ->
 async def names_with(role: Role, organ_ids: Collection[UUID]) -> dict[UUID, list[str]]:
     """The active officials who hold a role in each of some organs, by name."""
     held: dict[UUID, list[str]] = {}
-    rows = Responsibility.filter(role=role, organ_id__in=list(organ_ids), official__active=True).order_by("id")
-    for row in await rows.values("organ_id", "official__name") if organ_ids else []:
+    rows = Responsibility.filter(role=role, organ_id__in=list(organ_ids), official__active=True)
+    found = await rows.values("organ_id", "official__name") if organ_ids else []
+    # Sorted here: each database has its own order of Chinese names.
+    for row in sorted(found, key=itemgetter("official__name")):
         held.setdefault(row["organ_id"], []).append(row["official__name"])
     return held
 

@@ -177,9 +177,15 @@ def test_uploads_are_passed_on_as_they_come(gate: Gate) -> None:
 # --- when servers are away ----------------------------------------------------------------------------------------------
 
 
+def _forget() -> None:
+    """Wait until nginx has forgotten what an earlier test did to the servers (`fail_timeout`)."""
+    time.sleep(1.2)
+
+
 @pytest.mark.parametrize(("method", "tries"), [("GET", 2), ("HEAD", 2), ("POST", 1), ("PATCH", 1)])
 def test_only_harmless_requests_are_repeated(gate: Gate, method: str, tries: int) -> None:
     """A server that died over a request may have done it: only what changes nothing is asked of the other one."""
+    _forget()
     for listener in gate.listeners:
         listener.answer = b""
     path = "/api/files/1" if method == "PATCH" else "/api/documents"
@@ -190,7 +196,7 @@ def test_only_harmless_requests_are_repeated(gate: Gate, method: str, tries: int
 
 def test_what_never_arrived_goes_to_the_other(gate: Gate) -> None:
     """While one server is away, everything, also what changes something, is done by the other."""
-    time.sleep(1.2)  # What an earlier test did to the other server nginx has forgotten by then (`fail_timeout`).
+    _forget()
     (gate.folder.parent / "run" / "1" / "http.sock").rename(gate.folder.parent / "run" / "1" / "gone")
     try:
         for _ in range(4):

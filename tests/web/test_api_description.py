@@ -196,8 +196,11 @@ async def _known(installation: Settings) -> dict[str, dict[str, str]]:
 
 def test_what_is_served(served: Served) -> None:
     """The description that the cases come from is the one that the server gives out."""
-    answer = httpx.get(f"{served.url}/openapi.json")
-    assert answer.json() == description() | {"info": answer.json()["info"]}
+    told = httpx.get(f"{served.url}/openapi.json").json()
+    expected = description() | {"info": told["info"]}
+    # Reasons for which only a command refuses are known where the command was loaded, as by tests in this process.
+    assert told.pop("x-problems").items() <= expected.pop("x-problems").items()
+    assert told == expected
     assert len(served.known) == 5
 
 
