@@ -28,7 +28,7 @@ from tests import servers
 from tests.city import City, found_city
 
 if TYPE_CHECKING:
-    from tests.journey import Begin, Stages
+    from tests.journey import Begin, Journey, Stages
 
 FONTS = Path(__file__).parent.parent / "var" / "fonts"
 COLUMNS = os.environ.get("OA_TEST_COLUMNS", "embedded,production").split(",")
@@ -165,4 +165,11 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Stages:
 @pytest.fixture
 def begin(stages: Stages, founded: Founded, tmp_path: Path) -> Begin:
     """`async with begin("sealed") as story:` a city of the test's own, with a document at this stage."""
-    return lambda stage: stages.at(founded, stage, tmp_path / "var")
+
+    @asynccontextmanager
+    async def begun(stage: str) -> AsyncIterator[Journey]:
+        async with stages.at(founded, stage, tmp_path / "var") as story:
+            yield story
+        await asyncio.to_thread(founded.drop, story.city.settings)
+
+    return begun

@@ -107,11 +107,8 @@ class Stages:
         """A running city of the caller's own in `folder`, its document at `stage`."""
         reached, path = await self.reached(founded, stage)
         settings = await asyncio.to_thread(reached.copy, folder)
-        try:
-            async with running(settings) as city:
-                yield Journey(city, path)
-        finally:
-            await asyncio.to_thread(reached.drop, settings)
+        async with running(settings) as city:
+            yield Journey(city, path)
 
     async def reached(self, founded: Founded, stage: str) -> tuple[Founded, str]:
         """The city with its document at this stage, to be copied, and the document's path."""
