@@ -12,6 +12,8 @@ export default ts.config(
     rules: {
       'no-console': 'error',
       'eqeqeq': 'error',
+      // What a component reads at once must stand above the reading, or the page opens with an error.
+      '@typescript-eslint/no-use-before-define': ['error', { functions: false, variables: true }],
       'vue/max-len': ['error', { code: 120, template: 180, ignoreStrings: true, ignoreTemplateLiterals: true }],
       // Layout of markup is left to the writer; these rules double the height of short components.
       'vue/max-attributes-per-line': 'off',
