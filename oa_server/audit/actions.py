@@ -19,13 +19,12 @@ from oa_server.core.actor import SYSTEM, Actor
 from oa_server.core.errors import Reason
 from oa_server.core.ids import new_id
 from oa_server.core.ports import AuditEntry, ports
-from oa_server.storage.database import alone
+from oa_server.storage.database import Lock, alone
 from oa_server.storage.unit_of_work import conflict_on, housekeeping, unit_of_work
 
 SEQUENCE_BATCH = 1000
 SUBTREE = 1024
 SUBTREES_AT_ONCE = 8  # of a log that has none yet; the lock is not held for the others
-_SEQUENCE_LOCK = 0x0A_0B0E
 HEAD_SIGNED = Reason("audit.head_signed_already", "树头已由另一进程签署", "Another process has signed this head.")
 
 
@@ -129,7 +128,7 @@ async def _sequence(find: Callable[[], Awaitable[list[dict[str, Any]]]]) -> int:
     if not await find():
         return 0  # Most of the time; nobody is kept waiting for a lock then.
     async with housekeeping():
-        await alone(_SEQUENCE_LOCK)
+        await alone(Lock.LOG_SEQUENCE)
         records = await find()
         first = await access.leaf_count()
         leaves = [

@@ -25,6 +25,7 @@ class AuditRecord(fields.Model):
     class Meta:
         app = "oa"
         table = "audit_record"
+        indexes = (fields.Index(fields=("certificate_serial", "id")),)
 
 
 class AuditLeaf(fields.Model):

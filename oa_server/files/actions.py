@@ -18,7 +18,7 @@ from oa_server.core.errors import Conflict, Denied, OaError, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.files import access, rules
 from oa_server.files.models import FilePart, FileState, StoredFile
-from oa_server.storage.database import beside
+from oa_server.storage.database import Lock, beside
 from oa_server.storage.master_keys import KEY_AWAY, MasterKeys
 from oa_server.storage.objects import ObjectStore
 from oa_server.storage.unit_of_work import transition, unit_of_work
@@ -70,7 +70,7 @@ class FileKeeper:
 
     async def _wrapped_key(self, file_id: UUID) -> bytes:
         """A key for a new file, under the master key that is the newest until this transaction ends. Raises Unavailable."""
-        await beside(rules.MASTER_KEY_LOCK)
+        await beside(Lock.MASTER_KEY)
         context = access.context_of(file_id, access.KEY_NUMBER)
         wrapped = self._master_keys.wrap(envelope.new_object_key(), context)
         if await audit.newest_of(envelope.wrapped_by(wrapped).hex(), Verb.MASTER_KEY_SUCCEEDED):

@@ -17,7 +17,7 @@ from oa_server.core.actor import Actor
 from oa_server.core.errors import Conflict
 from oa_server.files import access, rules
 from oa_server.files.models import StoredFile
-from oa_server.storage.database import alone
+from oa_server.storage.database import Lock, alone
 from oa_server.storage.master_keys import MasterKeys
 from oa_server.storage.unit_of_work import unit_of_work
 
@@ -50,7 +50,7 @@ async def _succeed(actor: Actor, old: bytes, newest: bytes) -> None:
     if await audit.newest_of(old.hex(), Verb.MASTER_KEY_SUCCEEDED):
         return
     async with unit_of_work(actor) as work:
-        await alone(rules.MASTER_KEY_LOCK)
+        await alone(Lock.MASTER_KEY)
         work.audit(Verb.MASTER_KEY_SUCCEEDED, SUBJECT, old.hex(), by=newest.hex())
 
 

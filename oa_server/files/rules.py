@@ -16,8 +16,6 @@ PART_SIZE = 8 << 20
 # After so many the next request asks anew whether the uploader may still do this.
 PARTS_IN_A_REQUEST = 16
 NAME_LIMIT = 200
-# Held beside others by who wraps a new file's key, alone by who has a new master key succeed.
-MASTER_KEY_LOCK = 0x0A_0B0F
 COUNT_DIGITS = 18  # More than any file has bytes; Python refuses to read numbers of thousands of digits.
 
 BAD_NAME = Reason("files.bad_name", "文件名含有不允许的字符", "The file's name holds characters that are not allowed.")

@@ -177,10 +177,11 @@ async def all_posts_of(organ_id: UUID) -> list[Post]:
     return await Post.filter(organ_id=organ_id).order_by("position", "id")
 
 
-async def roles_by_unit(organ_id: UUID | None = None) -> dict[tuple[UUID, UUID], set[Role]]:
-    """The roles that officials hold, in one organ or everywhere, by the unit in which they are held."""
+async def roles_by_unit(officials: Collection[UUID] | None = None) -> dict[tuple[UUID, UUID], set[Role]]:
+    """The roles that these officials, or all, hold, by the unit in which they are held."""
     held: dict[tuple[UUID, UUID], set[Role]] = {}
-    for row in await (Responsibility.filter(organ_id=organ_id) if organ_id else Responsibility.all()):
+    rows = Responsibility.all() if officials is None else Responsibility.filter(official_id__in=list(officials))
+    for row in await rows:
         held.setdefault((row.official_id, row.unit_id), set()).add(Role(row.role))
     return held
 

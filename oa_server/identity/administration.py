@@ -119,8 +119,7 @@ async def _kept_posts(rows: Sequence[Post]) -> list[KeptPost]:
     people = {row.id: row for row in await access.officials({row.official_id for row in rows})}
     organs = await access.organ_short_names({row.organ_id for row in rows})
     units = await access.unit_names({row.unit_id for row in rows})
-    organ_ids = {row.organ_id for row in rows}
-    held = await access.roles_by_unit(organ_ids.pop() if len(organ_ids) == 1 else None)
+    held = await access.roles_by_unit(people)
     return [
         KeptPost(
             id=row.id,

@@ -143,9 +143,7 @@ def read_certificate(certificate: bytes) -> ShownCertificate:
 
 async def changes(row: ApiClient) -> dict[str, tuple[Any, Any]]:
     """What is otherwise about a system than when it was let in last, by name: before and now; nothing for a new one."""
-    decided = await audit.newest_of(row.id, Verb.CLIENT_DECIDED)
-    before = (decided.facts.get("entry") if decided else None) or {}
-    now = await _facts(row)
+    before, now = await _last_let_in(row) or {}, await _facts(row)
     return {name: (before[name], now[name]) for name in before if name in now and before[name] != now[name]}
 
 

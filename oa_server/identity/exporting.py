@@ -12,12 +12,10 @@ from oa_server.core.actor import Actor, Role
 from oa_server.core.clock import OFFICE_ZONE
 from oa_server.identity import access, rules
 from oa_server.identity.models import Duty, Official, Organ, Post, Unit
-from oa_server.identity.spreadsheet import DUTY_STATUSES, LEVELS, MOMENT, ROLES, SHEETS, STATUSES, TITLES
+from oa_server.identity.spreadsheet import DUTY_STATUSES, LEVEL_WORDS, MOMENT, ROLE_WORDS, SHEETS, STATUSES, TITLES
 from oa_server.storage.unit_of_work import unit_of_work
 from oa_server.web.sheets import write_book
 
-_LEVEL_WORDS = {code: word for word, code in LEVELS.items()}
-_ROLE_WORDS = {role: word for word, role in ROLES.items()}
 _IN_USE, _RETIRED = STATUSES
 _VALID, _CANCELLED = DUTY_STATUSES
 
@@ -49,7 +47,7 @@ async def directory_book(actor: Actor) -> bytes:
 def _organ_rows(organs: dict[UUID, Organ]) -> Iterator[Sequence[str]]:
     for row in sorted(organs.values(), key=lambda row: row.code):
         above = organs[row.superior_id].code if row.superior_id else ""
-        words = (row.code, row.full_name, row.short_name, _LEVEL_WORDS[row.level], above)
+        words = (row.code, row.full_name, row.short_name, LEVEL_WORDS[row.level], above)
         yield (*words, row.issuing_word, row.issuer_mark, _status(row))
 
 
@@ -61,7 +59,7 @@ def _official_row(
     roles: dict[tuple[UUID, UUID], set[Role]],
 ) -> Sequence[str]:
     person = people[post.official_id]
-    held = "；".join(_ROLE_WORDS[role] for role in sorted(roles.get((person.id, post.unit_id), ())))
+    held = "；".join(ROLE_WORDS[role] for role in sorted(roles.get((person.id, post.unit_id), ())))
     where = (organs[post.organ_id].code, units[post.unit_id].name)
     return (*where, person.code, person.name, post.title, "是" if post.is_principal else "", held, _status(person))
 

@@ -36,9 +36,9 @@ from oa_server.identity.models import (
     Unit,
 )
 from oa_server.identity.spreadsheet import (
-    LEVELS,
+    LEVEL_WORDS,
     MOMENT,
-    ROLES,
+    ROLE_WORDS,
     TITLES,
     Directory,
     DutyRow,
@@ -58,8 +58,6 @@ SHEET_REFUSED = Reason(
 )
 PROBLEMS_SHOWN = 200
 LINES_SHOWN = 2000
-LEVEL_WORDS = {code: word for word, code in LEVELS.items()}
-ROLE_WORDS = {role: word for word, role in ROLES.items()}
 EFFECT_WORDS = {"added": "新增", "changed": "修改", "retired": "停用", "restored": "恢复"}
 _IN_ORDER: tuple[type[Model], ...] = (Organ, Unit, Official, Post, Responsibility, RoleChange)
 
@@ -213,6 +211,7 @@ class _Importer:
         self._changed: list[tuple[Model, tuple[str, ...]]] = []
         self._issuing: list[tuple[OrganRow, Organ]] = []
         self._organs: dict[str, Organ] = {}
+        self._known_organs: dict[UUID, Organ] = {}
         self._units: dict[tuple[UUID, str], Unit] = {}
         self._officials: dict[str, Official] = {}
         self._posts: dict[tuple[UUID, UUID], Post] = {}
@@ -245,6 +244,7 @@ class _Importer:
 
     async def _know(self) -> None:
         self._organs = {organ.code: organ for organ in await Organ.all()}
+        self._known_organs = {organ.id: organ for organ in self._organs.values()}
         self._units = {(unit.organ_id, unit.name): unit for unit in await Unit.all()}
         self._officials = {official.code: official for official in await Official.all()}
         self._posts = {(post.official_id, post.unit_id): post for post in await Post.all()}
@@ -292,8 +292,9 @@ class _Importer:
             self._line(row, "organs", "added", row.code, row.full_name, cells)
             return
         restored = await self._restore(row, organ, keeping.restore_held)
-        by_id = {one.id: one for one in self._organs.values()}
-        before = _shown_organ({name: getattr(organ, name) for name in values}, by_id.get(organ.superior_id))
+        before = _shown_organ(
+            {name: getattr(organ, name) for name in values}, self._known_organs.get(organ.superior_id)
+        )
         word = organ.issuing_word
         self._update(organ, values)
         if organ.issuing_word not in {"", word}:
@@ -450,17 +451,17 @@ class _Importer:
         if moments:
             for duty in await Duty.filter(starts_at__gte=min(moments), starts_at__lte=max(moments)):
                 known[duty.organ_id, duty.official_id, duty.starts_at] = duty
+        names = {unit.id: unit.name for unit in self._units.values()}
         for row in rows:
             rules.check_in_organ(self._work.actor, "keep_duties", self._organs[row.organ].id)
             async with self._at(row, "starts_at"):
-                await self._duty(row, known)
+                await self._duty(row, known, names)
 
-    async def _duty(self, row: DutyRow, known: dict[tuple[UUID, UUID, datetime], Duty]) -> None:
+    async def _duty(self, row: DutyRow, known: dict[tuple[UUID, UUID, datetime], Duty], names: dict[UUID, str]) -> None:
         organ, official = self._organs[row.organ], self._officials.get(row.code)
         unit = self._units.get((organ.id, row.unit))
         if official is None or (row.unit and unit is None):
             raise Invalid(rules.DUTY_ELSEWHERE)
-        names = {one.id: one.name for one in self._units.values()}
         values = {
             "unit_id": unit.id if unit else None,
             "official_id": official.id,

@@ -6,6 +6,8 @@ directory holds it alone, an import too, so that what was judged is still so whe
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -29,17 +31,25 @@ from oa_server.identity.models import (
     Unit,
 )
 from oa_server.identity.spreadsheet import in_circles, is_plain
-from oa_server.storage.database import alone
+from oa_server.storage.database import Lock, alone
 from oa_server.storage.fields import Model
 from oa_server.storage.unit_of_work import Work, conflict_on, unit_of_work
 
-_DIRECTORY_LOCK = 0x0A_0B0E
 Changed = dict[str, list[Any]]
 
 
 async def hold_directory() -> None:
     """Wait until nobody else changes the directory, and keep them from it until the unit of work ends."""
-    await alone(_DIRECTORY_LOCK)
+    await alone(Lock.DIRECTORY)
+
+
+@asynccontextmanager
+async def _kept(actor: Actor) -> AsyncIterator[Work]:
+    """One act on the directory, which is held meanwhile. Raises Denied for who does not keep it."""
+    rules.check(actor, "keep_directory")
+    async with unit_of_work(actor) as work:
+        await hold_directory()
+        yield work
 
 
 def check_read(row: Model, etag: str) -> None:
@@ -69,10 +79,8 @@ def _check_words(values: dict[str, Any]) -> None:
 
 async def enter_organ(actor: Actor, values: dict[str, Any]) -> Organ:
     """Enter an organ. Raises Denied, Invalid, NotFound for its superior, Conflict when its code is taken."""
-    rules.check(actor, "keep_directory")
-    _check_words(values)
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
+        _check_words(values)
         if values.get("superior_id"):
             _check_in_use(await access.organ(values["superior_id"]))
         async with conflict_on(rules.CODE_TAKEN, code=values["code"]):
@@ -86,10 +94,8 @@ async def enter_organ(actor: Actor, values: dict[str, Any]) -> Organ:
 async def change_organ(actor: Actor, organ_id: UUID, etag: str, values: dict[str, Any]) -> Organ:
     """Change an organ. Raises Denied, NotFound, PreconditionFailed, Invalid for a circle of superiors or bad texts,
     Conflict when its code is taken or it is retired."""
-    rules.check(actor, "keep_directory")
-    _check_words(values)
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
+        _check_words(values)
         organ = await access.organ(organ_id)
         check_read(organ, etag)
         _check_in_use(organ)
@@ -119,9 +125,7 @@ def _check_in_use(row: Organ | Unit | Official) -> None:
 
 async def retire_organ(actor: Actor, organ_id: UUID) -> Organ:
     """Retire an organ in which nobody is any more; its seals can no longer be used. Raises Denied, NotFound, Conflict."""
-    rules.check(actor, "keep_directory")
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
         organ = await access.organ(organ_id)
         await retire_held_organ(work, organ)
     return await access.organ(organ_id)
@@ -159,9 +163,7 @@ def _check_unused(**found: list[str]) -> None:
 
 async def restore_organ(actor: Actor, organ_id: UUID) -> Organ:
     """Bring a retired organ back, with none of its units. Raises Denied, NotFound, Conflict."""
-    rules.check(actor, "keep_directory")
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
         organ = await access.organ(organ_id)
         await restore_held(organ)
         work.audit(Verb.ORGAN_KEPT, "organ", organ.id, rows=[organ], did="restored", code=organ.code)
@@ -180,10 +182,8 @@ async def restore_held(row: Organ | Unit | Official) -> None:
 
 async def enter_unit(actor: Actor, organ_id: UUID, values: dict[str, Any]) -> Unit:
     """Enter a unit of an organ. Raises Denied, Invalid, NotFound, Conflict when the organ has one of this name."""
-    rules.check(actor, "keep_directory")
-    _check_words(values)
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
+        _check_words(values)
         organ = await access.organ(organ_id)
         _check_in_use(organ)
         async with conflict_on(rules.CODE_TAKEN, name=values["name"]):
@@ -194,10 +194,8 @@ async def enter_unit(actor: Actor, organ_id: UUID, values: dict[str, Any]) -> Un
 
 async def change_unit(actor: Actor, unit_id: UUID, etag: str, values: dict[str, Any]) -> Unit:
     """Change a unit. Raises Denied, NotFound, PreconditionFailed, Invalid, Conflict."""
-    rules.check(actor, "keep_directory")
-    _check_words(values)
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
+        _check_words(values)
         unit = await access.unit(unit_id)
         check_read(unit, etag)
         _check_in_use(unit)
@@ -209,9 +207,7 @@ async def change_unit(actor: Actor, unit_id: UUID, etag: str, values: dict[str, 
 
 async def retire_unit(actor: Actor, unit_id: UUID) -> Unit:
     """Retire a unit in which nobody is any more. Raises Denied, NotFound, Conflict naming who is."""
-    rules.check(actor, "keep_directory")
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
         await retire_held_unit(work, await access.unit(unit_id))
     return await access.unit(unit_id)
 
@@ -227,9 +223,7 @@ async def retire_held_unit(work: Work, unit: Unit) -> None:
 
 async def restore_unit(actor: Actor, unit_id: UUID) -> Unit:
     """Bring a retired unit back into its organ. Raises Denied, NotFound, Conflict."""
-    rules.check(actor, "keep_directory")
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
         unit = await access.unit(unit_id)
         _check_in_use(await access.organ(unit.organ_id))
         await restore_held(unit)
@@ -242,10 +236,8 @@ async def restore_unit(actor: Actor, unit_id: UUID) -> Unit:
 
 async def enter_official(actor: Actor, unit_id: UUID, person: dict[str, Any], post: dict[str, Any]) -> Official:
     """Enter an official in their first post. Raises Denied, Invalid, NotFound, Conflict when the number is taken."""
-    rules.check(actor, "keep_directory")
-    _check_words(person | post)
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
+        _check_words(person | post)
         async with conflict_on(rules.CODE_TAKEN, code=person["code"]):
             official = await Official.create(id=new_id(), **person)
         row = await _enter_post(official, unit_id, post)
@@ -255,10 +247,8 @@ async def enter_official(actor: Actor, unit_id: UUID, person: dict[str, Any], po
 
 async def change_official(actor: Actor, official_id: UUID, etag: str, values: dict[str, Any]) -> Official:
     """Change an official's name or number. Raises Denied, NotFound, PreconditionFailed, Invalid, Conflict."""
-    rules.check(actor, "keep_directory")
-    _check_words(values)
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
+        _check_words(values)
         official = await access.official(official_id)
         check_read(official, etag)
         _check_in_use(official)
@@ -275,11 +265,9 @@ async def retire_official(actor: Actor, official_id: UUID, successor_id: UUID | 
     What is open to them by name goes to the successor. Raises Denied, NotFound, Invalid for a successor who cannot take it
     over, and Conflict naming the tasks that nobody would be left with.
     """
-    rules.check(actor, "keep_directory")
-    if official_id == actor.official_id:
-        raise Denied(rules.OWN_RETIREMENT)
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
+        if official_id == actor.official_id:
+            raise Denied(rules.OWN_RETIREMENT)
         official = await access.official(official_id)
         await retire_held_official(work, official, successor_id)
     return await access.official(official_id)
@@ -326,9 +314,7 @@ async def restore_official(actor: Actor, official_id: UUID) -> Official:
 
     Raises Denied, NotFound, Conflict when they are not retired or their unit is.
     """
-    rules.check(actor, "keep_directory")
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
         official = await access.official(official_id)
         await restore_held_official(official)
         work.audit(Verb.OFFICIAL_KEPT, "official", official.id, rows=[official], did="restored", code=official.code)
@@ -345,10 +331,8 @@ async def restore_held_official(official: Official) -> None:
 
 async def enter_post(actor: Actor, official_id: UUID, unit_id: UUID, values: dict[str, Any]) -> Post:
     """Give an official a further post; they go on acting in the first. Raises Denied, Invalid, NotFound, Conflict."""
-    rules.check(actor, "keep_directory")
-    _check_words(values)
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
+        _check_words(values)
         official = await access.official(official_id)
         _check_in_use(official)
         post = await _enter_post(official, unit_id, values)
@@ -374,10 +358,8 @@ async def _enter_post(official: Official, unit_id: UUID, values: dict[str, Any])
 
 async def change_post(actor: Actor, post_id: UUID, etag: str, values: dict[str, Any]) -> Post:
     """Change a post's title and whether it is in charge. Raises Denied, NotFound, PreconditionFailed, Invalid."""
-    rules.check(actor, "keep_directory")
-    _check_words(values)
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
+        _check_words(values)
         post = await access.post(post_id)
         check_read(post, etag)
         official = await access.official(post.official_id)
@@ -389,9 +371,7 @@ async def change_post(actor: Actor, post_id: UUID, etag: str, values: dict[str, 
 
 async def end_post(actor: Actor, post_id: UUID) -> None:
     """Take a post from an official who has another and holds no role there. Raises Denied, NotFound, Conflict."""
-    rules.check(actor, "keep_directory")
-    async with unit_of_work(actor) as work:
-        await hold_directory()
+    async with _kept(actor) as work:
         post = await access.post(post_id)
         official = await access.official(post.official_id)
         held = await access.roles_held(official.id)

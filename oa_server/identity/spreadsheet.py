@@ -144,6 +144,8 @@ ROLES = {
     "安全管理员": Role.SECURITY_ADMIN,
     "审计员": Role.AUDIT_ADMIN,
 }
+LEVEL_WORDS = {code: word for word, code in LEVELS.items()}
+ROLE_WORDS = {role: word for word, role in ROLES.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,14 +55,13 @@ def _values(rows: dict[str, Setting]) -> dict[str, object]:
 
 async def in_force() -> dict[str, Setting]:
     """The change of each setting that counts; none where the file's value does."""
+    return {name: row for name, row in (await newest()).items() if row.value}
+
+
+async def newest() -> dict[str, Setting]:
+    """The change of each setting that came into force last, also when it went back to the file's value."""
     rows = await Setting.filter(state=SettingState.IN_FORCE).order_by("decided_at", "id")
-    newest = {row.name: row for row in rows if row.name in rules.CHANGEABLE}
-    return {name: row for name, row in newest.items() if row.value}
-
-
-async def newest(name: str) -> Setting | None:
-    """The change of a setting that came into force last."""
-    return await Setting.filter(name=name, state=SettingState.IN_FORCE).order_by("-decided_at", "-id").first()
+    return {row.name: row for row in rows if row.name in rules.CHANGEABLE}
 
 
 async def waiting() -> dict[str, Setting]:

@@ -11,10 +11,9 @@ from oa_server.core.errors import NOT_FOUND, STALE, Conflict, NotFound, Precondi
 from oa_server.core.ids import new_id
 from oa_server.installation import access, rules
 from oa_server.installation.models import Setting, SettingState
-from oa_server.storage.database import alone
+from oa_server.storage.database import Lock, alone
 from oa_server.storage.unit_of_work import unit_of_work
 
-_SETTINGS_LOCK = 0x0A_0B0F
 AS_IN_FILE = "file"
 _DECIDED = {
     "confirm": SettingState.IN_FORCE,
@@ -38,8 +37,8 @@ async def change_setting(
     if value:
         value = rules.text_of(rules.value_of(name, value))
     async with unit_of_work(actor) as work:
-        await alone(_SETTINGS_LOCK)
-        newest = await access.newest(name)
+        await alone(Lock.SETTINGS)
+        newest = (await access.newest()).get(name)
         if seen != etag_of(newest):
             raise PreconditionFailed(STALE)
         if name in await access.waiting():
@@ -69,7 +68,7 @@ def etag_of(row: Setting | None) -> str:
 async def decide_setting(actor: Actor, settings: access.SettingsInForce, change_id: UUID, verb: str) -> Setting:
     """Confirm, refuse or withdraw a change. Raises Denied, NotFound, and Conflict when it was dealt with."""
     async with unit_of_work(actor) as work:
-        await alone(_SETTINGS_LOCK)
+        await alone(Lock.SETTINGS)
         row = await access.setting_change(actor, change_id)
         ability = next(one for one in rules.change_abilities(actor, row) if one.verb == verb)
         if ability.denied is rules.DECIDED:

@@ -32,9 +32,8 @@ def _settings(call: Call[Any]) -> SettingsInForce:
 async def list_settings(call: Call[None]) -> SettingList:
     rules.check_reads(call.actor)
     now, waiting = await _settings(call).now(), await access.waiting()
-    newest = {name: await access.newest(name) for name in rules.CHANGEABLE}
-    rows = [row for row in (*newest.values(), *waiting.values()) if row is not None]
-    told = {row.id: row for row in await _changes(call, rows)}
+    newest = await access.newest()
+    told = {row.id: row for row in await _changes(call, [*newest.values(), *waiting.values()])}
     items = [
         SettingOut(
             name=name,
@@ -48,7 +47,8 @@ async def list_settings(call: Call[None]) -> SettingList:
             waiting=told[waiting[name].id] if name in waiting else None,
             abilities=[ability_out(a, call.language) for a in rules.abilities(call.actor, name, waits=name in waiting)],
         )
-        for (name, owner), row in zip(rules.CHANGEABLE.items(), newest.values(), strict=True)
+        for name, owner in rules.CHANGEABLE.items()
+        for row in [newest.get(name)]
     ]
     fixed = [FixedOut(name, value) for name, value in rules.fixed(_settings(call).file).items()]
     return SettingList(items, fixed)

@@ -77,6 +77,11 @@ async def by_serial(serial: str) -> Certificate | None:
     return await Certificate.get_or_none(serial=serial)
 
 
+async def by_serials(serials: Collection[str]) -> list[Certificate]:
+    """Those of our certificates that have one of these serial numbers."""
+    return await Certificate.filter(serial__in=list(serials)) if serials else []
+
+
 async def certificate(serial: str) -> Certificate:
     """One certificate by serial number. Raises NotFound."""
     return _found(await by_serial(serial))

@@ -33,12 +33,11 @@ from oa_server.pki import access as pki
 from oa_server.pki.actions import CertificateRegister
 from oa_server.signing import access, rules
 from oa_server.signing.models import Seal, SealState, Signature, SignatureRequest
-from oa_server.storage.database import alone
+from oa_server.storage.database import Lock, alone
 from oa_server.storage.unit_of_work import Work, transition, unit_of_work
 
 AGENT_TOKEN = "oa-signature-request"  # noqa: S105  the type of a token, not one
 AGENT_AUDIENCE = "oa-agent"
-_SEAL_LOCK = 0x0A_0B0F
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +277,7 @@ async def register_seal(
     rules.check(actor, "register_seal")
     rules.check_image(image)
     async with unit_of_work(actor) as work:
-        await alone(_SEAL_LOCK)
+        await alone(Lock.SEALS)
         rules.check_seal_certificate(await pki.held(certificate_serial), organ_id)
         withdrawn = await Seal.filter(organ_id=organ_id, state=SealState.IN_USE)
         await Seal.filter(organ_id=organ_id, state=SealState.IN_USE).update(state=SealState.WITHDRAWN)

@@ -26,8 +26,7 @@ RECEIPT = "sign_for"
 async def seal_rows(rows: Sequence[Seal]) -> list[SealOut]:
     """Rows of the list of seals."""
     serials = {row.certificate_serial for row in rows}
-    known = [found for serial in serials if (found := await pki.by_serial(serial))]
-    shown = {row.serial: row for row in await certificates.certificate_rows(known)}
+    shown = {row.serial: row for row in await certificates.certificate_rows(await pki.by_serials(serials))}
     organs = await identity.organ_names({row.organ_id for row in rows})
     keepers = await identity.names_with(Role.SEAL_KEEPER, {row.organ_id for row in rows})
     uses = await access.seal_uses(serials)
@@ -40,7 +39,7 @@ async def seal_rows(rows: Sequence[Seal]) -> list[SealOut]:
             diameter_mm=row.diameter_mm,
             keepers=keepers.get(row.organ_id, []),
             certificate=shown.get(row.certificate_serial),
-            uses=uses[row.certificate_serial],
+            uses=uses.get(row.certificate_serial, 0),
             registered_at=moment_of(row.id),
         )
         for row in rows

@@ -69,3 +69,4 @@ class Signature(fields.Model):
     class Meta:
         app = "oa"
         table = "signature"
+        indexes = (fields.Index(fields=("certificate_serial", "id")),)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from oa_server.core import clock
 from oa_server.storage import fields
-from oa_server.storage.database import alone
+from oa_server.storage.database import Lock, alone
 from oa_server.storage.idempotency import KeptAnswer
 from oa_server.storage.outbox import Event
 from oa_server.storage.unit_of_work import housekeeping
@@ -19,7 +19,6 @@ ANSWERS_FOR = timedelta(hours=24)
 EVENTS_FOR = timedelta(days=30)
 # So few at a time that no official waits behind it.
 BATCH = 500
-_CLEANING_LOCK = 0x0A_0C1E
 
 Row = TypeVar("Row", bound=fields.Model)
 
@@ -48,6 +47,6 @@ async def _clean_events() -> bool:
 async def _remove(model: type[Row], rows: list[Row]) -> bool:
     if rows:
         async with housekeeping():
-            await alone(_CLEANING_LOCK)  # Two that remove the same rows in another order would wait for each other.
+            await alone(Lock.CLEANING)  # Two that remove the same rows in another order would wait for each other.
             await model.filter(id__in=[row.pk for row in rows]).delete()
     return len(rows) == BATCH

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from enum import IntEnum, unique
 from functools import cache
 from itertools import count
 from typing import Any
@@ -108,6 +109,21 @@ def connection() -> BaseDBAsyncClient:
 
 def is_postgres() -> bool:
     return connection().capabilities.dialect == "postgres"
+
+
+@unique
+class Lock(IntEnum):
+    """What one transaction at a time may hold in the whole installation: their numbers stand in one place, so that no two are
+    the same one. Others are derived from a row's identifier, which is far greater."""
+
+    OUTBOX_ORDER = 1
+    MIGRATION = 2
+    LOG_SEQUENCE = 3
+    SEALS = 4
+    CLEANING = 5
+    DIRECTORY = 6
+    SETTINGS = 7
+    MASTER_KEY = 8
 
 
 async def alone(lock: int) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tortoise import fields
 from tortoise.expressions import F, Q, Subquery
 from tortoise.fields.base import OnDelete
+from tortoise.functions import Count
 from tortoise.indexes import Index
 from tortoise.models import Model as TortoiseModel
 from tortoise.models import ModelMeta
@@ -20,7 +21,7 @@ from tortoise.queryset import QuerySet
 from oa_server.core.ids import new_id
 
 __all__ = [
-    "BigNumber", "Bytes", "Day", "Digest", "F", "Flag", "ForeignKey", "Id", "Index", "Json", "Key", "Model", "Moment",
+    "BigNumber", "Bytes", "Count", "Day", "Digest", "F", "Flag", "ForeignKey", "Id", "Index", "Json", "Key", "Model", "Moment",
     "Number", "Q", "QuerySet", "State", "Subquery", "Text",
 ]  # fmt: skip
 

@@ -22,10 +22,9 @@ from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.migrations.api import migrate as apply_migrations
 
 from oa_server.storage import claims
-from oa_server.storage.database import APP, PATIENT_SECONDS, config
+from oa_server.storage.database import APP, PATIENT_SECONDS, Lock, config
 
 CONFIG = config("sqlite:///:memory:")  # for `tortoise -c oa_server.storage.migrate.CONFIG makemigrations`
-_LOCK = 0x0A_0B0D
 _BESIDE = ("-wal", "-shm", "-journal")
 
 
@@ -54,7 +53,7 @@ async def _apply(settings: dict[str, object]) -> None:
 async def _postgres_lock(url: str) -> AsyncIterator[None]:
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await connection.execute("SELECT pg_advisory_lock($1)", Lock.MIGRATION)
         yield
     finally:
         await connection.close()

@@ -12,9 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from oa_server.storage import fields
-from oa_server.storage.database import alone
-
-_ORDER_LOCK = 0x0A_0B0C  # Any number that no other advisory lock of ours uses.
+from oa_server.storage.database import Lock, alone
 
 
 class Event(fields.Model):
@@ -42,7 +40,7 @@ class Push:
 
 async def write(pushes: Sequence[Push], at: datetime) -> None:
     """Insert the events of a unit of work, last thing before it commits."""
-    await alone(_ORDER_LOCK)
+    await alone(Lock.OUTBOX_ORDER)
     await Event.bulk_create([Event(topic=p.topic, kind=p.kind, payload=p.payload, at=at) for p in pushes])
 
 
