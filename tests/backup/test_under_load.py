@@ -1,4 +1,4 @@
-"""D-8.1.4.9a: backed up while officials work, wiped, restored: what was acknowledged before the backup is there."""
+"""Backed up while officials work, wiped, restored: what was acknowledged before the backup is there."""
 
 from __future__ import annotations
 
@@ -93,6 +93,7 @@ def wiped(settings: Settings, empty: Empty) -> Settings:
     return fresh
 
 
+@pytest.mark.norm("D-8.1.4.9a")
 @pytest.mark.timeout(120)
 async def test_backed_up_wiped_and_restored(settings: Settings, empty: Empty, tmp_path: Path) -> None:
     """Every step that was acknowledged before the backup began is in what was restored, with its digests; all of it verifies;

@@ -91,8 +91,9 @@ def killed_then_continued(settings: Settings) -> None:
     assert second.returncode == 0, second.stderr
 
 
+@pytest.mark.norm("M-keys")
 async def test_under_load_and_killed_in_the_middle(settings: Settings) -> None:
-    """M-keys: while officials write and read, the master key is changed by a command that dies halfway and is typed again: no
+    """While officials write and read, the master key is changed by a command that dies halfway and is typed again: no
     reading and no writing fails, every file is under the new key, the old one is gone, and everything verifies."""
     async with open_house(settings) as house:
         begun = await begin_many(house, BEGUN)

@@ -65,9 +65,10 @@ async def organ_of(browser: Browser, city: City, code: str = "JC001") -> dict[st
     return dict((await browser.get(f"{BASE}/organs/{city.organs[code]}")).raise_for_status().json())
 
 
+@pytest.mark.norm("D-8.1.4.2d", "D-8.1.5.3")
 @pytest.mark.parametrize("person", ["sys", "sec", "aud", "wang", "sun"])
 async def test_each_verb_is_one_administrators(city: City, person: str) -> None:
-    """D-8.1.4.2d, D-8.1.5.3: structure is the system administrator's, roles are the security administrator's, and nobody
+    """Structure is the system administrator's, roles are the security administrator's, and nobody
     else's; the system administrator gives and takes no role."""
     browser = await city.signed_in(person)
     for whose, method, path, body in VERBS:
@@ -142,8 +143,9 @@ async def test_people_and_posts(city: City) -> None:
     assert await faults(city.app.state.house) == []
 
 
+@pytest.mark.norm("D-8.1.4.2a/c")
 async def test_who_is_retired_is_out_at_once(city: City) -> None:
-    """D-8.1.4.2a: with the act that retires an official their session and socket end and their certificates are suspended;
+    """With the act that retires an official their session and socket end and their certificates are suspended;
     restored, they sign in again only when a certificate is resumed."""
     sys, feng = await city.signed_in("sys"), await city.signed_in("feng")
     path = f"{BASE}/officials/{city.people['feng']}/acts"
@@ -240,8 +242,9 @@ async def test_a_role_with_work(begin: Begin) -> None:
 # --- roles take two ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.norm("D-8.1.5.3", "A-2.3.5", "A-8.2.1–8.3.2")
 async def test_a_role_takes_two(city: City) -> None:
-    """D-8.1.5.3, A-8.3: a role that one administrator proposed is in force with the next request after another confirmed it,
+    """A role that one administrator proposed is in force with the next request after another confirmed it,
     and gone with the next request after it was taken."""
     sys, sec, wang = await city.signed_in("sys"), await city.signed_in("sec"), await city.signed_in("wang")
     unit = (await kept(sec, city, "wang"))["posts"][0]["unit"]["id"]

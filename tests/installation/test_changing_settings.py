@@ -63,9 +63,10 @@ async def changed(city: City, name: str, value: str) -> None:
         (await decide(await city.signed_in("sys"), waiting["id"], "confirm")).raise_for_status()
 
 
+@pytest.mark.norm("D-8.1.4.2d")
 @pytest.mark.parametrize("person", ["sys", "sec", "aud", "wang"])
 async def test_each_setting_is_one_administrators(city: City, person: str) -> None:
-    """D-8.1.4.2d: appearance is the system administrator's, what guards the system the security administrator's."""
+    """Appearance is the system administrator's, what guards the system the security administrator's."""
     browser = await city.signed_in(person)
     for name, owner in OWNERS.items():
         answer = await put(browser, name, VALUES[name], seen="file")
