@@ -181,9 +181,10 @@ async def test_a_roster_comes_and_goes(city: City) -> None:
     assert await faults(city.app.state.house) == []
 
 
+@pytest.mark.norm("D-8.1.4.2d")
 @pytest.mark.parametrize("person", ["sec", "aud", "wang"])
 async def test_whose_business_it_is_not(city: City, person: str) -> None:
-    """D-8.1.4.2d: nobody but the system administrator imports the directory, not even to see the difference."""
+    """Nobody but the system administrator imports the directory, not even to see the difference."""
     browser = await city.signed_in(person)
     for place in ("difference", "imports"):
         refused = await upload(browser, place, sheet(PEOPLE, "JC001,综合科,wang,王建国,科员,,,"))
