@@ -29,15 +29,15 @@ async def test_a_city_at_work_is_upgraded(stages: Stages, founded: Founded, tmp_
     reached, path = await stages.reached(founded, "sealed")
     settings = await asyncio.to_thread(reached.copy, tmp_path / "var")
     database = database_of(settings)
-    newest = await database.shape()
+    newest, indexed = await database.shape(), await database.indexes()
     await database.at(NAMES[-2])
     before, earlier = await database.rows(), await database.shape()
     assert len(before["audit_record"]) > len(NAMES)
-    assert earlier != newest
+    assert (earlier, await database.indexes()) != (newest, indexed)
     upgraded = await asyncio.to_thread(oa, settings, "migrate")
     assert upgraded.returncode == 0, upgraded.stderr
     assert lost(before, await database.rows()) == set()
-    assert await database.shape() == newest
+    assert (await database.shape(), await database.indexes()) == (newest, indexed)
     async with running(settings) as city:
         story = Journey(city, path)
         for stage in ("sent", "received"):
