@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from importlib.metadata import version as package_version
 from secrets import token_urlsafe
 from typing import Any, BinaryIO, cast
@@ -219,7 +220,7 @@ def create_app(settings: Settings) -> Starlette:
     """The ASGI application of one server process."""
     house = build_house(settings)
     routes = _api_routes(settings)
-    described = describe(routes, version=VERSION, secure=settings.secure)
+    described = cache(lambda: describe(routes, version=VERSION, secure=settings.secure))
     shown = [
         *routes,
         openapi_route(described),

@@ -22,6 +22,7 @@ import base64
 import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ from oa_server.workflow.rules import INCOMING, OUTGOING
 from tests.described import hold_to_description
 
 PIN = "123456"
+
+# A PIN is slow to try, on purpose; the tests' browsers try the same few thousands of times.
+_opened = cache(open_key_file)
 
 ORGANS = """机关代码,机关全称,机关简称,级别,上级机关代码,机关代字,发文机关标志
 JC001,江城市人民政府办公室,市政府办公室,市级,,江政办发,江城市人民政府办公室文件
@@ -218,10 +222,10 @@ class City:
     def keys(self, person: str) -> dict[str, SoftKey]:
         found = {}
         for usage in ("sign-in", "signing"):
-            found[usage] = open_key_file((self.folder / f"{person}.{usage}.oakey").read_bytes(), PIN)
+            found[usage] = _opened((self.folder / f"{person}.{usage}.oakey").read_bytes(), PIN)
         seal = {"qian": "JC001", "zhou": "JC002"}.get(person)
         if seal:
-            found["seal"] = open_key_file((self.folder / f"{seal}.seal.oakey").read_bytes(), PIN)
+            found["seal"] = _opened((self.folder / f"{seal}.seal.oakey").read_bytes(), PIN)
         return found
 
     @property

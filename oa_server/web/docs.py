@@ -6,7 +6,8 @@ It is made from the OpenAPI document alone, so that it says what `/openapi.json`
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -243,12 +244,12 @@ def _code(value: Any) -> str:
     return f"<code>{escape(text)}</code>"
 
 
-def docs_route(document: dict[str, Any]) -> Route:
+def docs_route(document: Callable[[], dict[str, Any]]) -> Route:
     """Serves the page at `/api/docs`, to everybody, as the description itself."""
-    page = page_of(document)
+    page = cache(lambda: page_of(document()))
 
     @endpoint(summary="接口说明（网页）", returns=HTML, access=Access.OPEN)
     async def docs(call: Call[None]) -> HTMLResponse:
-        return HTMLResponse(page)
+        return HTMLResponse(page())
 
     return resource("/api/docs", GET=docs)

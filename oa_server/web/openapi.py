@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -165,11 +165,11 @@ def _header_parameters(method: str, item: Endpoint) -> list[dict[str, Any]]:
     ]
 
 
-def openapi_route(document: dict[str, Any]) -> Route:
-    """Serves the description at `/openapi.json`."""
+def openapi_route(document: Callable[[], dict[str, Any]]) -> Route:
+    """Serves the description at `/openapi.json`. It is made when somebody asks: a start need not wait for it."""
 
     @endpoint(summary="接口说明（OpenAPI 3.1）", returns=dict[str, Any], access=Access.OPEN)
     async def openapi(call: Call[None]) -> JSONResponse:
-        return JSONResponse(document)
+        return JSONResponse(document())
 
     return resource("/openapi.json", GET=openapi)
