@@ -21,22 +21,12 @@ from oa_server.settings import Settings
 from oa_server.signing.models import Signature
 from tests.audit.test_command_line import oa
 from tests.backup.conftest import Empty
-from tests.faults.errand import Desks, Errand
+from tests.faults.errand import Desks, Errand, Peace
 from tests.faults.house import DistantCity, at_free_port, distant
 from tests.faults.ledger import Entry, Ledger
 
 OFFICES = 2
 UNDER_WAY = 12  # So many acknowledged steps, then the backup begins.
-
-
-class Peace:
-    """Nobody dies."""
-
-    def entering(self, step: str) -> None:
-        pass
-
-    def answered(self, step: str) -> bool:
-        return True
 
 
 async def work_and_back_up(city: DistantCity, ledger: Ledger, directory: Path) -> float:

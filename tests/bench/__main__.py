@@ -15,13 +15,13 @@ from pathlib import Path
 
 from oa_server.settings import Settings
 from tests import servers
-from tests.bench import attachments, certificates, documents, todo, writes
+from tests.bench import attachments, certificates, documents, stories, todo, writes
 from tests.city import City
 from tests.conftest import _found, at_cluster, embedded, running
 
 COLUMNS = os.environ.get("OA_BENCH_COLUMNS", "embedded,production").split(",")
 FIGURES = os.environ.get(
-    "OA_BENCH_FIGURES", "pages,dispatch,certificates,tokens,sign_ins,writes,ocsp,attachments,todo"
+    "OA_BENCH_FIGURES", "pages,dispatch,certificates,tokens,sign_ins,writes,ocsp,attachments,todo,stories"
 ).split(",")
 
 
@@ -79,6 +79,8 @@ def main() -> None:
             settings = embedded(base / "production", database_url=database, **urls, **_address())
             asyncio.run(_found(settings))
             measure(settings, "production")
+            if "stories" in FIGURES:
+                stories.through_nginx(settings, base)
 
 
 if __name__ == "__main__":

@@ -262,13 +262,13 @@ class Site:
 
 
 @contextmanager
-def running_site(settings: Settings, folder: Path) -> Iterator[Site]:
-    """The deployment over the data of a founded city."""
+def running_site(settings: Settings, folder: Path, numbers: Sequence[str] = SERVERS) -> Iterator[Site]:
+    """The deployment over the data of a founded city; of the servers, those with these numbers."""
     ports, sockets = Ports.free(), folder / "run"
     site = msgspec.structs.replace(settings, origin=ports.origin, jobs="worker")
     nginx = Nginx(folder / "nginx", ports, sockets)
     root = certify_site(site, folder / "nginx")
-    processes = {number: OaProcess(site, sockets / number / "http.sock") for number in SERVERS}
+    processes = {number: OaProcess(site, sockets / number / "http.sock") for number in numbers}
     processes[WORKER] = OaProcess(site, sockets / WORKER / "http.sock", "worker")
     near = asyncio.run(_seen(site))
     with ExitStack() as stack:

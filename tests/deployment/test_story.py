@@ -28,7 +28,7 @@ from tests import servers
 from tests.city import Browser
 from tests.conftest import COLUMNS, Founded
 from tests.deployment.site import OaProcess, Site, running_site
-from tests.faults.errand import Desks, Errand
+from tests.faults.errand import Desks, Errand, Peace
 from tests.faults.house import faults, live, until_answered
 from tests.faults.invariants import broken
 from tests.faults.ledger import Ledger
@@ -56,16 +56,6 @@ async def _browsers_closed(site: Site) -> AsyncIterator[None]:
     for client in site.city.clients:
         await client.aclose()
     site.city.clients.clear()
-
-
-class Peace:
-    """Nobody dies."""
-
-    def entering(self, step: str) -> None:
-        """A step is tried."""
-
-    def answered(self, step: str) -> bool:
-        return True
 
 
 class Strikes:
