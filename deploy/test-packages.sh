@@ -13,6 +13,8 @@ need pdfsig poppler-utils
 need certutil libnss3-tools
 need openssl openssl
 need Xvfb xvfb
+need ss iproute2
+need unshare util-linux
 need wrk wrk
 need cfssl golang-cfssl
 need /usr/sbin/nginx nginx-light

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from importlib.metadata import version as package_version
+from ipaddress import ip_network
 from secrets import token_urlsafe
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
@@ -134,7 +135,10 @@ class InForce(SettingsInForce):
 
     async def sign_in(self) -> SignInPolicy:
         now = await self.now()
-        return SignInPolicy(now.origin, timedelta(minutes=now.idle_minutes), timedelta(hours=now.session_hours))
+        networks = tuple(map(ip_network, now.administrator_networks))
+        return SignInPolicy(
+            now.origin, timedelta(minutes=now.idle_minutes), timedelta(hours=now.session_hours), networks
+        )
 
     async def attachment_limit(self) -> int:
         return (await self.now()).attachment_limit

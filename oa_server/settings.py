@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -76,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     idle_minutes: Annotated[int, Meta(ge=1, le=60)] = 15
     # and after this many hours in any case.
     session_hours: Annotated[int, Meta(ge=1, le=12)] = 12
+    # The networks that administrators work from, as `10.1.2.0/24`; none: from anywhere.
+    administrator_networks: tuple[str, ...] = ()
     # The largest attachment, in bytes.
     attachment_limit: Annotated[int, Meta(ge=1)] = 1 << 30
     # Demo data: every page says so, and the server refuses to listen anywhere but on loopback.
@@ -184,10 +187,19 @@ def _check(settings: Settings) -> None:
         raise SettingsError("database_url: use sqlite:///PATH or postgres://user:password@host:port/name")
     _check_jobs(settings)
     _check_store("object_store_url", settings.object_store)
+    _check_addresses(settings)
+
+
+def _check_addresses(settings: Settings) -> None:
     if wrong := [name for name in settings.time_servers if not _TIME_SERVER.fullmatch(name)]:
         raise SettingsError(f"time_servers: use host or host:port instead of {wrong[0]!r}")
     for url in settings.head_copies:
         _check_store("head_copies", url)
+    for text in settings.administrator_networks:
+        try:
+            ip_network(text)
+        except ValueError as error:
+            raise SettingsError(f"administrator_networks: use networks as 10.1.2.0/24; {error}") from error
 
 
 def _check_store(name: str, url: str) -> None:

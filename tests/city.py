@@ -212,9 +212,9 @@ class City:
         people = {code: str((await identity.official_by_code(code)).id) for code in PEOPLE}
         return cls(app, settings, organs, people)
 
-    def browser(self, person: str) -> Browser:
+    def browser(self, person: str, address: str = "127.0.0.1") -> Browser:
         """A fresh browser at this person's desk."""
-        transport = httpx.ASGITransport(self.app, client=("127.0.0.1", 40000))
+        transport = httpx.ASGITransport(self.app, client=(address, 40000))
         hooks = {"response": [hold_to_description]}
         http = httpx.AsyncClient(transport=transport, base_url=self.settings.origin, event_hooks=hooks)
         return Browser(http, self.settings.origin, self.keys(person))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -39,6 +41,11 @@ WRONG_SIGNATURE = Reason(
 )
 NOT_AN_OFFICIAL = Reason(
     "identity.not_an_official", "该证书的持有人已停用或没有岗位，请联系系统管理员", "The holder has no active post."
+)
+WRONG_PLACE = Reason(
+    "identity.wrong_place",
+    "管理员只能在指定的管理终端上办理，请到管理终端上登录",
+    "Administrators work from the networks that the settings name.",
 )
 NO_LONGER_AN_OFFICIAL = Reason(
     "identity.no_longer_an_official",
@@ -259,6 +266,14 @@ def check_session(session: LiveSession | None, at: datetime, idle: timedelta, li
     if not session.active or session.unit_id is None:
         raise NotSignedIn(NO_LONGER_AN_OFFICIAL)
     return session
+
+
+def check_place(roles: AbstractSet[Role], address: str | None, networks: Sequence[IPv4Network | IPv6Network]) -> None:
+    """Where networks are named, an administrator asks from one of them (GB/T 22239-2019, 8.1.4.4 c). Raises NotSignedIn."""
+    if not networks or not roles & ADMIN_ROLES:
+        return
+    if address is None or not any(ip_address(address) in network for network in networks):
+        raise NotSignedIn(WRONG_PLACE)
 
 
 # Roles that an official holds for one unit: entered for another, they move there.

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from ipaddress import IPv4Network, IPv6Network
 from uuid import UUID
 
 from crypto import challenge as signin_challenge
@@ -35,6 +36,7 @@ class SignInPolicy:
     origin: str
     idle: timedelta
     limit: timedelta
+    administrator_networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class SignIn:
         if post is None:
             raise Denied(rules.NOT_AN_OFFICIAL)
         official = await access.official(post.official_id)
+        roles = await access.roles_of(official.id, post.organ_id)
+        rules.check_place(roles, address, policy.administrator_networks)
         actor = Actor(
             name=official.name,
             official_id=official.id,
@@ -148,6 +152,7 @@ class SignIn:
         claims = tokens.verify(token, self._keyset, kind=SESSION_TOKEN, audience=policy.origin, at=now)
         session = await access.live_session(UUID(claims["jti"]))
         session = rules.check_session(session, now, policy.idle, policy.limit)
+        rules.check_place(session.roles, address, policy.administrator_networks)
         if not quietly and now - session.seen_at > rules.SEEN_EVERY:
             await self._touch(session.id)
         return Actor(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -261,6 +262,20 @@ async def test_a_socket_is_not_taken(site: Site) -> None:
     assert done.returncode == 1
     assert "已有进程在这个套接字上监听" in done.stderr
     assert process.answers()
+
+
+@pytest.mark.norm("D-8.1.4.4b/c")
+async def test_open_ports(site: Site) -> None:
+    """The site listens on its three ports, nginx alone on them; its own processes on their sockets."""
+    await healed(site)
+    family = {pid for part in site.parts.values() for pid in (part.pid, *servers.children_of(part.pid))}
+    shown = (
+        await asyncio.to_thread(subprocess.run, ["ss", "-ltnpH"], capture_output=True, text=True, check=True)
+    ).stdout
+    lines = [line for line in shown.splitlines() if family & {int(pid) for pid in re.findall(r"pid=(\d+)", line)}]
+    listening = {int(line.split()[3].rpartition(":")[2]) for line in lines}
+    metrics = {site.ports.metrics}  # For Prometheus, on loopback.
+    assert listening - metrics == {site.ports.http, site.ports.https, site.ports.systems}
 
 
 async def test_anchors(site: Site) -> None:

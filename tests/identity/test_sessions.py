@@ -54,6 +54,25 @@ async def test_limit(city: City) -> None:
         assert told(await wang.get("/api/organs")) == (401, "identity.token_expired")
 
 
+@pytest.mark.norm("D-8.1.4.4b/c")
+async def test_administrators_have_their_place(settings: Settings) -> None:
+    """Where networks are named for them, administrators sign in and work from there alone; officials from anywhere."""
+    networks = ("10.1.2.0/24", "fd00:12::/64")
+    async with running(msgspec.structs.replace(settings, administrator_networks=networks)) as city:
+        for address in ("10.1.2.9", "fd00:12::9"):
+            await city.browser("sec", address).sign_in()
+        elsewhere = city.browser("sec", "10.1.3.9")
+        assert told(await elsewhere.try_sign_in()) == (401, "identity.wrong_place")
+        refused = await AuditRecord.get(verb=Verb.SIGN_IN_REFUSED)
+        assert refused.facts == {"code": "identity.wrong_place", "address": "10.1.3.9"}
+        await city.browser("wang", "10.1.3.9").sign_in()
+        sys = city.browser("sys", "10.1.2.9")
+        await sys.sign_in()
+        elsewhere.http.cookies = sys.http.cookies
+        assert told(await elsewhere.get("/api/session")) == (401, "identity.wrong_place")
+        assert (await sys.get("/api/session")).status_code == 200
+
+
 async def test_the_row_decides(city: City) -> None:
     """A session whose row is over its limit has ended, whatever its token says."""
     wang = await city.signed_in("wang")

@@ -68,6 +68,8 @@ def test_saved_settings_are_the_same(tmp_path: Path) -> None:
         ({"object_store_url": "ftp://127.0.0.1/oa"}, "object_store_url"),
         ({"object_store_url": "s3://key:secret@127.0.0.1:8333/Official_Documents"}, "object_store_url"),
         ({"object_store_url": "s3://key:secret@127.0.0.1:8333/"}, "object_store_url"),
+        ({"administrator_networks": ["10.1.2.3/24"]}, "administrator_networks"),
+        ({"administrator_networks": ["management"]}, "administrator_networks"),
     ],
 )
 def test_wrong_setting_is_named(values: dict[str, Any], named: str) -> None:
