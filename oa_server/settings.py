@@ -36,7 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     name: Annotated[str, Meta(min_length=1, max_length=40)] = "电子公文办理系统"
     # Where this installation keeps what it owns: database file, objects, secrets, fonts.
     data_dir: Path = Path("var")
-    # `sqlite:///PATH` for one server process, `postgres://user:password@host/name` for many. Empty: a file in data_dir.
+    # `sqlite:///PATH` for one server process, `postgres://user:password@host/name` for many, on another machine with
+    # `?sslmode=verify-full&sslrootcert=/PATH` behind it. Empty: a file in data_dir.
     database_url: str = ""
     # `file:///PATH` or `s3://ACCESS:SECRET@host:port/bucket?secure=0|1`. Empty: a folder in data_dir.
     object_store_url: str = ""
@@ -46,7 +47,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Where the signed heads of the audit log are copied to, outside the database: folders (`file:///PATH`, on another
     # machine's disk) and object stores (`s3://…`, with object lock where there is one).
     head_copies: tuple[str, ...] = ()
-    # `local:`, `postgres:` (the same database) or `redis://host:port/0`: who carries wake-ups between processes.
+    # `local:`, `postgres:` (the same database) or `redis://host:port/0`, over TLS `rediss://host:port/0?ssl_ca_certs=/PATH`:
+    # who carries wake-ups between processes.
     bus_url: str = "local:"
     # Who runs the background jobs: `serve`, each server process beside its requests, or `worker`, one `oa worker` for all
     # of them (PostgreSQL only).
@@ -181,8 +183,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError("host: the server listens on loopback or a unix socket only; put nginx in front")
     if settings.demo and origin.hostname not in LOOPBACK:
         raise SettingsError("demo: demo data live on loopback only")
-    if urlsplit(settings.bus_url).scheme not in {"local", "postgres", "redis"}:
-        raise SettingsError("bus_url: use local:, postgres: or redis://host:port/0")
+    if urlsplit(settings.bus_url).scheme not in {"local", "postgres", "redis", "rediss"}:
+        raise SettingsError("bus_url: use local:, postgres:, redis://host:port/0 or rediss://host:port/0")
     if urlsplit(settings.database).scheme not in {"sqlite", "postgres", "postgresql"}:
         raise SettingsError("database_url: use sqlite:///PATH or postgres://user:password@host:port/name")
     _check_jobs(settings)

@@ -40,9 +40,9 @@ class Bus(Protocol):
 
 @asynccontextmanager
 async def open_bus(url: str, database_url: str) -> AsyncIterator[Bus]:
-    """The bus of `local:`, `postgres:` (over `database_url`) or `redis://host:port/0`."""
+    """The bus of `local:`, `postgres:` (over `database_url`) or `redis://host:port/0`, over TLS `rediss://`."""
     bus: Bus
-    if url.startswith("redis:"):
+    if url.startswith(("redis:", "rediss:")):
         bus = RedisBus(url)
     elif url.startswith("postgres:"):
         bus = PostgresBus(database_url)

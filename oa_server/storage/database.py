@@ -58,6 +58,15 @@ def config(url: str, *, statement_seconds: float = STATEMENT_SECONDS, **pragmas:
     }
 
 
+def address_of(url: str) -> tuple[str, str | None]:
+    """A PostgreSQL URL without its password, as it may be shown, and the password. What else stands in it is libpq's to read
+    (PostgreSQL 15, 34.1.2): `sslmode`, `sslrootcert`, several hosts."""
+    parts = urlsplit(url)
+    user, _, place = parts.netloc.rpartition("@")
+    name, _, password = user.partition(":")
+    return parts._replace(netloc=f"{name}@{place}" if name else place).geturl(), unquote(password) or None
+
+
 def _connection(url: str, statement_seconds: float, pragmas: dict[str, Any]) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
@@ -66,14 +75,12 @@ def _connection(url: str, statement_seconds: float, pragmas: dict[str, Any]) -> 
         return {"engine": "oa_server.storage.sqlite_immediate", "credentials": credentials}
     if parts.scheme not in {"postgres", "postgresql"}:
         raise ValueError(f"database_url: {parts.scheme} is not sqlite or postgres")
+    address, password = address_of(url)
     return {
         "engine": "oa_server.storage.postgres_counted",
         "credentials": {
-            "host": parts.hostname,
-            "port": parts.port or 5432,
-            "user": unquote(parts.username or ""),
-            "password": unquote(parts.password or ""),
-            "database": parts.path.lstrip("/"),
+            "dsn": address,
+            "password": password,
             "minsize": 0,
             "maxsize": POOL_SIZE,
             "command_timeout": statement_seconds,

@@ -48,7 +48,8 @@ class _Kept(asyncpg.Connection):  # type: ignore[misc]  # untyped in the library
 
 class CountedClient(AsyncpgDBClient):
     async def create_pool(self, **options: Any) -> Any:
-        return await super().create_pool(**options | {"connection_class": _Kept})
+        del options["port"]  # The address says it, and much that the library has no name for.
+        return await asyncpg.create_pool(**options | {"connection_class": _Kept})
 
     def acquire_connection(self) -> Any:
         return _Lent(self, self._pool_init_lock)

@@ -16,13 +16,13 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import anyio.to_thread
 import asyncpg
 
 from oa_server.core.errors import Conflict, Reason, Unavailable
 from oa_server.storage import claims
+from oa_server.storage.database import address_of
 from oa_server.storage.migrate import remove, take_place
 from oa_server.storage.refusals import telling
 
@@ -79,7 +79,7 @@ async def copied(url: str, file: Path) -> AsyncIterator[Ask]:
             snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
             tool = await _tool("pg_dump", connection.get_server_version().major)
             options = ["--format=custom", f"--snapshot={snapshot}", f"--file={file}"]
-            await _run(tool, url, [*options, f"--dbname={_name(url)}"])
+            await _run(tool, url, options)
             yield _asking_connection(connection)
     finally:
         await connection.close()
@@ -133,7 +133,7 @@ async def put_back(url: str, file: Path) -> None:
     major = connection.get_server_version().major
     await connection.close()
     options = ["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
-    await _run(await _tool("pg_restore", major), url, [*options, f"--dbname={_name(url)}", str(file)])
+    await _run(await _tool("pg_restore", major), url, [*options, str(file)])
 
 
 def _put_back_sqlite(file: Path, target: Path) -> None:
@@ -171,12 +171,10 @@ async def _version(program: Path) -> int:
 
 async def _run(program: Path, url: str, options: Sequence[str]) -> None:
     """Run a tool on a database. The password goes by the environment, which nobody else can read, unlike the command line."""
-    parts = urlsplit(url)
-    where = [f"--host={parts.hostname}", f"--port={parts.port or 5432}", f"--username={unquote(parts.username or '')}"]
-    environment = os.environ | {"PGPASSWORD": unquote(parts.password or ""), "LC_ALL": "C.UTF-8"}
-    child = await asyncio.create_subprocess_exec(
-        program, "--no-password", *where, *options, env=environment, stderr=asyncio.subprocess.PIPE
-    )
+    address, password = address_of(url)
+    environment = os.environ | {"PGPASSWORD": password or "", "LC_ALL": "C.UTF-8"}
+    words = ["--no-password", f"--dbname={address}", *options]
+    child = await asyncio.create_subprocess_exec(program, *words, env=environment, stderr=asyncio.subprocess.PIPE)
     try:
         _, said = await child.communicate()
     finally:
@@ -184,7 +182,3 @@ async def _run(program: Path, url: str, options: Sequence[str]) -> None:
             child.kill()
     if child.returncode:
         raise Conflict(TOOL_FAILED, program=program.name, said=said.decode(errors="replace").strip())
-
-
-def _name(url: str) -> str:
-    return unquote(urlsplit(url).path.lstrip("/"))

@@ -22,12 +22,10 @@ from crypto.keys import SoftKey, open_key_file
 from crypto.profiles import SPECS, Profile
 from crypto.suite import INTL
 from oa_server.core import clock
-from oa_server.pki.signer import create_authority
 from oa_server.settings import Settings
 from oa_server.storage.secrets import SecretStore
 from tests import servers
-from tests.conftest import embedded
-from tests.deployment.site import Ports, certify_site
+from tests.deployment.site import Ports, certify_alone
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
@@ -133,11 +131,9 @@ def headers_of(head: str) -> list[tuple[str, str]]:
 @contextmanager
 def standing(base: Path, make: Callable[[Path, Ports, Path], servers.Server]) -> Iterator[Gate]:
     """A door with the certificate of an installation, and nobody behind it yet."""
-    settings, ports = embedded(base / "var"), Ports.free()
-    passphrase = SecretStore(settings.secrets_dir).get("authority-passphrase").hex()
-    create_authority(settings.data_dir / "authority", passphrase, organ="江城市", at=clock.now())
+    ports = Ports.free()
     door = make(base / "door", ports, base / "run")
-    certify_site(settings, base / "door")
+    settings, _root = certify_alone(base, base / "door")
     with door:
         yield Gate(ports, base / "door", settings)
 

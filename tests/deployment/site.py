@@ -26,10 +26,12 @@ from crypto.profiles import Profile
 from crypto.suite import INTL
 from oa_server.app import open_house
 from oa_server.core import clock
+from oa_server.pki.signer import create_authority
 from oa_server.settings import Settings
 from oa_server.storage.secrets import SecretStore
 from tests import servers
 from tests.city import City
+from tests.conftest import embedded
 from tests.faults.house import DistantCity
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -189,6 +191,14 @@ def _moved(text: str, folder: Path, ports: Ports, sockets: Path) -> str:
     left = re.findall(rf"^[^#]*(?:{re.escape(name)}|/etc/|/run/oa|/var/log)", text, re.MULTILINE)
     assert not left, left
     return text
+
+
+def certify_alone(base: Path, folder: Path) -> tuple[Settings, Path]:
+    """Certify a site in `folder` by an authority that is made for it in `base`: its settings and its root."""
+    settings = embedded(base / "var")
+    passphrase = SecretStore(settings.secrets_dir).get("authority-passphrase").hex()
+    create_authority(settings.data_dir / "authority", passphrase, organ="江城市", at=clock.now())
+    return settings, certify_site(settings, folder)
 
 
 def certify_site(settings: Settings, folder: Path) -> Path:

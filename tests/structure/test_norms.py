@@ -13,6 +13,7 @@ from pathlib import Path
 TESTS = Path(__file__).parent.parent
 
 SHOWN = {
+    "D-8.1.2.2": "links to database, bus and store are encrypted, and the other end is known",
     "D-8.1.4.1a": "one certificate, code and key for one holder",
     "D-8.1.4.1b": "five wrong PINs lock; idle sessions end",
     "D-8.1.4.1c": "no credential readable on the wire",
@@ -72,7 +73,6 @@ NOT_SHOWN = {
     "D-8.1.4.9b/c": "a second database is PostgreSQL's own; no test of ours promotes one",
     "D-8.1.4.10": "no test reads the memory of a dead process",
     "D-8.1.4.11": "no inventory of personal fields",
-    "D-8.1.2.2": "connections to database, bus and store are the site's to encrypt",
     "M-8.4d": "TLS by the proxy; TLCP is a gateway of the site's",
 }
 
