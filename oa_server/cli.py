@@ -22,6 +22,17 @@ ROOT = Path(__file__).parent.parent
 ALIVE_SECONDS = 5
 CERTIFICATES_SHOWN = 100_000
 COUNTED, LOST_SHOWN = 100, 10
+AGENT_SETTINGS = """\
+# 密钥代理的设置，所有工作人员的计算机相同。
+origins = ["{origin}"]
+port = {port}
+pin_page_port = {pin_page_port}
+servers = {servers}
+
+# 证书介质的 PKCS #11 驱动，由介质厂商提供。每种介质一段，去掉两行前面的 # 号，换成驱动的位置：
+# [[modules]]
+# path = "/usr/lib/softhsm/libsofthsm2.so"
+"""
 DEMO_DIR = Path(os.environ.get("OA_DEMO_DIR") or ROOT / "var" / "demo")
 
 
@@ -381,6 +392,20 @@ async def _anchors(settings: Any) -> list[str]:
     async with open_database(settings.database):
         rows = await select("SELECT der FROM trust_anchor ORDER BY is_root DESC")
     return [ssl.DER_cert_to_PEM_cert(bytes(row["der"])) for row in rows]
+
+
+@main.command("agent-config")
+def agent_config() -> None:
+    """输出密钥代理的设置：工作人员的计算机只准本系统的网页使用证书介质，只信本系统的签名请求。"""
+    from oa_server.identity.tokens import TokenKey
+    from oa_server.storage.secrets import SecretStore
+
+    settings = _settings()
+    with _said():
+        key = TokenKey.from_pem(SecretStore(settings.secrets_dir).get("token-key.pem", TokenKey.generate_pem))
+    port, servers = settings.agent_port, key.for_agents(settings.origin)
+    told = AGENT_SETTINGS.format(origin=settings.origin, port=port, pin_page_port=port + 1, servers=servers)
+    click.echo(told, nl=False)
 
 
 @main.group()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import fcntl
 import json
 import os
@@ -193,7 +192,6 @@ def agent_config(settings: Settings) -> str:
     is a display; the server stands in one line, so that further keys and tables may follow."""
     secrets = SecretStore(settings.secrets_dir)
     server = tokens.TokenKey.from_pem(secrets.get("token-key.pem", tokens.TokenKey.generate_pem))
-    public_key = base64.b64encode(server.public_der).decode()
     lines = {
         "origins": f'["{settings.origin}"]',
         "port": settings.agent_port,
@@ -201,7 +199,7 @@ def agent_config(settings: Settings) -> str:
         "key_folder": _quoted(settings.data_dir / "keys"),
         "state_folder": _quoted(settings.data_dir / "agent"),
         "notice": f'"{NOTICE if settings.demo else ""}"',
-        AGENT_TABLE: f'[{{ origin = "{settings.origin}", kid = "{server.kid}", public_key = "{public_key}" }}]',
+        AGENT_TABLE: server.for_agents(settings.origin),
     }
     return "".join((AGENT_HEAD, *(f"{key} = {value}\n" for key, value in lines.items()), AGENT_HINT))
 

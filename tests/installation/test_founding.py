@@ -17,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto.keys import SoftKey
+from oa_agent.config import load_config
+from oa_server.identity.tokens import TokenKey
 from oa_server.settings import Settings, save
 from tests import servers
 from tests.city import OFFICIALS, ORGANS, Browser
@@ -94,3 +96,14 @@ def test_a_sheet_that_does_not_name_the_three(fresh: Settings, tmp_path: Path) -
         assert refused.returncode == 1
         assert "founding.not_three" in refused.stderr
     assert oa(tmp_path, "found", sheet(tmp_path, THREE)).returncode == 0
+
+
+def test_agents_are_told_whom_to_believe(fresh: Settings, tmp_path: Path) -> None:
+    """The settings for key agents are such as the agent takes, name our origin and our key alone, and take a driver at the end."""
+    told = oa(tmp_path, "agent-config").stdout
+    uncommented = "".join(line.removeprefix("# ") for line in told.splitlines(keepends=True)[-2:])
+    (tmp_path / "agent.toml").write_text(told + uncommented, "utf-8")
+    config = load_config(tmp_path / "agent.toml")
+    assert (config.origins, config.port, len(config.modules)) == ((fresh.origin,), fresh.agent_port, 1)
+    key = TokenKey.from_pem((fresh.secrets_dir / "token-key.pem").read_bytes())
+    assert [(server.origin, server.kid) for server in config.servers] == [(fresh.origin, key.kid)]
