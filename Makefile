@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 
-.PHONY: demo demo-reset test check format bench campaign web fonts servers clean
+.PHONY: demo demo-reset test check format bench campaign web fonts servers release clean
 
 # --- set-up, each step done once -------------------------------------------------------------------------------------
 
@@ -68,6 +68,10 @@ bench: $(VENV)/.installed-dev fonts servers
 
 campaign: $(VENV)/.installed-dev fonts servers
 	$(BIN)/python -m pytest -m campaign tests
+
+# What a site unpacks (deploy/manual-install.zh.md): the tree as it is committed, readable by everybody, writable by its owner.
+release:
+	git -c tar.umask=022 archive --output oa-server.tar HEAD
 
 clean:
 	rm -rf $(VENV) clients/web/node_modules clients/web/dist

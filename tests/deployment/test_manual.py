@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import configparser
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from oa_agent.cli import main as agent
 from oa_server.backup import making, restoring
 from oa_server.cli import main
 from oa_server.core.errors import all_reasons
@@ -73,3 +76,15 @@ def test_tables_have_the_columns_of_an_import(sheet: str) -> None:
     """The sample tables have the heads that an import takes."""
     head = "| " + " | ".join(sheet.splitlines()[0].split(",")) + " |"
     assert head in MANUAL
+
+
+def test_the_key_agent_starts_with_the_desktop() -> None:
+    """The entry for the desktop starts the agent that the manual installs, with the settings that it puts in place."""
+    entry = configparser.ConfigParser(interpolation=None)
+    entry.optionxform = str  # type: ignore[assignment,method-assign]  # the names of the desktop's keys have capitals
+    entry.read(DEPLOY / "agent" / "oa-agent.desktop", "utf-8")
+    program, *words = shlex.split(entry["Desktop Entry"]["Exec"])
+    assert program == "/opt/oa/.venv/bin/oa-agent"
+    assert f"/root/oa-agent.toml {words[1]}\n" in MANUAL
+    started = agent.make_context("oa-agent", [*words], resilient_parsing=True)
+    assert (started.params["path"], words[2:]) == (Path(words[1]), ["serve"])
