@@ -31,6 +31,7 @@ def _settings(call: Call[Any]) -> SettingsInForce:
 @endpoint(summary="系统设置", returns=SettingList, refuses=[Denied])
 async def list_settings(call: Call[None]) -> SettingList:
     rules.check_reads(call.actor)
+    _settings(call).forget()  # Whoever has just changed one by another process looks here at what became of it.
     now, waiting = await _settings(call).now(), await access.waiting()
     newest = await access.newest()
     told = {row.id: row for row in await _changes(call, [*newest.values(), *waiting.values()])}

@@ -13,9 +13,10 @@ from oa_server.app import InForce
 from oa_server.core import clock
 from oa_server.identity.models import Session
 from oa_server.installation.access import FRESH_SECONDS
+from oa_server.installation.actions import change_setting
 from oa_server.installation.models import Setting
 from oa_server.settings import Settings
-from tests.city import BODY, Browser, City, told
+from tests.city import BODY, Browser, City, actor_named, told
 from tests.documents.layout.measured import MM, read_pages
 from tests.faults.house import faults
 
@@ -187,3 +188,12 @@ async def test_every_process_hears_of_it(city: City) -> None:
     await changed(city, "name", "江城公文")
     await asyncio.sleep(FRESH_SECONDS)
     assert (await elsewhere.now()).name == "江城公文"
+
+
+async def test_the_page_is_never_behind(city: City) -> None:
+    """Whichever process answers, the list of settings tells at once what was changed by another."""
+    ping = await city.signed_in("sys")
+    seen = (await item(ping, "name"))["seen"]
+    elsewhere = InForce(city.settings)
+    await change_setting(await actor_named("sys"), elsewhere, "name", "江城公文", seen=seen, reason="试验")
+    assert (await item(ping, "name"))["value"] == "江城公文"
