@@ -16,6 +16,11 @@ MANUALS = sorted(DEPLOY.glob("manual-*.zh.md"))
 PICTURE_LIMIT = 120 * 1024  # bytes, so that a manual opens at once on a slow line
 RULES = (DEPLOY / "grafana" / "oa-rules.yml").read_text("utf-8")
 EMERGENCY = (DEPLOY / "manual-emergency.zh.md").read_text("utf-8")
+# Everything that can stand on a screen: the web client's words, what the server says and what the key agent says.
+SPOKEN = [DEPLOY.parent / "clients/web/src/words/zh.ts"]
+SPOKEN += [file for folder in ("oa_server", "clients/agent") for file in sorted((DEPLOY.parent / folder).rglob("*.py"))]
+ON_SCREEN = "".join("".join(file.read_text("utf-8").split()) for file in SPOKEN)
+NOT_OURS = {"重大", "特别重大", "哪里：怎样", "System clock synchronized: yes", "Verify return code: 0 (ok)"}
 ALERTS = set(re.findall(r"alert: (\S+)", RULES))
 
 each_manual = pytest.mark.parametrize("manual", MANUALS, ids=lambda path: path.name)
@@ -71,6 +76,14 @@ def test_links_lead_somewhere(manual: Path) -> None:
         assert (DEPLOY / target).is_file(), target
         assert words, target
         assert not picture or (DEPLOY / target).stat().st_size < PICTURE_LIMIT, target
+
+
+@each_manual
+def test_words_are_those_on_the_screen(manual: Path) -> None:
+    """Each button, state and message that is quoted has this very wording; 几 stands for a number."""
+    for quoted in set(re.findall(r"“([^”]+)”", manual.read_text("utf-8"))) - NOT_OURS:
+        for part in "".join(quoted.split()).split("几"):
+            assert part in ON_SCREEN, quoted
 
 
 def test_alerts_are_there() -> None:
