@@ -24,6 +24,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, WebSocketRoute
 
 import oa_server.audit.routes
+import oa_server.deadlines.routes
 import oa_server.departments.routes
 import oa_server.documents.routes
 import oa_server.files.routes
@@ -41,6 +42,7 @@ from oa_server.core.actor import SYSTEM
 from oa_server.core.errors import OaError
 from oa_server.core.ports import ports
 from oa_server.core.tasks import is_ending
+from oa_server.deadlines.actions import seed_calendar
 from oa_server.departments import reactions as department_reactions
 from oa_server.departments.delivery import Sender, deliver
 from oa_server.documents import access as documents
@@ -289,6 +291,7 @@ def _api_routes(settings: Settings) -> list[BaseRoute]:
         *oa_server.pki.routes.routes,
         *oa_server.signing.routes.routes,
         *oa_server.installation.routes.routes,
+        *oa_server.deadlines.routes.routes,
         *oa_server.audit.routes.routes,
         *oa_server.departments.routes.routes,
         about_route(settings),
@@ -366,6 +369,7 @@ def _timed(house: House) -> list[Coroutine[Any, Any, None]]:
         (DELIVERY_SECONDS, "departments.deliver", lambda: deliver(house.sender)),
         (HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
         (HEAD_SECONDS, "pki.issue", lambda: _issue_waiting(house)),
+        (CLEANING_SECONDS, "deadlines.seed", seed_calendar),
         (CLEANING_SECONDS, "storage.clean", cleaning.clean),
     ]
     return [

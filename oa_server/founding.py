@@ -14,6 +14,7 @@ from uuid import UUID
 from oa_server.app import House
 from oa_server.core.actor import SYSTEM, Role
 from oa_server.core.errors import Conflict, Invalid, Reason
+from oa_server.deadlines.actions import seed_calendar
 from oa_server.identity import access as identity
 from oa_server.identity.importing import import_directory
 from oa_server.pki import access as pki
@@ -56,6 +57,7 @@ async def found(house: House, name: str, sheet: bytes) -> list[Code]:
         raise Conflict(FOUNDED)
     async with unit_of_work(SYSTEM):
         await import_directory(SYSTEM, name, sheet)
+        await seed_calendar()
         await publish_template(SYSTEM, "outgoing", "发文流程", OUTGOING)
         await publish_template(SYSTEM, "incoming", "收文流程", INCOMING)
         administrators = await _administrators()

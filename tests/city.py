@@ -36,6 +36,7 @@ from crypto.challenge import challenge_bytes
 from crypto.keys import SoftKey, open_key_file, serial_text
 from oa_server.app import House
 from oa_server.core.actor import SYSTEM
+from oa_server.deadlines.actions import seed_calendar
 from oa_server.demo.enrolment import Enrolment, actor_named
 from oa_server.identity import access as identity
 from oa_server.identity.importing import import_directory
@@ -276,6 +277,7 @@ async def found_city(house: House) -> None:
     await import_directory(SYSTEM, "人员.csv", OFFICIALS.encode())
     for code, tree in (("outgoing", OUTGOING), ("incoming", INCOMING)):
         await publish_template(SYSTEM, code, code, tree)
+    await seed_calendar()
     signer = house.register.signer
     await house.register.found(SYSTEM, signer.directory, signer.passphrase, "江城市")
     folder = house.settings.data_dir / "keys"

@@ -54,6 +54,10 @@ class Verb(StrEnum):
     CERTIFICATE_REVOKED = "pki.certificate_revoked"  # serial, reason
     CRL_ISSUED = "pki.crl_issued"  # number, entries
 
+    # deadlines
+    CALENDAR_KEPT = "deadlines.calendar_kept"  # notice, sha256, changed (of the years that are seeded: notice, years)
+    LOCAL_HOLIDAY_KEPT = "deadlines.local_holiday_kept"  # organ, name, is_off, days
+
     # departments
     WEBHOOK_REGISTERED = "departments.webhook_registered"  # client, url, addresses
     WEBHOOK_DECIDED = "departments.webhook_decided"  # decision, why
@@ -131,6 +135,8 @@ TITLES = {
     Verb.CLIENT_REFUSED: "系统接入被拒绝",
     Verb.SETTING_CHANGED: "变更设置",
     Verb.SETTING_DECIDED: "复核设置变更",
+    Verb.CALENDAR_KEPT: "录入年度放假安排",
+    Verb.LOCAL_HOLIDAY_KEPT: "登记地方假日",
     Verb.AUTHORITY_CREATED: "建立证书机构",
     Verb.ENROLMENT_OPENED: "发给管理员登记码",
     Verb.ENROLMENT_FINISHED: "管理员登记完成",
@@ -202,6 +208,7 @@ AREAS = {
     "files": "附件",
     "workflow": "流程",
     "documents": "公文",
+    "deadlines": "工作日历与期限",
     "departments": "部门接口",
     "audit": "审计",
     "backup": "备份与恢复",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from oa_server.app import House
 from oa_server.core import clock
 from oa_server.core.actor import SYSTEM
+from oa_server.deadlines.actions import seed_calendar
 from oa_server.demo import city
 from oa_server.demo.desks import Desks
 from oa_server.demo.enrolment import PIN, Enrolment, actor_named
@@ -60,6 +61,7 @@ class DemoCity:
         await decide_roles(security, [row.id for row in waiting], "confirm")
         await publish_template(system, "outgoing", "发文流程", OUTGOING)
         await publish_template(system, "incoming", "收文流程", INCOMING)
+        await seed_calendar()
         self._say("建立证书机构……")
         signer = self._house.register.signer
         await self._house.register.found(system, signer.directory, signer.passphrase, "江城市")

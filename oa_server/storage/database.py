@@ -30,6 +30,7 @@ MODELS = (
     "oa_server.pki.models",
     "oa_server.signing.models",
     "oa_server.files.models",
+    "oa_server.deadlines.models",
     "oa_server.workflow.models",
     "oa_server.documents.models",
     "oa_server.departments.models",
@@ -131,6 +132,7 @@ class Lock(IntEnum):
     DIRECTORY = 6
     SETTINGS = 7
     MASTER_KEY = 8
+    CALENDAR = 9
 
 
 async def alone(lock: int) -> None:

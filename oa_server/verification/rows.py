@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from crypto.errors import CryptoError
 from oa_server.audit.models import AuditRecord
+from oa_server.deadlines import models as deadlines
 from oa_server.departments import models as departments
 from oa_server.documents import models as documents
 from oa_server.files.models import StoredFile
@@ -39,6 +40,8 @@ PROTECTED: tuple[type[Model], ...] = (
     pki.TrustAnchor,
     pki.Crl,
     departments.Webhook,
+    deadlines.CalendarYear,
+    deadlines.LocalHoliday,
     Seal,
     Signature,
     StoredFile,

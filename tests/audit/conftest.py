@@ -72,7 +72,7 @@ async def let_others_in(city: City) -> None:
 
 
 async def administer(city: City) -> None:
-    """A role that is proposed, a duty and a setting."""
+    """A role that is proposed, a duty, a setting and a local holiday."""
     sys, sec = await city.signed_in("sys"), await city.signed_in("sec")
     path = f"/api/directory/officials/{city.people['wang']}"
     unit = (await sec.get(path)).json()["posts"][0]["unit"]["id"]
@@ -84,6 +84,11 @@ async def administer(city: City) -> None:
             "POST",
             "/api/duties",
             json={**duty, "organ_id": city.organs["JC001"], "official_id": city.people["sun"], "unit_id": unit},
+        ),
+        await sys.send(
+            "POST",
+            f"/api/calendar/organs/{city.organs['JC001']}/holidays",
+            json={"days": ["2026-11-11"], "name": "建市纪念日", "notice": "江政发〔2026〕1号"},
         ),
         await sys.send("PATCH", "/api/settings/name", json={"value": "江城公文", "reason": "改名"}, headers=seen),
     ):

@@ -24,7 +24,9 @@ from oa_server.web.openapi import describe, endpoints_of
 ROOT = Path(__file__).parent.parent.parent
 FOLDERS = ("oa_server", "crypto", "clients/agent", "clients/sdk")
 SOURCES = sorted(p for folder in FOLDERS for p in (ROOT / folder).rglob("*.py"))
-DOMAINS = ("audit", "identity", "installation", "pki", "signing", "files", "workflow", "documents", "departments")
+DOMAINS = (
+    "audit", "identity", "installation", "pki", "signing", "files", "deadlines", "workflow", "documents", "departments",
+)  # fmt: skip
 
 # What anybody may ask before signing in; nothing else may be added without a reason given here.
 OPEN_ENDPOINTS = {

@@ -186,6 +186,11 @@ export const router = createRouter({
       meta: { title: (w) => w.duties.title },
     },
     {
+      path: '/calendar',
+      component: () => import('./domains/deadlines/CalendarPage.vue'),
+      meta: { title: (w) => w.calendar.title },
+    },
+    {
       path: '/admin/import',
       component: () => import('./domains/identity/ImportPage.vue'),
       meta: { title: (w) => w.keeping.sheets.title },

@@ -6,7 +6,7 @@ const seen = (...roles: string[]) => placesFor(roles).map(({ to }) => to)
 
 describe('the navigation', () => {
   it('gives officials the pages of document work and nothing of the administration', () => {
-    expect(seen('clerk')).toEqual(['/tasks', '/outgoing', '/incoming', '/organs', '/verify'])
+    expect(seen('clerk')).toEqual(['/tasks', '/outgoing', '/incoming', '/organs', '/calendar', '/verify'])
     expect(seen()).toEqual(seen('clerk'))
     expect(homeFor([])).toBe('/tasks')
   })
@@ -14,16 +14,16 @@ describe('the navigation', () => {
     for (const role of ['system_admin', 'security_admin']) {
       expect(seen(role, 'clerk')).toEqual([
         '/admin/overview', '/admin/devices', '/admin/requests', '/admin/certificates', '/seals', '/admin/systems', '/admin/sessions',
-        '/organs', '/admin/settings',
+        '/organs', '/calendar', '/admin/settings',
       ])
       expect(homeFor([role])).toBe('/admin/overview')
     }
   })
   it('shows the auditor nothing of the register, which refuses them, and no document work', () => {
-    expect(seen('audit_admin')).toEqual(['/admin/audit', '/organs', '/verify'])
+    expect(seen('audit_admin')).toEqual(['/admin/audit', '/organs', '/calendar', '/verify'])
     expect(homeFor(['audit_admin'])).toBe('/admin/audit')
   })
   it('shows an official who keeps a seal the seals beside the document work', () => {
-    expect(seen('clerk', 'seal_keeper')).toEqual(['/tasks', '/outgoing', '/incoming', '/seals', '/organs', '/verify'])
+    expect(seen('clerk', 'seal_keeper')).toEqual(['/tasks', '/outgoing', '/incoming', '/seals', '/organs', '/calendar', '/verify'])
   })
 })

@@ -1,7 +1,7 @@
 /** Where one can go: the pages of the navigation, and who sees each. Its first one is where a session begins. */
 import {
-  Bell, Checked, Connection, CreditCard, DataLine, Files, Message, Monitor, Postcard, Promotion, Setting, Stamp,
-  Tickets, User,
+  Bell, Calendar, Checked, Connection, CreditCard, DataLine, Files, Message, Monitor, Postcard, Promotion, Setting,
+  Stamp, Tickets, User,
 } from '@element-plus/icons-vue'
 import type { Component } from 'vue'
 
@@ -36,6 +36,7 @@ const PLACES: Place[] = [
   { to: '/admin/sessions', word: (w) => w.app.sessions, icon: Monitor, roles: REGISTRARS },
   { to: '/admin/audit', word: (w) => w.app.audit, icon: Files, roles: ['audit_admin'] },
   { to: '/organs', word: (w) => w.app.directory, icon: User },
+  { to: '/calendar', word: (w) => w.app.calendar, icon: Calendar },
   { to: '/admin/settings', word: (w) => w.app.settings, icon: Setting, roles: REGISTRARS },
   { to: '/verify', word: (w) => w.app.verify, icon: Stamp, roles: [OFFICIAL, 'audit_admin'] },
 ]

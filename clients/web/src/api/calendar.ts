@@ -1,0 +1,68 @@
+/** The shapes of the working-day calendar. Days are `YYYY-MM-DD`, the same in every time zone. */
+import type { Ability } from './types'
+
+export type DayKind = 'worked' | 'make_up' | 'weekend' | 'holiday' | 'local'
+
+export interface CalendarDay {
+  on: string
+  kind: DayKind
+  name: string
+}
+
+export interface CalendarYear {
+  year: number
+  worked: number
+  holidays: number
+  make_up: number
+  notice: string
+  is_published: boolean
+}
+
+export interface YearList {
+  items: CalendarYear[]
+  abilities: Ability[]
+}
+
+export interface NoticeVersion {
+  id: string
+  notice: string
+  sha256: string
+  entered_by: string
+  at: string
+}
+
+export interface YearShown {
+  year: number
+  is_published: boolean
+  seen: string
+  days: CalendarDay[]
+  versions: NoticeVersion[]
+}
+
+export interface NamedDay {
+  date: string
+  name: string
+  is_off_day: boolean
+}
+
+export interface NoticeDifference {
+  year: number
+  entered: boolean
+  worked_before: number
+  worked: number
+  changed: { on: string; before: string; after: string; before_name: string; after_name: string }[]
+}
+
+export type TermUnit = 'working_day' | 'day' | 'month'
+
+export interface CountedDay extends CalendarDay {
+  number: number | null
+  why: 'start' | 'counts' | 'off' | 'paused' | 'moved'
+}
+
+export interface DueDay {
+  start: string
+  due: string
+  is_provisional: boolean
+  days: CountedDay[]
+}

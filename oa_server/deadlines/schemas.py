@@ -1,0 +1,149 @@
+"""What the calendar says over the wire. Days are dates of Beijing time."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from oa_server.web.shapes import AbilityOut
+
+YearNumber = Annotated[int, Meta(ge=2004, le=2100)]
+Notice = Annotated[str, Meta(min_length=1, max_length=200)]
+DayName = Annotated[str, Meta(min_length=1, max_length=40)]
+
+
+class YearOut(Struct):
+    """A year: how many of its days are worked, off by a holiday, and made up for; and by which notice."""
+
+    year: int
+    worked: int
+    holidays: int
+    make_up: int
+    notice: str
+    is_published: bool
+
+
+class YearList(Struct):
+    """Every year that a notice was entered for, and the next one, which may have none yet."""
+
+    items: list[YearOut]
+    abilities: list[AbilityOut]
+
+
+class DayOut(Struct):
+    on: date
+    kind: str
+    name: str
+
+
+class VersionOut(Struct):
+    """One notice of a year: when and by whom it was entered, and the digest of what it says."""
+
+    id: UUID
+    notice: str
+    sha256: str
+    entered_by: str
+    at: datetime
+
+
+class CalendarOut(Struct):
+    """A year day by day, with its notices, the newest first."""
+
+    year: int
+    is_published: bool
+    seen: str
+    days: list[DayOut]
+    versions: list[VersionOut]
+
+
+class NamedDayIn(Struct):
+    """A day that a notice names: off, or worked after all."""
+
+    date: date
+    name: DayName
+    is_off_day: bool
+
+
+class NoticeIn(Struct, forbid_unknown_fields=True):
+    """A year's notice. With `dry_run` it is judged and compared, and nothing is entered."""
+
+    notice: Notice
+    days: Annotated[list[NamedDayIn], Meta(min_length=1, max_length=120)]
+    dry_run: bool = False
+
+
+class ChangedDayOut(Struct):
+    """What a day was by the notice before (empty: not named), and what it is by the new one."""
+
+    on: date
+    before: str
+    after: str
+    before_name: str
+    after_name: str
+
+
+class NoticeOut(Struct):
+    """What a notice changes: the days that are something else than before, and how many are worked then."""
+
+    year: int
+    entered: bool
+    seen: str
+    worked_before: int
+    worked: int
+    changed: list[ChangedDayOut]
+
+
+class LocalHolidayOut(Struct):
+    on: date
+    name: str
+    notice: str
+
+
+class LocalHolidayList(Struct):
+    items: list[LocalHolidayOut]
+
+
+class LocalHolidayIn(Struct, forbid_unknown_fields=True):
+    """Days off of one organ's own, or, with `is_off` false, such days taken back."""
+
+    days: Annotated[list[date], Meta(min_length=1, max_length=31)]
+    name: DayName
+    notice: Notice
+    is_off: bool = True
+
+
+class CalendarQuery(Struct):
+    organ_id: UUID | None = None
+
+
+class DueQuery(Struct):
+    """A term: the day it is counted from, and so many working days, days or months; for an organ with its own holidays."""
+
+    start: date
+    unit: Literal["working_day", "day", "month"]
+    quantity: Annotated[int, Meta(ge=0, le=500)]
+    organ_id: UUID | None = None
+
+
+class CountedOut(Struct):
+    """A day of a term: its number if it counts, and why it does or does not."""
+
+    on: date
+    kind: str
+    name: str
+    number: int | None
+    why: str
+
+
+class DueOut(Struct):
+    """When a term ends, and every day of it; `is_provisional` while a year in it has no notice."""
+
+    start: date
+    unit: str
+    quantity: int
+    due: date
+    is_provisional: bool
+    days: list[CountedOut]
