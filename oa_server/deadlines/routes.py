@@ -16,7 +16,7 @@ from oa_server.deadlines.schemas import (
     CalendarQuery,
     ChangedDayOut,
     CountedOut,
-    DayOut,
+    CalendarDayOut,
     DueOut,
     DueQuery,
     LocalHolidayIn,
@@ -77,7 +77,7 @@ async def show_year(call: Call[None]) -> CalendarOut:
         year=year,
         is_published=bool(rows),
         seen=actions.etag_of(rows[0] if rows else None),
-        days=[DayOut(day.on, day.kind, day.name) for day in _days_of(year, calendar)],
+        days=[CalendarDayOut(day.on, day.kind, day.name) for day in _days_of(year, calendar)],
         versions=[VersionOut(row.id, row.notice, row.sha256, names.get(row.entered_by, ""), row.at) for row in rows],
     )
 

@@ -33,7 +33,7 @@ class YearList(Struct):
     abilities: list[AbilityOut]
 
 
-class DayOut(Struct):
+class CalendarDayOut(Struct):
     on: date
     kind: str
     name: str
@@ -55,7 +55,7 @@ class CalendarOut(Struct):
     year: int
     is_published: bool
     seen: str
-    days: list[DayOut]
+    days: list[CalendarDayOut]
     versions: list[VersionOut]
 
 

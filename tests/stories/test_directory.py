@@ -34,13 +34,53 @@ async def test_an_administrators_day(founded_embedded: Founded, tmp_path: Path, 
         await edit_an_organ(system)
         await import_sheets(system)
         await plan_a_duty(system)
+        await enter_a_notice(system)
         security = await Desk.open(browser, settings, "吕安")
         await confirm_the_role(security)
         await change_settings(system, security)
         sun = await Desk.open(browser, settings, "孙丽")
+        await reckon_a_term(sun)
         await expect(sun.one("on-duty")).to_have_count(0)
         await take_a_role(security, sun)
         assert [fault for desk in (system, security, sun) for fault in desk.faults] == []
+
+
+NOTICE = """一、元旦：1月1日（周五）至3日（周日）放假，共3天。
+二、春节：2月5日（周五）至11日（周四）放假调休，共7天。1月31日（周日）、2月20日（周六）上班。
+"""
+
+
+async def enter_a_notice(system: Desk) -> None:
+    """The words of a notice are pasted, read, compared with what is known of the year, and entered."""
+    await system.one("nav-calendar").click()
+    await expect(system.one("figures")).to_contain_text("工作日248天")
+    await system.one("year-after").click()
+    await expect(system.one("unpublished")).to_be_visible()
+    await system.accessible()
+    await system.one("enter-notice").click()
+    await system.one("notice-no").fill("国办发明电〔2026〕9号")
+    await system.one("notice-text").fill(NOTICE)
+    await expect(system.one("notice-read")).to_contain_text("放假10天，调休上班2天")
+    await system.one("notice-try").click()
+    await expect(system.one("notice-difference")).to_contain_text("261天 → 257天")
+    await system.accessible()
+    await picture(system, "notice")
+    await system.one("notice-enter").click()
+    await expect(system.one("unpublished")).to_have_count(0)
+    await expect(system.one("version")).to_contain_text("国办发明电〔2026〕9号")
+    await expect(system.one("2027-01-31")).to_contain_text("班")
+
+
+async def reckon_a_term(official: Desk) -> None:
+    """An official sees the year that was entered, when a term ends, and why, but enters no notice."""
+    await official.one("nav-calendar").click()
+    await expect(official.one("due")).to_be_visible()
+    await expect(official.one("enter-notice")).to_have_count(0)
+    await official.one("due-explain").click()
+    await expect(official.one("counted").first).to_contain_text("起算日")
+    await expect(official.one("counted").last).to_contain_text("第20天")
+    await official.accessible()
+    await picture(official, "calendar")
 
 
 async def save(desk: Desk) -> None:
