@@ -12,11 +12,11 @@ from oa_server.deadlines import access, actions, rules
 from oa_server.deadlines.engine import Calendar, Day, DayKind, Named, Term, TermUnit, due_day, explained
 from oa_server.deadlines.models import CalendarYear
 from oa_server.deadlines.schemas import (
+    CalendarDayOut,
     CalendarOut,
     CalendarQuery,
     ChangedDayOut,
     CountedOut,
-    CalendarDayOut,
     DueOut,
     DueQuery,
     LocalHolidayIn,
