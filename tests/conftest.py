@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
+import hypothesis
 import pytest
 
 from oa_server.app import configure_logging, create_app, open_house
@@ -29,6 +30,10 @@ from tests.city import City, found_city
 
 if TYPE_CHECKING:
     from tests.journey import Begin, Journey, Stages
+
+# How long an example takes says more of the machine than of us.
+hypothesis.settings.register_profile("oa", deadline=None)
+hypothesis.settings.load_profile("oa")
 
 FONTS = Path(__file__).parent.parent / "var" / "fonts"
 COLUMNS = os.environ.get("OA_TEST_COLUMNS", "embedded,production").split(",")

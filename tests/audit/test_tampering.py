@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -174,25 +175,31 @@ async def test_removed_added_swapped(finished: Settings, model: type[Model]) -> 
         assert await found(check), f"two rows of {table} swapped"
 
 
+GARBAGE = ("garbage{", 1.5, b"\xff\xfe")
+
+
 @pytest.mark.timeout(600)
-async def test_garbage_in_every_column(finished: Settings) -> None:
-    """A cell that cannot even be read is found as well, names its row, and hides no other row."""
+@pytest.mark.parametrize("kinds", [1, pytest.param(len(GARBAGE), marks=pytest.mark.campaign)])
+async def test_garbage_in_every_column(finished: Settings, kinds: int) -> None:
+    """A cell that cannot even be read is found as well, names its row, and hides no other row. Each column in its turn gets
+    one kind of garbage, or all."""
     async with open_house(finished):
         if is_postgres():
             pytest.skip("PostgreSQL keeps no value of another kind in a column")
         other = await PROTECTED[0].all().order_by("id").first()
         assert other is not None
         await put(other, "short_name", "假名")
-        raw = sqlite3.connect(finished.data_dir / "oa.sqlite3")
+        raw, turn = sqlite3.connect(finished.data_dir / "oa.sqlite3"), count()
         for model in PROTECTED:
             row = await model.all().order_by("-id").first()
             assert row is not None
             for column in sorted(model._meta.fields_db_projection):
                 if column == "id":
                     continue
+                first = next(turn) % len(GARBAGE)
                 where = f"WHERE \"id\" = '{row.pk}'"
                 (before,) = raw.execute(f'SELECT "{column}" FROM "{row._meta.db_table}" {where}').fetchone()
-                for garbage in ("garbage{", 1.5, b"\xff\xfe"):
+                for garbage in (GARBAGE * 2)[first : first + kinds]:
                     raw.execute(f'UPDATE "{row._meta.db_table}" SET "{column}" = ? {where}', [garbage])
                     raw.commit()
                     if isinstance(getattr(row, column), bool) and getattr(row, column) is bool(garbage):

@@ -292,7 +292,7 @@ HOSTILE_LISTS = HOSTILE_PKI.crls()
 
 
 @given(st.integers(0, 8 * len(HOSTILE_LEAF) - 1))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 def test_any_flipped_bit(bit: int) -> None:
     """No bit of a certificate can be flipped so that it is still good, or so that judging it fails."""
     der = bytearray(HOSTILE_LEAF)

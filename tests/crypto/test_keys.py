@@ -107,7 +107,7 @@ def test_garbled_parts(file: bytes, part: str, value: object) -> None:
 
 
 @given(st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_flipped_bit_of_the_key(data: st.DataObject) -> None:
     """No bit of the sealed key can be flipped to another key."""
     content = json.loads(SEALED)

@@ -617,7 +617,7 @@ def test_odd_but_read(name: str) -> None:
 # --- any file ---------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_damaged_files(data: st.DataObject) -> None:
     """A file with damaged bytes is read or refused; nothing else happens."""
@@ -651,7 +651,7 @@ def _markup() -> st.SearchStrategy[str]:
     return st.recursive(leaf, wrapped, max_leaves=25)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(_markup(), max_size=8))
 def test_any_markup(parts: list[str]) -> None:
     """Whatever stands in a body in whatever order, the result is a body the rest of the house takes."""
@@ -662,7 +662,7 @@ def test_any_markup(parts: list[str]) -> None:
         assert text == text.strip() != ""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=12), max_size=6), st.data())
 def test_no_text_is_lost(words: list[str], data: st.DataObject) -> None:
     """Text comes out whole and in order, whichever way it is cut into runs, controls and insertions."""

@@ -332,7 +332,7 @@ def test_refused_csv(data: bytes, error: type[OaError]) -> None:
     assert caught.value.code in {"identity.sheet_unreadable", "identity.sheet_too_large"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_damaged_workbooks(data: st.DataObject) -> None:
     """A workbook with damaged bytes is read or refused; nothing else happens."""
@@ -355,7 +355,7 @@ _LEVELS = st.sampled_from(("市级", "县级", "市级 ", "局级", None))
 _ROWS = st.tuples(_CODES, _CELLS, st.sampled_from(("甲", "甲\u00a0")), _LEVELS, _CODES)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(_ROWS, max_size=5))
 def test_any_cells(rows: list[tuple[Any, ...]]) -> None:
     """Whatever stands in the cells, a row without a reported fault is one that the directory can hold."""

@@ -156,6 +156,7 @@ async def test_a_database_that_others_have_open_is_not_upgraded(founded_embedded
             await migrate.upgrade(settings.database)
 
 
+@pytest.mark.timeout(300)
 def test_an_upgrade_that_was_killed_left_nothing(tmp_path: Path) -> None:
     """Killed at any moment, an upgrade leaves every row as it was, and the next one finds its way."""
     old = SqliteFile(tmp_path / "old.sqlite3")

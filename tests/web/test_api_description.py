@@ -53,8 +53,8 @@ CONFIG = {
     # What is not there for who asks is told before what they forgot to send with it.
     "checks": {"missing_required_header": {"expected-statuses": [400, 401, 403, 404, 415, 422, 428]}},
 }
-BRIEFLY = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
-AT_LENGTH = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+BRIEFLY = settings(max_examples=8, suppress_health_check=list(HealthCheck))
+AT_LENGTH = settings(max_examples=400, suppress_health_check=list(HealthCheck))
 schema = schemathesis.openapi.from_dict(description(), config=SchemathesisConfig.from_dict(CONFIG))
 
 # Whose business a part of the tree is; a clerk's, where nothing is said.

@@ -438,13 +438,11 @@ def _smallest_holding(block: Block, source: str, target: str) -> Block:
 
 
 TestWalk = Walk.TestCase
-TestWalk.settings = settings(
-    max_examples=150, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+TestWalk.settings = settings(max_examples=150, stateful_step_count=30, suppress_health_check=[HealthCheck.too_slow])
 
 
 @given(templates, facts_drawn, st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_walk_forward_does_each_step_once(template: Block, facts: dict[str, str], data: st.DataObject) -> None:
     """Going only forward, in any order that is open, every step on the way is opened once and the route ends."""
     change, seen = start(template, facts), list[str]()
