@@ -344,7 +344,8 @@ def test_documents_under_way(first: First) -> None:
 
 
 def test_in_whose_name(first: First) -> None:
-    """The console appoints the administrators and does nothing else; everything after it is in the log under their names."""
+    """The console appoints the administrators, the years come with the program, and heads are signed by it; everything else is in
+    the log under the administrators' names."""
     audit, security, system = (name for _, _, name in first.census.administrators)
     by = {verb: {name for done, name in first.census.acts if done == verb} for verb, _ in first.census.acts}
     assert by["identity.directory_imported"] == {"system", system}
@@ -360,6 +361,7 @@ def test_in_whose_name(first: First) -> None:
     assert {verb for verb, names in by.items() if "system" in names} <= {
         "identity.directory_imported",
         "audit.head_signed",
+        "deadlines.calendar_kept",
     }
     assert audit not in {name for _, name in first.census.acts}
 
