@@ -184,6 +184,7 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
         "/admin/requests/:id": (admin, request),
         "/admin/certificates/:id": (admin, certificate),
         "/organs/:id?": (sun, "/organs"),
+        "/calendar": (sun, "/calendar"),
         "/verify": (sun, "/verify"),
         "/:rest(.*)*": (sun, "/nowhere"),
     }

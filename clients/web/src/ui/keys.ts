@@ -33,8 +33,9 @@ const TYPING = 'input, textarea, select, [contenteditable="true"], [role="listbo
 const MODAL = '[aria-modal="true"]'
 const PRESSABLE = 'a, button, summary, [role="button"], [role="tab"], [role="checkbox"], [role="radio"]'
 
+/** A dialog that is fading away has been closed, and takes no keys any more. */
 function isOpen(element: Element): boolean {
-  return element.getClientRects().length > 0
+  return element.getClientRects().length > 0 && !element.closest('[class*="-leave-active"]')
 }
 
 function press(event: KeyboardEvent): void {
