@@ -33,9 +33,9 @@ const TYPING = 'input, textarea, select, [contenteditable="true"], [role="listbo
 const MODAL = '[aria-modal="true"]'
 const PRESSABLE = 'a, button, summary, [role="button"], [role="tab"], [role="checkbox"], [role="radio"]'
 
-/** A dialog that is fading away has been closed, and takes no keys any more. */
-function isOpen(element: Element): boolean {
-  return element.getClientRects().length > 0 && !element.closest('[class*="-leave-active"]')
+/** A dialog that is fading away has been closed and takes no keys, but for the one that has just closed it. */
+function isOpen(element: Element, key: string): boolean {
+  return element.getClientRects().length > 0 && (key === 'Escape' || !element.closest('[class*="-leave-active"]'))
 }
 
 function press(event: KeyboardEvent): void {
@@ -44,7 +44,7 @@ function press(event: KeyboardEvent): void {
   const target = event.target instanceof Element ? event.target : document.body
   // Escape first closes what floats; only then does it leave the page.
   const floating = key === 'Escape' ? `${MODAL}, .el-popper` : MODAL
-  const isBusy = target.closest(TYPING) !== null || [...document.querySelectorAll(floating)].some(isOpen)
+  const isBusy = target.closest(TYPING) !== null || [...document.querySelectorAll(floating)].some((one) => isOpen(one, key))
   if (key === 'Escape' && target instanceof HTMLInputElement) return target.blur()
   if (key === 'Enter' && target.closest(PRESSABLE)) return
   if (key.length === 1 && !usePrefs().keys) return
