@@ -44,7 +44,8 @@ function press(event: KeyboardEvent): void {
   const target = event.target instanceof Element ? event.target : document.body
   // Escape first closes what floats; only then does it leave the page.
   const floating = key === 'Escape' ? `${MODAL}, .el-popper` : MODAL
-  const isBusy = target.closest(TYPING) !== null || [...document.querySelectorAll(floating)].some((one) => isOpen(one, key))
+  const isCovered = [...document.querySelectorAll(floating)].some((one) => isOpen(one, key))
+  const isBusy = isCovered || target.closest(TYPING) !== null
   if (key === 'Escape' && target instanceof HTMLInputElement) return target.blur()
   if (key === 'Enter' && target.closest(PRESSABLE)) return
   if (key.length === 1 && !usePrefs().keys) return
