@@ -686,7 +686,7 @@ export const en: Words = {
     later: 'The year after',
     figures: (worked: number, holidays: number, makeUp: number) => `${worked} working days, ${holidays} of holidays, ${makeUp} made up for`,
     unpublished: 'Not published',
-    unpublishedLead: 'No notice for this year yet: only its weekends are known. Terms that reach into it are reckoned anew once there is one.',
+    unpublishedLead: 'No notice for this year yet: only its weekends are known. Once there is one, it counts.',
     organ: 'With an organ’s local holidays',
     noOrgan: 'The whole country',
     source: 'By',

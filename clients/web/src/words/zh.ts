@@ -679,7 +679,7 @@ export const zh = {
     later: '下一年',
     figures: (worked: number, holidays: number, makeUp: number) => `工作日${worked}天，节假日${holidays}天，调休上班${makeUp}天`,
     unpublished: '尚未公布',
-    unpublishedLead: '该年度放假安排尚未公布，暂按周末休息推算；公布并录入后，涉及该年度的期限重新推算。',
+    unpublishedLead: '该年度放假安排尚未公布，暂按周末休息推算；公布并录入后，按新的安排推算。',
     organ: '按机关的地方假日',
     noOrgan: '全国通用',
     source: '依据',
