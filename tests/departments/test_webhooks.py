@@ -197,6 +197,27 @@ async def test_a_receiver_that_refuses(pushing: Pushing) -> None:
     assert len({received.headers["webhook-id"] for received in pushing.receiver.received[:3]}) == 1
 
 
+async def test_how_each_event_stands(pushing: Pushing) -> None:
+    """The system administrator sees of every event whether it was taken, is tried again or waits; without an address to
+    push to, that it is kept for whoever asks."""
+    sys = await pushing.city.signed_in("sys")
+
+    async def states(path: str) -> list[str]:
+        feed = (await sys.get(path.removesuffix("webhook") + "feed")).raise_for_status().json()
+        return [row["state"] for row in feed["items"]]
+
+    await pushing.happen()
+    await pushing.deliver()
+    pushing.receiver.answer = lambda _received: "503 Service Unavailable"
+    await pushing.happen(2)
+    await pushing.deliver()
+    assert await states(pushing.path) == ["waiting", "retried", "taken"]
+    quiet = System(pushing.city, code="quiet")
+    path = f"/api/clients/{await let_in(quiet, scopes=[*ALL_SCOPES, 'events:read'])}/webhook"
+    await pushing.happen()
+    assert await states(path) == ["kept"]
+
+
 async def test_a_receiver_that_is_gone(pushing: Pushing) -> None:
     """A receiver that says so is asked no more, on record; once an administrator enables it, it goes on where it was."""
     pushing.receiver.answer = lambda _received: "410 Gone"

@@ -11,10 +11,11 @@ import pytest
 
 from oa_server.app import InForce
 from oa_server.core import clock
+from oa_server.core.ids import new_id
 from oa_server.identity.models import Session
 from oa_server.installation.access import FRESH_SECONDS
 from oa_server.installation.actions import change_setting
-from oa_server.installation.models import Setting
+from oa_server.installation.models import Setting, SettingState
 from oa_server.settings import Settings
 from tests.city import BODY, Browser, City, actor_named, told
 from tests.documents.layout.measured import MM, read_pages
@@ -122,6 +123,19 @@ async def test_the_second_tab(city: City) -> None:
     assert (await item(sys, "name"))["value"] == "电子公文办理系统"
     for name in ("origin", "nothing"):
         assert told(await put(sys, name, "x", seen="file")) == (404, "core.not_found")
+        assert told(await sys.get(f"/api/settings/{name}/history")) == (404, "core.not_found")
+    nowhere = "00000000-0000-7000-8000-000000000000"
+    assert told(await decide(sys, nowhere, "confirm")) == (404, "core.not_found")
+
+
+async def test_a_value_that_is_taken_no_more(city: City) -> None:
+    """Where an earlier version let in what this one does not take, the file's value counts, and the server serves."""
+    who = {"proposed_by": new_id(), "proposed_at": clock.now(), "decided_at": clock.now()}
+    await Setting.create(
+        id=new_id(), name="line_pitch", value="40", reason="旧版本", state=SettingState.IN_FORCE, **who
+    )
+    shown = await item(await city.signed_in("sys"), "line_pitch")
+    assert shown["value"] == shown["in_file"]
 
 
 async def test_what_stands_in_the_file(city: City) -> None:

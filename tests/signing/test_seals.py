@@ -73,6 +73,26 @@ async def test_registering_one(city: City) -> None:
     assert (await sec.get("/api/seals")).json()["counts"] == {"in_use": 2, "withdrawn": 1}
 
 
+async def test_narrowing_the_register(city: City) -> None:
+    """The register is narrowed by state and read page by page in either order; a seal that is not there is not found."""
+    sec = await city.signed_in("sec")
+    (await sec.send("POST", "/api/seals", json=entry(city))).raise_for_status()
+    withdrawn = (await sec.get("/api/seals?state=withdrawn")).json()["items"]
+    assert [seal["organ"]["id"] for seal in withdrawn] == [city.organs["JC001"]]
+    whole = [seal["id"] for seal in (await sec.get("/api/seals")).json()["items"]]
+    for sort, expected in (("newest", whole), ("oldest", whole[::-1])):
+        paged, cursor = [], ""
+        while True:
+            query = {"limit": 1, "sort": sort, "cursor": cursor}
+            page = (await sec.get("/api/seals", params=query)).raise_for_status().json()
+            paged += [seal["id"] for seal in page["items"]]
+            if not (cursor := page["next"] or ""):
+                break
+        assert paged == expected
+    for path in (f"/api/seals/{ABSENT}", f"/api/seals/{ABSENT}/image"):
+        assert told(await sec.get(path)) == (404, "core.not_found")
+
+
 async def test_every_use_of_a_certificate(begin: Begin) -> None:
     """What a certificate was used for is listed whole, and by pages; the document only to who may read it."""
     async with begin("sent") as story:
