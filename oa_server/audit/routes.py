@@ -29,8 +29,8 @@ from oa_server.audit.verbs import AREAS, TITLES, TURNED_DOWN, Verb
 from oa_server.core import clock
 from oa_server.core.errors import Conflict, Denied
 from oa_server.core.ports import ports
-from oa_server.web.endpoint import Call, attachment, endpoint, resource
-from oa_server.web.sheets import CSV, EXPORT_LIMIT, whole, write_csv
+from oa_server.web.endpoint import Call, endpoint, resource
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, leave_as_csv, whole
 
 
 def _wanted(query: RecordFilter, **more: object) -> access.Wanted:
@@ -115,7 +115,7 @@ async def export_records(call: Call[None]) -> Response:
         )
         for row in await _shown(rows)
     ]
-    return attachment("审计日志.csv", CSV.media_type, write_csv(header, cells))
+    return await leave_as_csv(call, "审计日志.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="audit")
 
 
 @endpoint(summary="一天的审计概况", query=DayQuery, returns=DayOut, refuses=[Denied])

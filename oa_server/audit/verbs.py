@@ -11,13 +11,16 @@ class Verb(StrEnum):
     # audit
     HEAD_SIGNED = "audit.head_signed"  # size, root
 
+    # lists that leave the system as files
+    LIST_EXPORTED = "exports.list_exported"  # file, filter, count
+
     # backup
     BACKUP_MADE = "backup.made"  # name, manifest (sha256), records
     BACKUP_RESTORED = "backup.restored"  # name, manifest (sha256), made_at, records, lacks (for each place: size, root)
 
     # identity
     DIRECTORY_IMPORTED = "identity.directory_imported"  # organs, units, officials, file_sha256
-    DIRECTORY_EXPORTED = "identity.directory_exported"  # count
+    DIRECTORY_EXPORTED = "identity.directory_exported"  # file, filter, count
     ORGAN_KEPT = "identity.organ_kept"  # did, code, changed (column: old, new)
     UNIT_KEPT = "identity.unit_kept"  # did, name, changed
     OFFICIAL_KEPT = "identity.official_kept"  # did, code, changed, successor
@@ -114,6 +117,7 @@ class Verb(StrEnum):
 # Every act in the words of officials.
 TITLES = {
     Verb.HEAD_SIGNED: "签署审计树头",
+    Verb.LIST_EXPORTED: "导出清单",
     Verb.BACKUP_MADE: "备份",
     Verb.BACKUP_RESTORED: "由备份恢复",
     Verb.DIRECTORY_IMPORTED: "导入组织机构",
@@ -211,5 +215,6 @@ AREAS = {
     "deadlines": "工作日历与期限",
     "departments": "部门接口",
     "audit": "审计",
+    "exports": "清单导出",
     "backup": "备份与恢复",
 }

@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 from starlette.responses import Response
 
+from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.errors import (
     NOT_FOUND,
@@ -65,8 +66,8 @@ from oa_server.documents.states import (
 )
 from oa_server.signing.actions import KeyChoice
 from oa_server.web.bodies import INVALID
-from oa_server.web.endpoint import Binary, Call, attachment, endpoint, inline, resource
-from oa_server.web.sheets import CSV, EXPORT_LIMIT, whole, write_csv
+from oa_server.web.endpoint import Binary, Call, endpoint, inline, resource
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, leave_as_csv, whole
 from oa_server.workflow import actions as workflow_actions
 
 PDF = Binary("application/pdf")
@@ -146,7 +147,7 @@ async def export_documents(call: Call[None]) -> Response:
         )
         for row in await answers.document_rows(_all_of(rows))
     ]
-    return attachment("发文清单.csv", CSV.media_type, write_csv(header, cells))
+    return await leave_as_csv(call, "发文清单.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="documents")
 
 
 def _all_of(rows: Sequence[R]) -> Sequence[R]:
@@ -303,7 +304,7 @@ async def export_consignments(call: Call[None]) -> Response:
         )
         for c in await answers.board(document.id)
     ]
-    return attachment("签收情况.csv", CSV.media_type, write_csv(header, cells))
+    return await leave_as_csv(call, "签收情况.csv", header, cells, verb=Verb.LIST_EXPORTED, subject=str(document.id))
 
 
 @endpoint(summary="收文机关签名的回执", returns=ReceiptFile, refuses=[NotFound], scope="documents:read")
@@ -338,7 +339,7 @@ async def export_incoming(call: Call[None]) -> Response:
         )
         for row in answers.incoming_rows(_all_of(rows))
     ]
-    return attachment("收文清单.csv", CSV.media_type, write_csv(header, cells))
+    return await leave_as_csv(call, "收文清单.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="incoming")
 
 
 @endpoint(summary="收文及其全部经过", returns=IncomingOut, scope="incoming:read")

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from starlette.responses import Response
 
+from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.errors import (
     Conflict,
@@ -21,7 +22,7 @@ from oa_server.core.errors import (
     TooLarge,
 )
 from oa_server.identity import access, duties, importing, keeping, roles, rules
-from oa_server.identity.exporting import directory_book, roster_book
+from oa_server.identity.exporting import directory_sheets, roster_sheets
 from oa_server.identity.models import Duty, Post, RoleChange
 from oa_server.identity.schemas import (
     DirectoryOut,
@@ -57,9 +58,9 @@ from oa_server.identity.schemas import (
     UnitIn,
 )
 from oa_server.identity.spreadsheet import SIZE_LIMIT
-from oa_server.web.endpoint import Call, attachment, endpoint, resource
+from oa_server.web.endpoint import Call, endpoint, resource
 from oa_server.web.shapes import AbilityOut, Named, ability_out
-from oa_server.web.sheets import SHEET, XLSX
+from oa_server.web.sheets import SHEET, XLSX, leave_as_book
 
 CHANGES = (Conflict, PreconditionFailed, PreconditionRequired)
 ROSTER_DAYS = 62
@@ -338,13 +339,14 @@ def _difference(found: importing.Difference) -> SheetDifference:
 
 @endpoint(summary="导出组织机构", returns=XLSX, refuses=[Denied])
 async def export_directory(call: Call[None]) -> Response:
-    return attachment("组织机构.xlsx", XLSX.media_type, await directory_book(call.actor))
+    sheets = await directory_sheets(call.actor)
+    return await leave_as_book(call, "组织机构.xlsx", sheets, verb=Verb.DIRECTORY_EXPORTED, subject="directory")
 
 
 @endpoint(summary="导出值班表", query=DutyQuery, returns=XLSX, refuses=(Denied, TooLarge))
 async def export_roster(call: Call[None]) -> Response:
-    rows = await _duties(call)
-    return attachment("值班表.xlsx", XLSX.media_type, await roster_book(call.actor, call.query.organ_id, rows))
+    sheets = await roster_sheets(call.actor, call.query.organ_id, await _duties(call))
+    return await leave_as_book(call, "值班表.xlsx", sheets, verb=Verb.DIRECTORY_EXPORTED, subject="duties")
 
 
 # --- rosters ----------------------------------------------------------------------------------------------------------

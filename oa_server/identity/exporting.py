@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from oa_server.audit.verbs import Verb
 from oa_server.core.actor import Actor, Role
 from oa_server.core.clock import OFFICE_ZONE
 from oa_server.identity import access, rules
 from oa_server.identity.models import Duty, Official, Organ, Post, Unit
 from oa_server.identity.spreadsheet import DUTY_STATUSES, LEVEL_WORDS, MOMENT, ROLE_WORDS, SHEETS, STATUSES, TITLES
-from oa_server.storage.unit_of_work import unit_of_work
-from oa_server.web.sheets import write_book
+from oa_server.web.sheets import Sheet
 
 _IN_USE, _RETIRED = STATUSES
 _VALID, _CANCELLED = DUTY_STATUSES
@@ -26,8 +23,8 @@ def _status(row: Organ | Unit | Official) -> str:
     return _RETIRED if row.retired_at else _IN_USE
 
 
-async def directory_book(actor: Actor) -> bytes:
-    """All organs, units and people, with those that are retired. Raises Denied. That it left the system is recorded."""
+async def directory_sheets(actor: Actor) -> dict[str, Sheet]:
+    """All organs, units and people, with those that are retired. Raises Denied."""
     rules.check(actor, "see_roles")
     organs = {row.id: row for row in await access.every_organ()}
     units = {row.id: row for row in await access.every_unit()}
@@ -39,9 +36,7 @@ async def directory_book(actor: Actor) -> bytes:
         "units": [(organs[u.organ_id].code, u.name, _status(u)) for u in units.values()],
         "officials": [_official_row(post, organs, units, people, roles) for post in posts],
     }
-    async with unit_of_work(actor) as work:
-        work.audit(Verb.DIRECTORY_EXPORTED, "directory", "directory", count=sum(len(rows) for rows in sheets.values()))
-    return await _book(sheets)
+    return _named(sheets)
 
 
 def _organ_rows(organs: dict[UUID, Organ]) -> Iterator[Sequence[str]]:
@@ -64,8 +59,8 @@ def _official_row(
     return (*where, person.code, person.name, post.title, "是" if post.is_principal else "", held, _status(person))
 
 
-async def roster_book(actor: Actor, organ_id: UUID | None, rows: Sequence[Duty]) -> bytes:
-    """These duties. Raises Denied for who does not keep the organ's roster, or all of them. That it left is recorded."""
+async def roster_sheets(actor: Actor, organ_id: UUID | None, rows: Sequence[Duty]) -> dict[str, Sheet]:
+    """These duties. Raises Denied for who does not keep the organ's roster, or all of them."""
     if organ_id is not None:
         rules.check_in_organ(actor, "keep_duties", organ_id)
     else:
@@ -73,10 +68,7 @@ async def roster_book(actor: Actor, organ_id: UUID | None, rows: Sequence[Duty])
     organs = {row.id: row.code for row in await access.every_organ()}
     units = await access.unit_names({row.unit_id for row in rows if row.unit_id})
     people = {row.id: row for row in await access.officials({row.official_id for row in rows})}
-    sheet = [_duty_row(row, organs, units, people) for row in rows]
-    async with unit_of_work(actor) as work:
-        work.audit(Verb.DIRECTORY_EXPORTED, "duties", str(organ_id or "duties"), count=len(sheet))
-    return await _book({"duties": sheet})
+    return _named({"duties": [_duty_row(row, organs, units, people) for row in rows]})
 
 
 def _duty_row(row: Duty, organs: dict[UUID, str], units: dict[UUID, str], people: dict[UUID, Any]) -> Sequence[str]:
@@ -86,7 +78,6 @@ def _duty_row(row: Duty, organs: dict[UUID, str], units: dict[UUID, str], people
     return (organs[row.organ_id], unit, person.code, person.name, *moments, row.telephone, row.remark, _VALID)
 
 
-async def _book(sheets: dict[str, Rows]) -> bytes:
-    """The workbook, written in a thread of its own."""
-    named = {SHEETS[kind]: (list(TITLES[kind].values()), rows) for kind, rows in sheets.items()}
-    return await asyncio.to_thread(write_book, named)
+def _named(sheets: dict[str, Rows]) -> dict[str, Sheet]:
+    """The same under the titles that an import knows."""
+    return {SHEETS[kind]: (list(TITLES[kind].values()), rows) for kind, rows in sheets.items()}

@@ -53,9 +53,9 @@ from oa_server.identity.schemas import (
 from oa_server.identity.signin import Answer, SignIn, new_browser_secret
 from oa_server.web import guard
 from oa_server.web.bodies import INVALID
-from oa_server.web.endpoint import FORM, Access, Call, attachment, endpoint, resource
+from oa_server.web.endpoint import FORM, Access, Call, endpoint, resource
 from oa_server.web.shapes import Named, ability_out
-from oa_server.web.sheets import CSV, EXPORT_LIMIT, whole, write_csv
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, leave_as_csv, whole
 
 BROWSER_SECONDS = 600
 
@@ -200,7 +200,7 @@ async def export_sessions(call: Call[None]) -> Response:
     rows = whole(await _session_rows(call, _wanted(call, limit=EXPORT_LIMIT + 1)))
     header = ("人员编号", "姓名", "机关", "部门", "地址", "证书", "登录时间", "最近操作")
     cells = [(r.code, r.official.name, r.organ, r.unit, r.address, r.certificate, r.opened_at, r.seen_at) for r in rows]
-    return attachment("在线会话.csv", CSV.media_type, write_csv(header, cells))
+    return await leave_as_csv(call, "在线会话.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="sessions")
 
 
 async def _session_rows(call: Call[Any], wanted: access.ListFilter) -> list[SessionRow]:
@@ -278,7 +278,7 @@ async def export_clients(call: Call[None]) -> Response:
         )
         for row in await _client_rows(call, rows)
     ]
-    return attachment("接入系统.csv", CSV.media_type, write_csv(header, cells))
+    return await leave_as_csv(call, "接入系统.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="clients")
 
 
 @endpoint(summary="接入系统", returns=ClientDetail, refuses=[Denied])

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from crypto.profiles import Profile
 from crypto.timestamp import REQUEST_LIMIT
+from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.errors import NOT_FOUND, Conflict, Denied, Invalid, NotFound
 from oa_server.identity import access as identity
@@ -46,9 +47,9 @@ from oa_server.pki.schemas import (
     SheetOut,
 )
 from oa_server.web import guard
-from oa_server.web.endpoint import Access, Binary, Call, attachment, endpoint, resource
+from oa_server.web.endpoint import Access, Binary, Call, endpoint, resource
 from oa_server.web.shapes import Named
-from oa_server.web.sheets import CSV, EXPORT_LIMIT, SHEET, XLSX, whole, write_book, write_csv
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, SHEET, XLSX, leave_as_book, leave_as_csv, whole
 
 OCSP_REQUEST, OCSP_RESPONSE = Binary("application/ocsp-request"), Binary("application/ocsp-response")
 TIMESTAMP_QUERY, TIMESTAMP_REPLY = Binary("application/timestamp-query"), Binary("application/timestamp-reply")
@@ -124,7 +125,7 @@ async def export_devices(call: Call[None]) -> Response:
         )
         for row in rows
     ]
-    return attachment("介质清单.csv", CSV.media_type, write_csv(header, cells))
+    return await leave_as_csv(call, "介质清单.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="devices")
 
 
 def _holder_cells(row: Any) -> tuple[str, str, str]:
@@ -210,8 +211,9 @@ async def export_roll(call: Call[None]) -> Response:
     rows = await answers.roll_rows(await rolls.roll(call.actor, call.id()))
     organ = await identity.organ(call.id())
     cells = [(row.code, row.name, row.device, "", "", "", row.unit, rules.STAGE_WORDS[row.stage]) for row in rows]
-    sheet = write_book({"办证名册": (rolls.COLUMNS, cells)})
-    return attachment(f"{organ.short_name}办证名册.xlsx", XLSX.media_type, sheet)
+    sheets = {"办证名册": (rolls.COLUMNS, cells)}
+    name = f"{organ.short_name}办证名册.xlsx"
+    return await leave_as_book(call, name, sheets, verb=Verb.LIST_EXPORTED, subject=str(organ.id))
 
 
 @endpoint(summary="检查填好的办证名册，逐行给出结果", body=SHEET, returns=SheetOut, refuses=[Denied, Invalid])
@@ -253,7 +255,7 @@ async def export_certificates(call: Call[None]) -> Response:
         )
         for row in await answers.certificate_rows(whole(found))
     ]
-    return attachment("证书清单.csv", CSV.media_type, write_csv(header, cells))
+    return await leave_as_csv(call, "证书清单.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="certificates")
 
 
 @endpoint(summary="证书及其证书链", returns=CertificateOut, refuses=[Denied])

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from crypto.pades import SIZE_LIMIT
+from oa_server.audit.verbs import Verb
 from oa_server.core.errors import Denied, Invalid, NotFound
 from oa_server.pki import access as pki
 from oa_server.signing import access, actions, answers, rules
@@ -22,9 +23,9 @@ from oa_server.signing.schemas import (
     UseQuery,
 )
 from oa_server.signing.verification import Report, verify_file
-from oa_server.web.endpoint import Binary, Call, attachment, endpoint, inline, resource
+from oa_server.web.endpoint import Binary, Call, endpoint, inline, resource
 from oa_server.web.shapes import ability_out
-from oa_server.web.sheets import CSV, EXPORT_LIMIT, whole, write_csv
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, leave_as_csv, whole
 
 PNG = Binary("image/png")
 
@@ -68,7 +69,7 @@ async def export_seals(call: Call[None]) -> Response:
         )
         for row in await answers.seal_rows(rows)
     ]
-    return attachment("印章清单.csv", CSV.media_type, write_csv(header, cells))
+    return await leave_as_csv(call, "印章清单.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="seals")
 
 
 @endpoint(summary="登记印章", body=SealIn, returns=SealOut, status=201, once=True, refuses=[NotFound])

@@ -10,8 +10,9 @@ from uuid import UUID
 import msgspec
 from starlette.responses import Response
 
-from oa_server.web.endpoint import Call, attachment, endpoint, resource
-from oa_server.web.sheets import CSV, whole, write_csv
+from oa_server.audit.verbs import Verb
+from oa_server.web.endpoint import Call, endpoint, resource
+from oa_server.web.sheets import CSV, leave_as_csv, whole
 from oa_server.workflow import access, rules
 from oa_server.workflow.schemas import TaskFilter, TaskList, TaskOut, TaskQuery
 
@@ -50,7 +51,7 @@ async def export_tasks(call: Call[None]) -> Response:
     cells = [
         (i.step_title, i.title, i.doc_no, i.organ_name, i.urgency, i.opened_at, i.due_at, i.done_at) for i in _out(rows)
     ]
-    return attachment("待办清单.csv", CSV.media_type, write_csv(header, cells))
+    return await leave_as_csv(call, "待办清单.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="tasks")
 
 
 routes = [

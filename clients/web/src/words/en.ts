@@ -1147,7 +1147,7 @@ export const en: Words = {
         url: 'Address', addresses: 'IP addresses', after: 'After', organ: 'Organ', purpose: 'Purpose', digest: 'Digest', name: 'Name', sha256: 'Digest',
         offset: 'Offset', template: 'Template', version: 'Version', route: 'Route', step: 'Step', tasks: 'Tasks', words: 'Words', title: 'Title', opinion: 'Opinion',
         pages_sha256: 'Pages digest', doc_no: 'Document number', seal: 'Seal', recipients: 'Recipients', receive_no: 'Receipt number', leader: 'Leader', unit: 'Unit',
-        official: 'Official', per_minute: 'Requests a minute', result: 'Result', rows: 'Row digests', state: 'State',
+        official: 'Official', per_minute: 'Requests a minute', result: 'Result', rows: 'Row digests', state: 'State', file: 'File', filter: 'Narrowed to', count: 'Rows', q: 'Words',
       },
       factValues: {
         'directory:read': 'Asks for organs', 'documents:read': 'Reads the unit’s documents and receipts', 'documents:write': 'Drafts, attaches, submits',
@@ -1166,7 +1166,7 @@ export const en: Words = {
       subjects: {
         session: 'Session', certificate: 'Certificate', certificate_request: 'Certificate request', key_device: 'Key device', crl: 'Revocation list',
         audit_head: 'Head', outgoing: 'Outgoing', incoming: 'Incoming', api_client: 'System', webhook: 'Webhook', seal: 'Seal', file: 'File',
-        document: 'Document', official: 'Official', trust_anchor: 'Authority', directory: 'Directory', route: 'Route', template: 'Template', enrolment: 'Enrolment',
+        document: 'Document', official: 'Official', trust_anchor: 'Authority', directory: 'Directory', list: 'List', route: 'Route', template: 'Template', enrolment: 'Enrolment',
       },
       others: 'All records of this object',
       yes: 'yes',

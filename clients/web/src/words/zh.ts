@@ -1133,7 +1133,7 @@ export const zh = {
         url: '地址', addresses: '接收IP', after: '起始序号', organ: '机关', purpose: '用途', digest: '摘要', name: '名称', sha256: '摘要',
         offset: '位置', template: '模板', version: '版本', route: '流程', step: '环节', tasks: '待办', words: '名称', title: '标题', opinion: '意见',
         pages_sha256: '版面摘要', doc_no: '发文字号', seal: '印章', recipients: '收文机关', receive_no: '收文编号', leader: '领导', unit: '部门',
-        official: '责任人', per_minute: '每分钟次数', result: '结果', rows: '行摘要', state: '状态',
+        official: '责任人', per_minute: '每分钟次数', result: '结果', rows: '行摘要', state: '状态', file: '文件', filter: '筛选条件', count: '行数', q: '关键词',
       } as Record<string, string>,
       factValues: {
         'directory:read': '查询机关目录', 'documents:read': '查询本部门公文及签收情况', 'documents:write': '起草、上传附件、送审',
@@ -1152,7 +1152,7 @@ export const zh = {
       subjects: {
         session: '登录会话', certificate: '证书', certificate_request: '证书申请', key_device: '介质', crl: '吊销列表',
         audit_head: '树头', outgoing: '发文', incoming: '收文', api_client: '部门系统', webhook: '推送地址', seal: '印章', file: '附件',
-        document: '公文', official: '人员', trust_anchor: '证书机构', directory: '通讯录', route: '流程', template: '流程模板', enrolment: '登记码',
+        document: '公文', official: '人员', trust_anchor: '证书机构', directory: '通讯录', list: '清单', route: '流程', template: '流程模板', enrolment: '登记码',
       } as Record<string, string>,
       others: '该对象的全部记录',
       yes: '是',

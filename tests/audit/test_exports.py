@@ -1,0 +1,79 @@
+"""Lists that leave the system as files: each time it is on record who took what."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import openpyxl
+from starlette.routing import BaseRoute
+
+from oa_server.app import _api_routes
+from oa_server.audit.models import AuditRecord
+from oa_server.audit.verbs import Verb
+from oa_server.settings import Settings
+from oa_server.web.openapi import endpoints_of
+from oa_server.web.sheets import CSV, XLSX
+from tests.city import City
+from tests.journey import Begin
+
+# Every list: who may take it, narrowed how, and how that is recorded.
+LISTS = {
+    "/api/sessions.csv": ("sec", "q=市政府&sort=oldest", {"q": "市政府", "sort": "oldest"}),
+    "/api/clients.csv": ("sys", "", {"sort": "newest"}),
+    "/api/directory.xlsx": ("sys", "", {}),
+    "/api/duties.xlsx": ("sys", "since=2026-01-01&until=2026-01-31", {"since": "2026-01-01", "until": "2026-01-31"}),
+    "/api/pki/devices.csv": ("sec", "q=wang", {"q": "wang", "sort": "newest"}),
+    "/api/pki/certificates.csv": ("sec", "profile=signing", {"profile": "signing", "sort": "newest"}),
+    "/api/pki/rolls/{id}/sheet": ("sec", "", {}),
+    "/api/seals.csv": ("sec", "", {"sort": "newest"}),
+    "/api/audit/records.csv": ("aud", "area=identity&hour=0", {"area": "identity", "hour": 0, "sort": "newest"}),
+    "/api/tasks.csv": ("sun", "tab=done", {"tab": "done"}),
+    "/api/documents.csv": ("wang", "mine=true", {"mine": True, "sort": "newest"}),
+    "/api/documents/{id}/consignments.csv": ("wang", "", {}),
+    "/api/incoming.csv": ("zhou", "", {"sort": "newest"}),
+}
+TAKEN = (Verb.LIST_EXPORTED, Verb.DIRECTORY_EXPORTED)
+
+
+def routes() -> list[BaseRoute]:
+    return _api_routes(Settings())
+
+
+def rows_in(data: bytes) -> int:
+    """How many rows stand under the headers of a .csv or a workbook."""
+    if not data.startswith(b"PK"):
+        return len(list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))) - 1
+    return sum(page.max_row - 1 for page in openpyxl.load_workbook(io.BytesIO(data)))
+
+
+async def test_whoever_takes_a_list_is_on_record(begin: Begin) -> None:
+    """Every list that leaves as a file leaves a record: who took which file, narrowed how, and how many rows it has."""
+    assert {path for path, _, item in endpoints_of(routes()) if item.returns in {CSV, XLSX}} == LISTS.keys()
+    async with begin("sent") as story:
+        for path, (person, query, narrowed) in LISTS.items():
+            place = path
+            for known, found in (("/rolls/{id}", story.city.organs["JC001"]), ("/documents/{id}", story.path[15:])):
+                place = place.replace(known, known.replace("{id}", found))
+            desk = await story.desk(person)
+            answer = (await desk.get(f"{place}?{query}")).raise_for_status()
+            record = await AuditRecord.filter(verb__in=TAKEN).order_by("-id").first()
+            assert record is not None
+            assert str(record.actor_id) == story.city.people[person]
+            facts = {"file": record.facts["file"], "filter": narrowed, "count": rows_in(answer.content)}
+            assert record.facts == facts, path
+        assert await AuditRecord.filter(verb__in=TAKEN).count() == len(LISTS)
+
+
+async def test_a_list_that_is_refused_leaves_nothing(city: City) -> None:
+    """Who may not see a list gets no file, and no record says that they had taken one."""
+    desk = await city.signed_in("wang")
+    for path in (
+        "/api/sessions.csv",
+        "/api/clients.csv",
+        "/api/directory.xlsx",
+        "/api/pki/devices.csv",
+        "/api/audit/records.csv",
+    ):
+        assert (await desk.get(path)).status_code == 403, path
+    assert not await AuditRecord.filter(verb__in=TAKEN).exists()
