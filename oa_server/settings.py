@@ -37,7 +37,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # Where this installation keeps what it owns: database file, objects, secrets, fonts.
     data_dir: Path = Path("var")
     # `sqlite:///PATH` for one server process, `postgres://user:password@host/name` for many, on another machine with
-    # `?sslmode=verify-full&sslrootcert=/PATH` behind it. Empty: a file in data_dir.
+    # `?sslmode=verify-full&sslrootcert=/PATH` behind it; a primary and its replica are named together, as
+    # `@host1:5432,host2:5432/name?target_session_attrs=primary`. Empty: a file in data_dir.
     database_url: str = ""
     # `file:///PATH` or `s3://ACCESS:SECRET@host:port/bucket?secure=0|1`. Empty: a folder in data_dir.
     object_store_url: str = ""
@@ -187,9 +188,17 @@ def _check(settings: Settings) -> None:
         raise SettingsError("bus_url: use local:, postgres:, redis://host:port/0 or rediss://host:port/0")
     if urlsplit(settings.database).scheme not in {"sqlite", "postgres", "postgresql"}:
         raise SettingsError("database_url: use sqlite:///PATH or postgres://user:password@host:port/name")
+    _check_primary(settings.database)
     _check_jobs(settings)
     _check_store("object_store_url", settings.object_store)
     _check_addresses(settings)
+
+
+def _check_primary(url: str) -> None:
+    """Of several servers only one takes writes, and who does not ask for it gets the first that answers."""
+    parts = urlsplit(url)
+    if "," in parts.netloc and "target_session_attrs=primary" not in parts.query.split("&"):
+        raise SettingsError("database_url: with several hosts add ?target_session_attrs=primary")
 
 
 def _check_addresses(settings: Settings) -> None:

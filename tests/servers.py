@@ -170,18 +170,24 @@ class Postgres(Server):
         self._base = Path(tempfile.mkdtemp(prefix="oa-postgres-"))
         self.log = self._base / "log"
         self._user: dict[str, Any] = _as_postgres(self._base) if os.geteuid() == 0 else {}
-        self._port = free_port()
-        self.url = f"postgres://oa@127.0.0.1:{self._port}/postgres"
+        self.port = free_port()
+        self.url = f"postgres://oa@127.0.0.1:{self.port}/postgres"
         options = ["-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "-U", "oa"]
-        command = [self._programs / "initdb", "-D", self._base / "data", *options]
-        subprocess.run(command, check=True, capture_output=True, cwd=self._base, **self._user)
+        self.run("initdb", "-D", self._base / "data", *options)
+
+    def run(self, program: str, *words: str | Path, **environment: str) -> str:
+        """What a program of PostgreSQL says, run as the user that the cluster belongs to."""
+        command, env = [self._programs / program, *words], os.environ | environment
+        return subprocess.run(
+            command, check=True, stdout=subprocess.PIPE, text=True, cwd=self._base, env=env, **self._user
+        ).stdout
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
         shutil.rmtree(self._base)
 
     def _command(self) -> Sequence[str | Path]:
-        command = [self._programs / "postgres", "-D", self._base / "data", "-p", str(self._port)]
+        command = [self._programs / "postgres", "-D", self._base / "data", "-p", str(self.port)]
         settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={self._base}", "max_connections=200"]
         for setting in (*settings, "fsync=off", "full_page_writes=off"):
             command += ["-c", setting]
@@ -191,7 +197,7 @@ class Postgres(Server):
         return {"cwd": self._base, **self._user}
 
     def answers(self) -> bool:
-        ready = [self._programs / "pg_isready", "-h", "127.0.0.1", "-p", str(self._port), "-U", "oa"]
+        ready = [self._programs / "pg_isready", "-h", "127.0.0.1", "-p", str(self.port), "-U", "oa"]
         return subprocess.run(ready, capture_output=True, check=False).returncode == 0
 
 

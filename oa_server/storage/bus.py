@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import structlog
 
 from oa_server.core.tasks import is_ending
+from oa_server.storage.postgres_hosts import connect
 
 log = structlog.get_logger("oa.bus")
 
@@ -124,10 +125,8 @@ class PostgresBus(_Relayed):
         self._sender: Any = None
 
     async def _publish(self) -> None:
-        import asyncpg
-
         if self._sender is None or self._sender.is_closed():
-            self._sender = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
+            self._sender = await connect(self._url, timeout=CONNECT_SECONDS)
         try:
             await self._sender.execute("SELECT pg_notify($1, '')", CHANNEL)
         except BaseException:
@@ -135,9 +134,7 @@ class PostgresBus(_Relayed):
             raise
 
     async def _listen(self, wake: Wake) -> None:
-        import asyncpg
-
-        connection = await asyncpg.connect(self._url, timeout=CONNECT_SECONDS)
+        connection = await connect(self._url, timeout=CONNECT_SECONDS)
         woken, lost = asyncio.Event(), asyncio.Event()
 
         def ended(_connection: object) -> None:

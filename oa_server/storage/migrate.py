@@ -16,13 +16,13 @@ from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from urllib.parse import quote
 
-import asyncpg
 from tortoise import Tortoise
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.migrations.api import migrate as apply_migrations
 
 from oa_server.storage import claims
 from oa_server.storage.database import APP, PATIENT_SECONDS, Lock, config
+from oa_server.storage.postgres_hosts import connect
 
 CONFIG = config("sqlite:///:memory:")  # for `tortoise -c oa_server.storage.migrate.CONFIG makemigrations`
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -51,7 +51,7 @@ async def _apply(settings: dict[str, object]) -> None:
 
 @asynccontextmanager
 async def _postgres_lock(url: str) -> AsyncIterator[None]:
-    connection = await asyncpg.connect(url)
+    connection = await connect(url)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", Lock.MIGRATION)
         yield

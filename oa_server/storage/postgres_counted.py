@@ -26,6 +26,7 @@ from tortoise.connection import get_connections
 
 from oa_server.core.errors import Unavailable
 from oa_server.storage import writes
+from oa_server.storage.postgres_hosts import connect
 from oa_server.storage.refusals import DATABASE_AWAY, OUTCOME_UNKNOWN, telling
 
 ACQUIRE_SECONDS, RELEASE_SECONDS = 3, 1
@@ -49,7 +50,7 @@ class _Kept(asyncpg.Connection):  # type: ignore[misc]  # untyped in the library
 class CountedClient(AsyncpgDBClient):
     async def create_pool(self, **options: Any) -> Any:
         del options["port"]  # The address says it, and much that the library has no name for.
-        return await asyncpg.create_pool(**options | {"connection_class": _Kept})
+        return await asyncpg.create_pool(**options | {"connect": connect, "connection_class": _Kept})
 
     def acquire_connection(self) -> Any:
         return _Lent(self, self._pool_init_lock)

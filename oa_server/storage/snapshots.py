@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
-import asyncpg
 
 from oa_server.core.errors import Conflict, Reason, Unavailable
 from oa_server.storage import claims
 from oa_server.storage.database import address_of
 from oa_server.storage.migrate import remove, take_place
+from oa_server.storage.postgres_hosts import connect
 from oa_server.storage.refusals import telling
 
 NO_TOOLS = Reason(
@@ -73,7 +73,7 @@ async def copied(url: str, file: Path) -> AsyncIterator[Ask]:
         yield _asking(file)
         return
     with telling():
-        connection = await asyncpg.connect(url)
+        connection = await connect(url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
@@ -114,7 +114,7 @@ async def is_empty(url: str) -> bool:
         with telling(), closing(sqlite3.connect(file)) as connection:
             return not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
     with telling():
-        connection = await asyncpg.connect(url)
+        connection = await connect(url)
     try:
         tables = (
             "SELECT 1 FROM pg_class c WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace LIMIT 1"
@@ -129,7 +129,7 @@ async def put_back(url: str, file: Path) -> None:
     if target := claims.file_of(url):
         await anyio.to_thread.run_sync(_put_back_sqlite, file, target)
         return
-    connection = await asyncpg.connect(url)
+    connection = await connect(url)
     major = connection.get_server_version().major
     await connection.close()
     options = ["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]

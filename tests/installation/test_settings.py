@@ -65,6 +65,8 @@ def test_saved_settings_are_the_same(tmp_path: Path) -> None:
         ({"jobs": "worker"}, "jobs: SQLite"),
         ({"jobs": "worker", "database_url": "postgres://oa@127.0.0.1/oa"}, "bus_url: local:"),
         ({"database_url": "mysql://127.0.0.1/oa"}, "database_url"),
+        ({"database_url": "postgres://oa@10.0.0.5,10.0.0.6/oa"}, "database_url: with several hosts"),
+        ({"database_url": "postgres://oa@10.0.0.5,10.0.0.6/oa?target_session_attrs=any"}, "database_url"),
         ({"object_store_url": "ftp://127.0.0.1/oa"}, "object_store_url"),
         ({"object_store_url": "s3://key:secret@127.0.0.1:8333/Official_Documents"}, "object_store_url"),
         ({"object_store_url": "s3://key:secret@127.0.0.1:8333/"}, "object_store_url"),
