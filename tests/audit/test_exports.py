@@ -6,6 +6,7 @@ import csv
 import io
 
 import openpyxl
+import pytest
 from starlette.routing import BaseRoute
 
 from oa_server.app import _api_routes
@@ -47,6 +48,7 @@ def rows_in(data: bytes) -> int:
     return sum(page.max_row - 1 for page in openpyxl.load_workbook(io.BytesIO(data)))
 
 
+@pytest.mark.norm("D-8.1.4.11")
 async def test_whoever_takes_a_list_is_on_record(begin: Begin) -> None:
     """Every list that leaves as a file leaves a record: who took which file, narrowed how, and how many rows it has."""
     assert {path for path, _, item in endpoints_of(routes()) if item.returns in {CSV, XLSX}} == LISTS.keys()
