@@ -16,6 +16,7 @@ need Xvfb xvfb
 need ss iproute2
 need unshare util-linux
 need wrk wrk
+need gcore gdb
 need cfssl golang-cfssl
 need /usr/sbin/nginx nginx-light
 need /usr/sbin/haproxy haproxy

@@ -38,6 +38,7 @@ from crypto.webhooks import WebhookKey
 from oa_server.audit import actions as audit
 from oa_server.audit.copies import CopyPlace, copy_heads
 from oa_server.condition import condition_route
+from oa_server.core import clock
 from oa_server.core.actor import SYSTEM
 from oa_server.core.errors import OaError
 from oa_server.core.ports import ports
@@ -57,6 +58,7 @@ from oa_server.files import access as files
 from oa_server.files.actions import FileKeeper
 from oa_server.identity import access as identity
 from oa_server.identity import tokens
+from oa_server.identity.actions import remove_sessions
 from oa_server.identity.clients import ClientDesk
 from oa_server.identity.events import OfficialRetiring, OrganRegistered, RolesGiven, RoleTaken
 from oa_server.identity.signin import SignIn, SignInPolicy
@@ -370,11 +372,18 @@ def _timed(house: House) -> list[Coroutine[Any, Any, None]]:
         (HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
         (HEAD_SECONDS, "pki.issue", lambda: _issue_waiting(house)),
         (CLEANING_SECONDS, "deadlines.seed", seed_calendar),
-        (CLEANING_SECONDS, "storage.clean", cleaning.clean),
+        (CLEANING_SECONDS, "storage.clean", lambda: _clean(house)),
     ]
     return [
         _every(house.metrics, seconds, name, house.rounds.watched(name, seconds, job)) for seconds, name, job in jobs
     ]
+
+
+async def _clean(house: House) -> None:
+    """Remove what nobody needs any more, in the database and among the objects."""
+    await cleaning.clean()
+    await remove_sessions()
+    await house.office.store.clear_drafts(clock.now() - cleaning.DRAFTS_FOR)
 
 
 async def _sign_head(house: House) -> None:

@@ -440,6 +440,13 @@ async def sessions_in_use(actor: Actor, seen_since: datetime, wanted: ListFilter
     return found
 
 
+async def sessions_over_since(moment: datetime, limit: int) -> list[Session]:
+    """Some of the sessions that were over before a moment: ended, or at their limit."""
+    over = Q(Q(ended_at__lt=moment), Q(expires_at__lt=moment), join_type=Q.OR)
+    found: list[Session] = await Session.filter(over).order_by("id").limit(limit).only("id")
+    return found
+
+
 # --- departments' systems ---------------------------------------------------------------------------------------------
 
 

@@ -6,9 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from oa_server.audit.verbs import Verb
+from oa_server.core import clock
 from oa_server.core.actor import Actor
 from oa_server.identity import access, rules
 from oa_server.identity.models import Session
+from oa_server.storage.cleaning import BATCH, remove
 from oa_server.storage.unit_of_work import Work, lock_row, unit_of_work
 
 
@@ -42,6 +44,12 @@ async def end_all_sessions(work: Work) -> None:
     """End every session that is open, inside the unit of work that gives the reason for it."""
     for session in await Session.filter(ended_at=None, expires_at__gt=work.now):
         await _end(work, session.id, rules.SESSION_ENDED.code)
+
+
+async def remove_sessions() -> None:
+    """Remove the rows of sessions that have long been over; who signed in, and how it ended, is on record. Raises Unavailable."""
+    while await remove(Session, await access.sessions_over_since(clock.now() - rules.SESSIONS_KEPT, BATCH)):
+        pass
 
 
 async def _end(work: Work, session_id: UUID, code: str, **facts: Any) -> None:

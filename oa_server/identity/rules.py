@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 CHALLENGE_LIFE = timedelta(seconds=60)
 CHALLENGE_KEPT = timedelta(minutes=10)  # so that a late answer is told that it is late, and not that it is wrong
 SEEN_EVERY = timedelta(seconds=30)
+SESSIONS_KEPT = timedelta(
+    days=1
+)  # after they were over, so that a page that was left open is told how its session ended
 DUTY_LONGEST = timedelta(days=7)
 
 WRONG_CHALLENGE = Reason(

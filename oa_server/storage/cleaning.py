@@ -17,6 +17,8 @@ from oa_server.storage.unit_of_work import housekeeping
 
 ANSWERS_FOR = timedelta(hours=24)
 EVENTS_FOR = timedelta(days=30)
+# A part of an attachment that takes so long to be written was given up by its sender.
+DRAFTS_FOR = timedelta(hours=1)
 # So few at a time that no official waits behind it.
 BATCH = 500
 
@@ -34,17 +36,18 @@ async def clean() -> None:
 async def _clean_answers() -> bool:
     """Take away some old answers. Returns whether there may be more."""
     old = await KeptAnswer.filter(at__lt=clock.now() - ANSWERS_FOR).order_by("at").limit(BATCH).only("id")
-    return await _remove(KeptAnswer, old)
+    return await remove(KeptAnswer, old)
 
 
 async def _clean_events() -> bool:
     """Take away some old events from the oldest on, but never the newest. Returns whether there may be more."""
     first = await Event.all().order_by("id").limit(BATCH + 1).only("id", "at")
     until = clock.now() - EVENTS_FOR
-    return await _remove(Event, [event for event in first[:-1] if event.at < until])
+    return await remove(Event, [event for event in first[:-1] if event.at < until])
 
 
-async def _remove(model: type[Row], rows: list[Row]) -> bool:
+async def remove(model: type[Row], rows: list[Row]) -> bool:
+    """Remove up to `BATCH` rows that nobody needs any more. Returns whether there may be more. Raises Unavailable."""
     if rows:
         async with housekeeping():
             await alone(Lock.CLEANING)  # Two that remove the same rows in another order would wait for each other.

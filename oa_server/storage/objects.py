@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -34,6 +35,7 @@ STORE_FULL = Reason(
 
 _KEY = re.compile(r"\A[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)*\Z")
 FOLDERS_KNOWN = 10_000
+DRAFTS = ".drafts"
 S3_THREADS = 16
 PIECE = 1 << 20
 # A store that hangs is given up in time for the request that waits for it; eight MiB take well under a second.
@@ -70,6 +72,9 @@ class ObjectStore(Protocol):
     async def keys(self) -> list[str]:
         """The keys of all objects there are. Raises Unavailable."""
 
+    async def clear_drafts(self, before: datetime) -> None:
+        """Remove what was begun before a moment and never became an object: its process was killed. Raises Unavailable."""
+
 
 def open_store(url: str) -> ObjectStore:
     """The store of `file:///PATH` or `s3://ACCESS:SECRET@host:port/bucket?secure=0|1`."""
@@ -94,7 +99,7 @@ def _check_key(key: str) -> str:
 
 
 class LocalFolderStore(ObjectStore):
-    """Objects as files below one folder: written beside, synced, renamed into place, and the folder synced too."""
+    """Objects as files below one folder: written among the drafts, synced, renamed into place, and the folder synced too."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -138,9 +143,23 @@ class LocalFolderStore(ObjectStore):
         files = (path for path in self._root.rglob("*") if path.is_file() and not path.name.startswith("."))
         return [path.relative_to(self._root).as_posix() for path in files]
 
+    async def clear_drafts(self, before: datetime) -> None:
+        try:
+            await anyio.to_thread.run_sync(self._clear_drafts, before.timestamp())
+        except OSError as error:
+            raise Unavailable(STORE_AWAY) from error
+
+    def _clear_drafts(self, before: float) -> None:
+        for draft in (self._root / DRAFTS).glob(".*"):
+            with suppress(FileNotFoundError):  # It has just taken its place.
+                if draft.stat().st_mtime < before:
+                    draft.unlink()
+
     def _write(self, path: Path, pieces: Iterable[bytes]) -> None:
-        self._settle(path.parent)
-        _write(path, pieces)
+        drafts = self._root / DRAFTS
+        for folder in (path.parent, drafts):
+            self._settle(folder)
+        _write(path, drafts / f".{secrets.token_hex(16)}", pieces)
 
     def _settle(self, folder: Path) -> None:
         """Make a folder, and have its name and those above it durable too: once per process, whoever made them."""
@@ -159,8 +178,7 @@ def _pieces(data: Data) -> Iterable[bytes]:
     return [data] if isinstance(data, bytes) else data
 
 
-def _write(path: Path, pieces: Iterable[bytes]) -> None:
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+def _write(path: Path, fresh: Path, pieces: Iterable[bytes]) -> None:
     try:
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with io.FileIO(handle, "wb") as file:
@@ -236,6 +254,9 @@ class S3Store(ObjectStore):
             lambda: [item.object_name for item in self._client.list_objects(self._bucket, recursive=True)],
             seconds=LISTING_SECONDS,
         )
+
+    async def clear_drafts(self, before: datetime) -> None:
+        """What is put here is there whole or not at all."""
 
     async def prepare(self) -> None:
         def ensure() -> None:

@@ -15,9 +15,11 @@ from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import SYSTEM
 from oa_server.identity import actions
+from oa_server.identity.actions import remove_sessions
 from oa_server.identity.models import Official, Post, Responsibility, Session
 from oa_server.settings import Settings
 from oa_server.storage.unit_of_work import unit_of_work
+from oa_server.verification.rights import session_faults
 from tests.city import City, told
 from tests.conftest import running
 from tests.sockets import Socket, live
@@ -108,6 +110,28 @@ async def test_signing_out(city: City, claimed: str | None, code: str) -> None:
     assert told(await wang.get("/api/session")) == (401, code)
     ended = await AuditRecord.get(verb=Verb.SESSION_ENDED)
     assert (ended.actor_name, ended.facts) == ("王建国", {"reason": code})
+
+
+@pytest.mark.norm("D-8.1.4.10")
+async def test_a_session_leaves_no_row(city: City) -> None:
+    """A day after a session was ended, or had run out, its row is gone; what is on record of it stays, and the data are sound."""
+    left, stayed, other = [await city.signed_in(person) for person in ("wang", "li", "zhao")]
+    await left.send("DELETE", "/api/session")
+    await remove_sessions()
+    assert await Session.filter(official_id=city.people["wang"]).exists()
+    with clock.shifted(timedelta(hours=25)):
+        await other.sign_in()
+        await remove_sessions()
+        assert not await Session.filter(official_id=city.people["wang"]).exists()
+        assert await Session.all().count() == 3
+        assert told(await stayed.get("/api/session")) == (401, "identity.token_expired")
+    with clock.shifted(timedelta(hours=37)):
+        await remove_sessions()
+        (row,) = await Session.all()
+        assert str(row.official_id) == city.people["zhao"]
+    assert await AuditRecord.filter(verb=Verb.SIGNED_IN).count() == 4
+    assert await AuditRecord.filter(verb=Verb.SESSION_ENDED).count() == 1
+    assert [fault async for fault in session_faults()] == []
 
 
 async def test_ending_twice(city: City) -> None:

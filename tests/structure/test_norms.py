@@ -31,6 +31,7 @@ SHOWN = {
     "D-8.1.4.7a/b": "integrity of what is stored and sent",
     "D-8.1.4.9a": "backup and restore",
     "D-8.1.4.9b/c": "a replica takes over, and nothing that was acknowledged is lost",
+    "D-8.1.4.10": "PINs leave the agent's memory; old sessions and drafts are removed",
     "D-8.1.4.11": "personal data: an inventory, nothing beyond it in any answer, exports on record",
     "D-8.1.5.1": "what was done past the interfaces is found",
     "D-8.1.5.2": "the auditor alone reads the log",
@@ -72,7 +73,6 @@ NOT_SHOWN = {
     "D-8.1.4.5": "attachments are not scanned for malware yet",
     "D-8.1.4.6": "no signed manifest of the program is checked at its start",
     "D-8.1.4.8a/b": "bodies lie in the database in clear; attachments do not",
-    "D-8.1.4.10": "no test reads the memory of a dead process",
     "M-8.4d": "TLS by the proxy; TLCP is a gateway of the site's",
 }
 

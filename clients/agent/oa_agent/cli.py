@@ -27,7 +27,9 @@ from crypto.profiles import Profile
 from oa_agent import VERSION
 from oa_agent.agent import Caller
 from oa_agent.config import Config, PinEntryKind, load_config
+from oa_agent.durable import remove_drafts
 from oa_agent.errors import UNKNOWN_SERVER, Refused
+from oa_agent.memory import keep_to_this_process, overwrite_what_is_freed
 from oa_agent.origins import check_origin
 from oa_agent.pin import has_display
 from oa_agent.protocol import (
@@ -85,7 +87,11 @@ def main(context: click.Context, path: Path) -> None:
 @main.command(help="为浏览器服务，直到被停止")
 @click.pass_obj
 def serve(config: Config) -> None:
+    overwrite_what_is_freed()
+    keep_to_this_process()
     _log_to(config.state / "agent.log")
+    for folder in (config.state, config.keys):
+        remove_drafts(folder)
     asyncio.run(_serve(config))
 
 
@@ -183,6 +189,7 @@ def import_key(config: Config, label: str | None, file: Path) -> None:
 @click.option("--label", required=True, help="证书介质名称")
 @click.pass_obj
 def init_token(config: Config, path: str, label: str) -> None:
+    keep_to_this_process()
     so_pin, pin = _new_pin("管理员 PIN"), _new_pin("用户 PIN")
 
     _local(lambda: asyncio.run(_init_token(config, path, label, so_pin, pin)))
@@ -215,6 +222,7 @@ async def _serve(config: Config) -> None:
 
 def _perform(config: Config, command: AgentCommand, origin: str = LOCAL) -> None:
     """Do what the socket would do, print what it would send, and exit."""
+    keep_to_this_process()
     _finish(asyncio.run(_answer(config, command, origin)))
 
 

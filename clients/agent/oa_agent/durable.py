@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
+
+DRAFT = ".draft-"
+# A draft that is older is nobody's any more: what is written here is small.
+DRAFT_SECONDS = 60
 
 
 def write_durably(path: Path, data: bytes) -> None:
     """Replace `path` by `data`, readable by its owner alone: written aside, flushed to the disk, renamed."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=DRAFT)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
@@ -21,6 +27,14 @@ def write_durably(path: Path, data: bytes) -> None:
         Path(aside).unlink(missing_ok=True)
         raise
     _flush_folder(path.parent)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left in a folder."""
+    for draft in folder.glob(f"{DRAFT}*"):
+        with suppress(FileNotFoundError):  # It has just taken its place.
+            if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
+                draft.unlink()
 
 
 def _flush_folder(folder: Path) -> None:

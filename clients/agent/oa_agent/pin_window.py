@@ -6,6 +6,7 @@ standard output. Exit status 1: there is no display.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import sys
 import tkinter as tk
@@ -13,6 +14,7 @@ from tkinter import ttk
 from typing import Any
 
 WRAP = 520
+_PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 
 class PinWindow:
@@ -57,6 +59,9 @@ class PinWindow:
 
 def main() -> int:
     """Show one prompt."""
+    # As `oa_agent.memory`, which this program cannot import; that no core is written it has from the agent.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     prompt = json.loads(sys.stdin.buffer.read())
     try:
         root = tk.Tk()
