@@ -21,6 +21,7 @@ need cfssl golang-cfssl
 need /usr/sbin/nginx nginx-light
 need /usr/sbin/haproxy haproxy
 need systemd-analyze systemd
+need /usr/sbin/clamd clamav-daemon
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ]; then
   echo "The tests need these packages: apt-get install$missing" >&2

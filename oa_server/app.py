@@ -56,6 +56,7 @@ from oa_server.documents.office import Office
 from oa_server.documents.states import Classification
 from oa_server.files import access as files
 from oa_server.files.actions import FileKeeper
+from oa_server.files.clamd import Clamd
 from oa_server.identity import access as identity
 from oa_server.identity import tokens
 from oa_server.identity.actions import remove_sessions
@@ -98,6 +99,7 @@ RESTART_SECONDS = 1.0
 SEQUENCE_SECONDS = 0.5
 HEAD_SECONDS = 60.0
 DELIVERY_SECONDS = 1.0
+SCANNING_SECONDS = 20.0
 CLEANING_SECONDS = 3600.0
 ALIVE_SECONDS = 10.0
 CLOCK_SECONDS = 30.0
@@ -156,7 +158,8 @@ def build_house(settings: Settings) -> House:
     passphrase = secrets.get("authority-passphrase").hex()
     register = CertificateRegister(Signer(settings.authority_dir, passphrase), settings.origin)
     store = open_store(settings.object_store)
-    in_force = InForce(settings)
+    in_force, metrics = InForce(settings), Metrics()
+    scanner = Clamd(settings.scanner_url) if settings.scanner_url else None
     master_keys = MasterKeys(secrets)
     fonts = FontLibrary([*settings.font_dirs, settings.data_dir / "fonts"], chains_with(settings.site_fonts))
     office = Office(
@@ -172,14 +175,16 @@ def build_house(settings: Settings) -> House:
         keyset=keyset,
         register=register,
         office=office,
-        files=FileKeeper(store, master_keys, limit=in_force.attachment_limit),
+        files=FileKeeper(
+            store, master_keys, limit=in_force.attachment_limit, scanner=scanner, tell=metrics.file_scanned
+        ),
         master_keys=master_keys,
         sign_in=SignIn(in_force.sign_in, keyset),
         clients=ClientDesk(keyset, settings.origin),
         sender=Sender(settings.origin, [WebhookKey(secrets.get("webhook-key"))]),
         hub=LiveHub(),
         cursors=Cursors(secrets.get("cursor-key")),
-        metrics=Metrics(),
+        metrics=metrics,
         rounds=Rounds(),
         head_copies=tuple(CopyPlace(_name_of(url), open_store(url)) for url in settings.head_copies),
         monitor_token=secrets.get("monitor-token", lambda: token_urlsafe(32).encode()),
@@ -276,6 +281,9 @@ def _application(house: House, routes: Sequence[BaseRoute], background: Backgrou
     app.state.metrics = house.metrics
     app.state.rounds = house.rounds
     app.state.monitor_token = house.monitor_token
+    scanning = house.files.scanning
+    # Without the scanner nothing new is attached, and everything else goes on: no reason to call a server not ready.
+    app.state.scanner = Probes({"scanner": scanning.scanner.check} if scanning else {})
     app.state.probes = Probes(
         {"database": lambda: select("SELECT 1 AS one"), "object_store": house.office.store.prepare}
     )
@@ -369,6 +377,7 @@ def _timed(house: House) -> list[Coroutine[Any, Any, None]]:
         (HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
         (HEAD_SECONDS, "audit.copies", lambda: copy_heads(house.head_copies)),
         (DELIVERY_SECONDS, "departments.deliver", lambda: deliver(house.sender)),
+        (SCANNING_SECONDS, "files.scan", lambda: _scan_waiting(house)),
         (HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
         (HEAD_SECONDS, "pki.issue", lambda: _issue_waiting(house)),
         (CLEANING_SECONDS, "deadlines.seed", seed_calendar),
@@ -389,6 +398,13 @@ async def _clean(house: House) -> None:
 async def _sign_head(house: House) -> None:
     if house.register.signer.exists:
         await audit.sign_head()
+
+
+async def _scan_waiting(house: House) -> None:
+    """Files are held without a scanner, too, when it was taken out of the settings while they waited."""
+    house.metrics.files_held(await files.count_held())
+    if house.files.scanning:
+        await house.files.scanning.scan_waiting()
 
 
 async def _renew_lists(house: House) -> None:

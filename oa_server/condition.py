@@ -18,6 +18,7 @@ from oa_server.core import clock
 from oa_server.core.actor import ADMIN_ROLES, Actor
 from oa_server.core.errors import Denied, Reason, all_reasons
 from oa_server.departments import access as departments
+from oa_server.files import access as files
 from oa_server.identity import access as identity
 from oa_server.web.endpoint import Call, endpoint, resource
 
@@ -50,7 +51,8 @@ class WebhookTrouble(Struct):
 
 class ConditionOut(Struct):
     """What this process found. `clock_seconds` is by how much its clock is ahead, unknown while nobody told the time;
-    `head_late` says that the log has grown and no head was signed for minutes."""
+    `head_late` says that the log has grown and no head was signed for minutes; `scanner` is the malware scanner, if there is
+    one, and `files_held` counts the attachments that wait for it."""
 
     checks: list[CheckOut]
     clock_seconds: float | None
@@ -58,6 +60,8 @@ class ConditionOut(Struct):
     heads: HeadsOut
     head_late: bool
     webhooks: list[WebhookTrouble]
+    scanner: CheckOut | None
+    files_held: int
 
 
 def check_reads(actor: Actor) -> None:
@@ -82,6 +86,8 @@ def condition_route() -> BaseRoute:
             heads=found,
             head_late=late,
             webhooks=await _webhooks(),
+            scanner=next((_check(one, call.language) for one in await state.scanner.checks()), None),
+            files_held=await files.count_held(),
         )
 
     return resource("/api/condition", GET=condition)

@@ -84,6 +84,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     administrator_networks: tuple[str, ...] = ()
     # The largest attachment, in bytes.
     attachment_limit: Annotated[int, Meta(ge=1)] = 1 << 30
+    # The malware scanner that every attachment passes, a clamd: `clamd:///PATH` of its socket, or `clamd://host:port`.
+    # Empty: none.
+    scanner_url: str = ""
     # Demo data: every page says so, and the server refuses to listen anywhere but on loopback.
     demo: bool = False
     # Where the built web client lies. Empty: clients/web/dist of the checkout.
@@ -202,6 +205,7 @@ def _check_primary(url: str) -> None:
 
 
 def _check_addresses(settings: Settings) -> None:
+    _check_scanner(settings.scanner_url)
     if wrong := [name for name in settings.time_servers if not _TIME_SERVER.fullmatch(name)]:
         raise SettingsError(f"time_servers: use host or host:port instead of {wrong[0]!r}")
     for url in settings.head_copies:
@@ -211,6 +215,18 @@ def _check_addresses(settings: Settings) -> None:
             ip_network(text)
         except ValueError as error:
             raise SettingsError(f"administrator_networks: use networks as 10.1.2.0/24; {error}") from error
+
+
+def _check_scanner(url: str) -> None:
+    """Refuse an address of the malware scanner that is neither a socket nor a host with its port."""
+    try:
+        parts = urlsplit(url)
+        is_socket = not parts.netloc and len(parts.path) > 1
+        is_host = bool(parts.hostname and parts.port) and not parts.path and "@" not in parts.netloc
+    except ValueError as error:
+        raise SettingsError(f"scanner_url: {error}") from error
+    if url and (parts.scheme != "clamd" or parts.query or is_socket == is_host):
+        raise SettingsError("scanner_url: use clamd:///PATH or clamd://host:port")
 
 
 def _check_store(name: str, url: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError, URLError
@@ -27,6 +29,9 @@ from oa_server.settings import Settings, save
 
 START_SECONDS = 30
 STOP_SECONDS = 20
+# The test file of EICAR in two halves, so that this source is not to be found by what knows it.
+EICAR = (rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$", b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*")
+SHORT = 60  # The path of a socket holds 107 bytes.
 POSTGRES_DIRS = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True),)
 
 
@@ -248,6 +253,60 @@ class SeaweedFS(Server):
 
     def answers(self) -> bool:
         return _answers(f"http://127.0.0.1:{self._ports['s3']}/")
+
+
+class Clamd(Server):
+    """ClamAV's daemon as the installation manual has it set, with one signature: the test file of EICAR. `url` is that of its
+    socket."""
+
+    def __init__(self, folder: Path, **changes: str) -> None:
+        # A folder of its own: what the path of a socket may be long is little.
+        self._base = Path(tempfile.mkdtemp(prefix="oa-clamd-", dir=folder if len(str(folder)) < SHORT else None))
+        self.socket = self._base / "clamd.ctl"
+        self.url = f"clamd://{self.socket}"
+        self.log = self._base / "log"
+        (self._base / "signatures").mkdir()
+        self.learn()
+        self._file = self._base / "clamd.conf"
+        self.configure(**changes)
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        shutil.rmtree(self._base)
+
+    def learn(self, data: bytes = b"".join(EICAR), name: str = "Eicar-Test-Signature") -> None:
+        """Have it know one file, from its next start on, and nothing else."""
+        line = f"{sha256(data).hexdigest()}:{len(data)}:{name}:73\n"
+        (self._base / "signatures" / "local.hsb").write_text(line)
+
+    def configure(self, **changes: str) -> None:
+        """Set what is to be otherwise than in the installation manual, from its next start on."""
+        settings = {
+            "LocalSocket": self.socket, "DatabaseDirectory": self._base / "signatures", "Foreground": "yes",
+            "TemporaryDirectory": self._base, "ExtendedDetectionInfo": "yes", "DisableCertCheck": "yes",
+            "MaxThreads": "4", **_clamd_settings(), **changes,
+        }  # fmt: skip
+        self._file.write_text("".join(f"{key} {value}\n" for key, value in settings.items()), "utf-8")
+
+    def _command(self) -> Sequence[str | Path]:
+        return ["/usr/sbin/clamd", "-c", self._file]
+
+    def answers(self) -> bool:
+        with closing(socket.socket(socket.AF_UNIX)) as asking, suppress(OSError):
+            asking.settimeout(1)
+            asking.connect(str(self.socket))
+            asking.sendall(b"zPING\0")
+            return asking.recv(16) == b"PONG\0"
+        return False
+
+
+def _clamd_settings() -> dict[str, str]:
+    """What the installation manual writes into ClamAV's settings."""
+    manual = Path(__file__).parent.parent / "deploy" / "manual-install.zh.md"
+    (lines,) = re.findall(
+        r"^cat >>/etc/clamav/clamd.conf <<END\n(.*?)^END$", manual.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return dict(line.split() for line in lines.splitlines())
 
 
 class OaServer(Server):

@@ -75,6 +75,8 @@ class Verb(StrEnum):
     UPLOAD_STARTED = "files.upload_started"  # name, size
     UPLOAD_CONTINUED = "files.upload_continued"  # offset
     UPLOAD_FINISHED = "files.upload_finished"  # sha256, size
+    FILE_PASSED = "files.file_passed"  # sha256
+    FILE_QUARANTINED = "files.file_quarantined"  # malware, name, sha256
     FILE_REMOVED = "files.file_removed"  # name
     MASTER_KEY_SUCCEEDED = "files.master_key_succeeded"  # by (the new key's id)
     FILE_KEYS_REWRAPPED = "files.file_keys_rewrapped"  # files (how many)
@@ -164,6 +166,8 @@ TITLES = {
     Verb.UPLOAD_STARTED: "开始上传附件",
     Verb.UPLOAD_CONTINUED: "续传附件",
     Verb.UPLOAD_FINISHED: "附件上传完成",
+    Verb.FILE_PASSED: "附件通过病毒检查",
+    Verb.FILE_QUARANTINED: "隔离含恶意代码的附件",
     Verb.FILE_REMOVED: "删除附件",
     Verb.MASTER_KEY_SUCCEEDED: "启用新主密钥",
     Verb.FILE_KEYS_REWRAPPED: "用新主密钥重新加密附件密钥",

@@ -140,7 +140,7 @@ async def _submit(office: Office, actor: Actor, document: OutgoingDocument, _wan
         work.audit(Verb.SUBMITTED, access.OUTGOING, document.id, rows=[document, version], version=version.no)
 
 
-async def _check_draft(office: Office, document: OutgoingDocument, attached: Mapping[UUID, bool]) -> None:
+async def _check_draft(office: Office, document: OutgoingDocument, attached: Mapping[UUID, str]) -> None:
     """Refuse what the regulation does not let go to review. Raises Invalid, Denied, Conflict."""
     organ = await identity.organ(document.organ_id)
     if not organ.issuing_word:
@@ -157,13 +157,12 @@ async def _check_draft(office: Office, document: OutgoingDocument, attached: Map
     )
     rules.check_complete(findings)
     rules.check_ceiling(Classification(document.classification), office.ceiling)
-    if not all(attached.values()):
-        raise Conflict(rules.FILES_UPLOADING)
+    rules.check_arrived(attached.values())
 
 
-async def _attached(document_id: UUID) -> dict[UUID, bool]:
-    """The attachments as the pages name them, and whether all of each is there."""
-    return {file.id: file.is_ready for file in await files.files_of(access.OUTGOING, [document_id])}
+async def _attached(document_id: UUID) -> dict[UUID, str]:
+    """The attachments as the pages name them, and how far each has come."""
+    return {file.id: file.state for file in await files.files_of(access.OUTGOING, [document_id])}
 
 
 def _texts(body: Mapping[str, Any]) -> Iterator[str]:

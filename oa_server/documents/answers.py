@@ -130,7 +130,7 @@ def _elements(document: OutgoingDocument, main: list[UUID], copies: list[UUID]) 
 
 async def _attachments(document_id: UUID) -> list[AttachmentOut]:
     rows = await files.files_of(access.OUTGOING, [document_id])
-    return [AttachmentOut(r.id, r.name, r.size, r.received, r.state, r.sha256) for r in rows]
+    return [AttachmentOut(r.id, r.name, r.size, r.received, r.state, r.sha256, r.malware) for r in rows]
 
 
 async def _opinions(kind: str, subject_id: UUID) -> list[OpinionOut]:

@@ -6,7 +6,7 @@ Sources: 《党政机关公文处理工作条例》, articles as cited; nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -144,6 +144,17 @@ PAGES_CHANGED = Reason(
     "The pages have changed; read them again before signing.",
 )
 FILES_UPLOADING = Reason("documents.files_uploading", "附件仍在上传，请稍候", "Attachments are still being uploaded.")
+FILES_HELD = Reason(
+    "documents.files_held",
+    "有附件正在等待病毒检查，检查通过后再送审",
+    "Attachments wait to be scanned for malware; submit once they have passed.",
+)
+FILES_INFECTED = Reason(
+    "documents.files_infected",
+    "有附件含有恶意代码，已被隔离；删除该附件后再送审",
+    "Malware was found in an attachment; remove it, and submit then.",
+)
+_NOT_ARRIVED = {"quarantined": FILES_INFECTED, "held": FILES_HELD, "uploading": FILES_UPLOADING}
 UNKNOWN_VERB = Reason("documents.unknown_verb", "没有这项操作", "There is no such act.")
 NOTHING_TO_SIGN = Reason("documents.nothing_to_sign", "此操作不需要签名", "This act needs no signature.")
 SIGNATURE_NEEDED = Reason("documents.signature_needed", "此操作需要用证书签名", "This act must be signed with a key.")
@@ -406,6 +417,13 @@ def check_read(read_sha256: str | None, current_sha256: str | None) -> None:
     """
     if read_sha256 != current_sha256:
         raise Conflict(PAGES_CHANGED)
+
+
+def check_arrived(states: Collection[str]) -> None:
+    """Every attachment has arrived and passed the malware scanner, where there is one. Raises Conflict."""
+    for state, reason in _NOT_ARRIVED.items():
+        if state in states:
+            raise Conflict(reason)
 
 
 def check_attachments(signed: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> None:

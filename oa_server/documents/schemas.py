@@ -148,6 +148,7 @@ class AttachmentOut(Struct):
     offset: int
     state: str
     sha256: str | None
+    malware: str
 
 
 class DocumentRow(Struct):

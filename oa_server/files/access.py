@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from itertools import islice
 from uuid import UUID
 
@@ -40,6 +40,16 @@ async def files_of(subject_type: str, subject_ids: Collection[UUID]) -> list[Sto
     return await rows.exclude(state=FileState.REMOVED).order_by("position", "id")
 
 
+async def held_files(after: UUID, limit: int) -> list[StoredFile]:
+    """Files that wait for the malware scanner, in the order of their identifiers."""
+    return await StoredFile.filter(state=FileState.HELD, id__gt=after).order_by("id").limit(limit)
+
+
+async def count_held() -> int:
+    """How many files wait for the malware scanner."""
+    return await StoredFile.filter(state=FileState.HELD).count()
+
+
 async def part_keys(file_id: UUID, first: int, last: int) -> dict[int, str]:
     """Where the parts from `first` to `last` lie in the object store, by their numbers."""
     rows = FilePart.filter(file_id=file_id, number__gte=first, number__lte=last)
@@ -63,7 +73,7 @@ class FileReader:
         self._store = store
         self._master_keys = master_keys
 
-    async def stream(self, file: StoredFile, first: int = 0, last: int | None = None) -> AsyncIterator[bytes]:
+    async def stream(self, file: StoredFile, first: int = 0, last: int | None = None) -> AsyncGenerator[bytes, None]:
         """Plain bytes from `first` to `last` (inclusive); while one part is given out, the next ones are fetched.
 
         Raises Conflict as soon as a part has been changed, cut, swapped or lost.

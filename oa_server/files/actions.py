@@ -17,7 +17,9 @@ from oa_server.core.actor import Actor
 from oa_server.core.errors import Conflict, Denied, OaError, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.files import access, rules
+from oa_server.files.clamd import Clamd
 from oa_server.files.models import FilePart, FileState, StoredFile
+from oa_server.files.scanning import Scanning
 from oa_server.storage.database import Lock, beside
 from oa_server.storage.master_keys import KEY_AWAY, MasterKeys
 from oa_server.storage.objects import ObjectStore
@@ -36,13 +38,22 @@ class FileKeeper:
     one was restarted, the parts that are already there are read once more.
     """
 
-    def __init__(self, store: ObjectStore, master_keys: MasterKeys, *, limit: Callable[[], Awaitable[int]]) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        master_keys: MasterKeys,
+        *,
+        limit: Callable[[], Awaitable[int]],
+        scanner: Clamd | None = None,
+        tell: Callable[[str], None],
+    ) -> None:
         self._store = store
         self._master_keys = master_keys
         self._limit = limit
         self._places = asyncio.Semaphore(PARTS_AT_ONCE)
         self._hashers: dict[UUID, tuple[int, Any]] = {}
         self.reader = access.FileReader(store, master_keys)
+        self.scanning = Scanning(scanner, self.reader, tell=tell) if scanner else None
 
     async def start(self, actor: Actor, *, name: str, size: int, subject_type: str, subject_id: UUID) -> StoredFile:
         """Open an upload of `size` bytes. Raises Invalid, TooLarge, Unavailable."""
@@ -81,7 +92,8 @@ class FileKeeper:
         self, actor: Actor, file: StoredFile, offset: int, parts: AsyncIterator[bytes | memoryview]
     ) -> StoredFile:
         """Store parts as they come in, some on their way to the disk while the next one is received; the last part
-        completes the file. Whatever ends the request, each part that was received whole is there, up to one that failed."""
+        completes the file, which is scanned for malware where there is a scanner. Whatever ends the request, each part that
+        was received whole is there, up to one that failed. Raises Denied, Invalid, Conflict, Unavailable."""
         rules.check_upload(file, actor.official_id, offset)
         writing: list[asyncio.Task[StoredFile]] = []
         try:
@@ -96,7 +108,10 @@ class FileKeeper:
             await asyncio.gather(*writing, return_exceptions=True)
         if not writing:
             rules.check_part(file, offset, 0)
-        return writing[-1].result()
+        written = writing[-1].result()
+        if self.scanning and written.state == FileState.HELD:
+            return await self.scanning.at_once(written)
+        return written
 
     async def _write(
         self,
@@ -138,7 +153,8 @@ class FileKeeper:
         await asyncio.to_thread(hasher.update, data)
         received = file.received + len(data)
         digest = hasher.hexdigest() if received == file.size else None
-        change = {"sha256": digest, "state": FileState.READY} if digest else {}
+        arrived = FileState.HELD if self.scanning else FileState.READY
+        change = {"sha256": digest, "state": arrived} if digest else {}
         async with unit_of_work(actor) as work:
             await transition(
                 StoredFile,

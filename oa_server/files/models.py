@@ -9,6 +9,8 @@ from oa_server.storage import fields
 
 class FileState(StrEnum):
     UPLOADING = "uploading"
+    HELD = "held"  # all of it is there, and it waits for the malware scanner
+    QUARANTINED = "quarantined"  # malware was found in it
     READY = "ready"
     REMOVED = "removed"
 
@@ -17,7 +19,8 @@ class StoredFile(fields.Model):
     """附件. `received` counts plain bytes that are durable; part n holds plain bytes from n × part_size on.
 
     The bytes of a removed file stay: opinions may have been signed on a version that had it, and what becomes of records
-    the archive decides.
+    the archive decides. Those of a quarantined one stay too, as evidence: encrypted they harm nobody, and no door gives them
+    out. `malware` is what the scanner calls what it found.
     """
 
     id = fields.Key()
@@ -30,6 +33,7 @@ class StoredFile(fields.Model):
     part_size = fields.Number()
     sha256 = fields.Digest(null=True)
     state = fields.State(FileState)
+    malware = fields.Text(200, default="", db_default="")
     wrapped_key = fields.Bytes()
     position = fields.Number(default=0)
     uploaded_by = fields.ForeignKey("oa.Official")
@@ -38,6 +42,7 @@ class StoredFile(fields.Model):
     class Meta:
         app = "oa"
         table = "stored_file"
+        indexes = (("state", "id"),)
 
     @property
     def is_ready(self) -> bool:

@@ -12,7 +12,7 @@ from oa_server.core.errors import NOT_FOUND, Conflict, Invalid, NotFound
 from oa_server.core.ports import SubjectGate, ports
 from oa_server.files import access, rules
 from oa_server.files.actions import FileKeeper
-from oa_server.files.models import FileState, StoredFile
+from oa_server.files.models import StoredFile
 from oa_server.files.schemas import FileIn, FileOut, file_out
 from oa_server.storage.unit_of_work import unit_of_work
 from oa_server.web.bodies import INVALID
@@ -97,8 +97,7 @@ async def remove_file(call: Call[None]) -> None:
 @endpoint(summary="下载附件", returns=STREAM, refuses=(Invalid, Conflict), scope="documents:read")
 async def read_content(call: Call[None]) -> Response:
     file = await _readable(call)
-    if file.state != FileState.READY:
-        raise NotFound(rules.NOT_READY)
+    rules.check_given_out(file)
     wanted = rules.parse_range(call.request.headers.get("range"), file.size)
     first, last = wanted or (0, file.size - 1)
     headers = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from oa_server.core.errors import Conflict, Denied, Invalid, Reason, TooLarge
+from oa_server.core.errors import Conflict, Denied, Invalid, NotFound, Reason, TooLarge
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -30,6 +30,31 @@ NOT_UPLOADER = Reason(
     "files.not_uploader", "只有上传人可以继续上传或删除", "Only the uploader may continue or remove it."
 )
 NOT_READY = Reason("files.not_ready", "附件尚未上传完成", "The attachment is not complete yet.")
+HELD = Reason(
+    "files.held",
+    "附件正在等待病毒检查，检查通过后才能使用",
+    "The attachment waits to be scanned for malware; it can be used once it has passed.",
+)
+INFECTED = Reason(
+    "files.infected",
+    "附件含有恶意代码，已被隔离，不能下载和发出；请删除这个附件，用杀毒软件检查本机，再上传没有问题的文件",
+    "Malware was found in the attachment, which is kept away: remove it, scan your computer, and attach a clean file.",
+)
+SCANNER_AWAY = Reason(
+    "files.scanner_away",
+    "病毒检查服务没有应答，新上传的附件保留待检；请系统管理员检查该服务",
+    "The malware scanner does not answer; new attachments are held until it does.",
+)
+SCANNER_REFUSED = Reason(
+    "files.scanner_refused",
+    "病毒检查服务没有得出结论，附件保留待检；请系统管理员检查该服务的大小上限和日志",
+    "The malware scanner came to no verdict, and the attachment is held; look at its limits and its log.",
+)
+SCANNER_BLIND = Reason(
+    "files.scanner_blind",
+    "病毒检查服务没有认出测试文件，新上传的附件保留待检；请系统管理员检查病毒库",
+    "The malware scanner does not know the test file; new attachments are held until its signatures are there.",
+)
 BAD_PART = Reason("files.bad_part", "分片大小不正确", "A part has the wrong size.")
 CHANGED = Reason("files.changed", "附件校验失败：存储的内容已被改动或丢失", "The stored bytes were changed or lost.")
 BUSY = Reason("files.busy", "上传的人太多，请稍后继续", "Too many uploads at once; continue in a moment.")
@@ -62,11 +87,28 @@ def check_size(size: int, limit: int) -> None:
 
 
 def check_upload(file: StoredFile, official_id: UUID | None, offset: int) -> None:
-    """Whoever began goes on, from the byte up to which all is there. Raises Denied, Conflict."""
+    """Whoever began goes on, from the byte up to which all is there. Raises Denied, Invalid, Conflict."""
     if file.uploaded_by_id != official_id:
         raise Denied(NOT_UPLOADER)
+    check_not_infected(file)
     if file.state != "uploading" or offset != file.received:
         raise Conflict(WRONG_OFFSET, offset=file.received)
+
+
+def check_not_infected(file: StoredFile) -> None:
+    """Tell the sender of a file in which malware was found. Raises Invalid."""
+    if file.state == "quarantined":
+        raise Invalid(INFECTED, malware=file.malware)
+
+
+def check_given_out(file: StoredFile) -> None:
+    """A file is read by others once all of it is there and no malware was found in it. Raises NotFound, Conflict."""
+    if file.state == "quarantined":
+        raise Conflict(INFECTED, malware=file.malware)
+    if file.state == "held":
+        raise Conflict(HELD)
+    if file.state != "ready":
+        raise NotFound(NOT_READY)
 
 
 def check_part(file: StoredFile, offset: int, length: int) -> None:

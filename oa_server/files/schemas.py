@@ -22,7 +22,10 @@ class FileIn(Struct, forbid_unknown_fields=True):
 
 
 class FileOut(Struct):
-    """A file: `offset` bytes of `size` have arrived; the next request brings `chunk` bytes, or what is left."""
+    """A file: `offset` bytes of `size` have arrived; the next request brings `chunk` bytes, or what is left.
+
+    Once all have arrived it is `ready`, or `held` until it was scanned for `malware`, or `quarantined` with some in it.
+    """
 
     id: UUID
     name: str
@@ -31,6 +34,7 @@ class FileOut(Struct):
     chunk: int
     state: str
     sha256: str | None
+    malware: str
     at: datetime
 
 
@@ -43,5 +47,6 @@ def file_out(file: StoredFile) -> FileOut:
         chunk=PARTS_IN_A_REQUEST * file.part_size,
         state=file.state,
         sha256=file.sha256,
+        malware=file.malware,
         at=file.at,
     )

@@ -130,7 +130,7 @@ async def object_faults(house: House) -> AsyncIterator[Fault]:
         if fault := await _rendition_fault(house, row):
             yield Fault(name_of(row), fault)
     async for row in rows_of(StoredFile):
-        if row.state == FileState.READY and not await _is_whole(house.files.reader, row):
+        if row.state in {FileState.READY, FileState.HELD} and not await _is_whole(house.files.reader, row):
             yield Fault(name_of(row), f"附件“{row.name}”被改动")
 
 

@@ -1,4 +1,5 @@
-"""What Prometheus reads: requests and how long they took, background jobs, and whether what we stand on is there.
+"""What Prometheus reads: requests and how long they took, background jobs, malware, and whether what we
+stand on is there.
 
 Whoever asks shows the token that the secret store keeps (`monitor-token`): how busy an office is concerns nobody else.
 """
@@ -20,6 +21,7 @@ TEXT = Binary("text/plain")
 OTHER = "other"
 # From what a list takes to what a request may take at all (`storage.database.STATEMENT_SECONDS`).
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+VERDICTS = ("clean", "infected", "postponed")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -37,6 +39,10 @@ class Metrics:
         self._failed = Counter("oa_job_failures", "Jobs that were postponed or broke", ["name"], registry=registry)
         self._ready = Gauge("oa_ready", "Whether what we stand on answers", ["name"], registry=registry)
         self._live = Gauge("oa_live_connections", "Pages that listen", registry=registry)
+        self._held = Gauge("oa_files_held", "Attachments that wait for the malware scanner", registry=registry)
+        self._scans = Counter("oa_scans", "Attachments given to the malware scanner", ["verdict"], registry=registry)
+        for verdict in VERDICTS:  # A series that begins at one has never risen, as far as Prometheus sees.
+            self._scans.labels(verdict)
         self._clock = Gauge("oa_clock_error_seconds", "How far our clock is ahead of the right time", registry=registry)
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
@@ -52,6 +58,14 @@ class Metrics:
 
     def job_failed(self, name: str) -> None:
         self._failed.labels(name).inc()
+
+    def files_held(self, count: int) -> None:
+        """Keep how many attachments wait for the malware scanner."""
+        self._held.set(count)
+
+    def file_scanned(self, verdict: str) -> None:
+        """Count an attachment that was given to the malware scanner, by its verdict."""
+        self._scans.labels(verdict).inc()
 
     def count_live(self, connections: Callable[[], int]) -> None:
         """Have the pages that listen counted whenever somebody asks."""

@@ -72,6 +72,19 @@ def test_saved_settings_are_the_same(tmp_path: Path) -> None:
         ({"object_store_url": "s3://key:secret@127.0.0.1:8333/"}, "object_store_url"),
         ({"administrator_networks": ["10.1.2.3/24"]}, "administrator_networks"),
         ({"administrator_networks": ["management"]}, "administrator_networks"),
+        *(
+            ({"scanner_url": url}, "scanner_url")
+            for url in (
+                "/run/clamav/clamd.ctl",
+                "clamd:",
+                "clamd:///",
+                "clamd://host",
+                "clamd://host:3310/path",
+                "clamd://host:port",
+                "clamd://user:secret@host:3310",
+                "icap://host:1344",
+            )
+        ),
     ],
 )
 def test_wrong_setting_is_named(values: dict[str, Any], named: str) -> None:

@@ -28,6 +28,7 @@ SHOWN = {
     "D-8.1.4.3d": "the log cannot be switched off",
     "D-8.1.4.4b/c": "open ports; administrators from their networks",
     "D-8.1.4.4d": "every interface judges its input",
+    "D-8.1.4.5": "attachments pass a malware scanner, or wait for it",
     "D-8.1.4.7a/b": "integrity of what is stored and sent",
     "D-8.1.4.9a": "backup and restore",
     "D-8.1.4.9b/c": "a replica takes over, and nothing that was acknowledged is lost",
@@ -70,7 +71,6 @@ SHOWN = {
 
 NOT_SHOWN = {
     "D-8.1.4.2g": "people have no clearance yet: a class is printed, signed and seen, and narrows no list",
-    "D-8.1.4.5": "attachments are not scanned for malware yet",
     "D-8.1.4.6": "no signed manifest of the program is checked at its start",
     "D-8.1.4.8a/b": "bodies lie in the database in clear; attachments do not",
     "M-8.4d": "TLS by the proxy; TLCP is a gateway of the site's",

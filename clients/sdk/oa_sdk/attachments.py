@@ -33,7 +33,9 @@ class Attachments(Part[D]):
         key: str | None = None,
     ) -> Steps[File]:
         """Attach a file to a draft: a path, or a file object that can seek. Goes on by itself after a cut connection; after a
-        crash, the same call with the same `key` goes on too. Raises Damaged when something else arrived than was sent."""
+        crash, the same call with the same `key` goes on too. Where the office scans attachments for malware, `state` is `held`
+        until it was scanned and `quarantined` when some was found. Raises Damaged when something else arrived than was sent,
+        Invalid (`files.infected`) when malware was found at once."""
         with opened(source) as file:
             sent = Source(file, progress)
             wanted = {

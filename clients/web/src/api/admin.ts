@@ -187,4 +187,6 @@ export interface Condition {
     next_try_at: string | null
     stopped: boolean
   }[]
+  scanner: { name: string; ready: boolean; ms: number; problem: string | null } | null
+  files_held: number
 }

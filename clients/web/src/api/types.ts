@@ -152,6 +152,7 @@ export interface Attachment {
   offset: number
   state: string
   sha256: string | null
+  malware: string
 }
 
 export interface Upload extends Attachment {

@@ -9,11 +9,12 @@ class Server {
   received = 0
   offsets: number[] = []
   breaksAt = -1
+  infected = false
 
   constructor(readonly size: number, readonly chunk: number) {}
 
   answer() {
-    return { id: 'f1', name: 'a.pdf', size: this.size, offset: this.received, chunk: this.chunk, state: 'uploading', sha256: null }
+    return { id: 'f1', name: 'a.pdf', size: this.size, offset: this.received, chunk: this.chunk, state: 'uploading', sha256: null, malware: '' }
   }
 
   install(): void {
@@ -44,7 +45,8 @@ class Server {
           return void setTimeout(this.onerror)
         }
         server.received += part.size
-        this.response = server.answer()
+        this.response = server.infected ? { code: 'files.infected', title: '附件含有恶意代码' } : server.answer()
+        if (server.infected) this.status = 422
         setTimeout(this.onload)
       }
     }
@@ -89,11 +91,22 @@ describe('useUploads', () => {
     expect(ready).toBe(1)
   })
 
+  it('leaves what is infected to the list of attachments, and does not try it again', async () => {
+    const server = new Server(8, 8)
+    server.infected = true
+    server.install()
+    void uploads.add([file(8)], [])
+    await vi.runAllTimersAsync()
+    expect(server.offsets).toEqual([0])
+    expect(ready).toBe(1)
+    expect(uploads.running.value).toEqual([])
+  })
+
   it('continues an unfinished attachment when the same file is chosen again', async () => {
     const server = new Server(20, 8)
     server.received = 16
     server.install()
-    void uploads.add([file(20)], [{ id: 'f1', name: 'a.pdf', size: 20, offset: 16, state: 'uploading', sha256: null }])
+    void uploads.add([file(20)], [{ id: 'f1', name: 'a.pdf', size: 20, offset: 16, state: 'uploading', sha256: null, malware: '' }])
     await vi.runAllTimersAsync()
     expect(server.offsets).toEqual([16])
     expect(ready).toBe(1)

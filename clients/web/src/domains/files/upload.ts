@@ -76,6 +76,8 @@ export function useUploads(subject: () => Promise<string>, onReady: () => void):
 
   /** What may pass is tried again, the server's own offset first; what was refused stays refused. */
   async function recover(upload: Running, error: unknown, attempt: number): Promise<void> {
+    // It has arrived, and stands among the attachments with what was found in it.
+    if (error instanceof Problem && error.code === 'files.infected') return void finish(upload)
     const wait = WAITS_MS[attempt]
     const mayPass = error instanceof Problem && (error.status === 0 || error.status === 409 || error.status >= 500)
     if (!mayPass || wait === undefined) {

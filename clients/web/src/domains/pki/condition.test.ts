@@ -13,6 +13,8 @@ const well: Condition = {
   heads: { leaves: 10, size: 10, root: null, at: null, copies: [place] },
   head_late: false,
   webhooks: [],
+  scanner: null,
+  files_held: 0,
 }
 const told = (change: Partial<Condition>) =>
   linesOf(zh, { ...well, ...change }).filter((line) => line.isBad).map(({ name, text }) => `${name}：${text}`)
@@ -26,6 +28,10 @@ describe('the condition of the installation', () => {
     const checks = [{ name: 'object_store', ready: false, ms: 3000, problem: '存储没有应答' }]
     expect(told({ checks })).toEqual(['附件存储：存储没有应答'])
     expect(told({ clock_seconds: -3, clock_wrong: true })).toEqual(['服务器时钟：误差-3秒，已暂停签名，请系统管理员校准'])
+    expect(told({ scanner: { name: 'scanner', ready: false, ms: 3, problem: '病毒检查服务没有应答' }, files_held: 2 })).toEqual([
+      '病毒检查：病毒检查服务没有应答（2个附件待检）',
+    ])
+    expect(told({ files_held: 1 })).toHaveLength(1)
     expect(told({ head_late: true })).toHaveLength(1)
     const copies = [{ ...place, behind: 5 }, { ...place, problem: '副本无法识别' }]
     expect(told({ heads: { ...well.heads, copies } })).toEqual([

@@ -10,7 +10,7 @@ export interface Line {
 }
 
 export function linesOf(words: Words, found: Condition): Line[] {
-  const own = [...checks(words, found), clock(words, found), log(words, found)]
+  const own = [...checks(words, found), scanner(words, found), clock(words, found), log(words, found)]
   return [...own, ...copies(words, found), ...webhooks(words, found)]
 }
 
@@ -20,6 +20,13 @@ function checks({ admin: { condition } }: Words, found: Condition): Line[] {
     text: ready ? condition.ready : (problem ?? condition.away),
     isBad: !ready,
   }))
+}
+
+function scanner({ admin: { condition } }: Words, { scanner: found, files_held: held }: Condition): Line {
+  const name = term(condition.checks, 'scanner')
+  if (!found) return { name, text: held ? condition.scannerGone(held) : condition.scannerNone, isBad: held > 0 }
+  if (found.ready) return { name, text: condition.scannerReady(held), isBad: false }
+  return { name, text: condition.scannerAway(found.problem ?? condition.away, held), isBad: true }
 }
 
 function clock({ admin: { condition } }: Words, { clock_seconds: seconds, clock_wrong: isBad }: Condition): Line {
