@@ -40,6 +40,7 @@ class Verb(StrEnum):
     # installation
     SETTING_CHANGED = "installation.setting_changed"  # old, new, waits
     SETTING_DECIDED = "installation.setting_decided"  # did, new
+    SETTINGS_IMPORTED = "installation.settings_imported"  # file_sha256, difference, settings (how many)
 
     # pki
     AUTHORITY_CREATED = "pki.authority_created"  # root, issuing (fingerprints)
@@ -141,6 +142,7 @@ TITLES = {
     Verb.CLIENT_REFUSED: "系统接入被拒绝",
     Verb.SETTING_CHANGED: "变更设置",
     Verb.SETTING_DECIDED: "复核设置变更",
+    Verb.SETTINGS_IMPORTED: "导入设置",
     Verb.CALENDAR_KEPT: "录入年度放假安排",
     Verb.LOCAL_HOLIDAY_KEPT: "登记地方假日",
     Verb.AUTHORITY_CREATED: "建立证书机构",

@@ -12,7 +12,7 @@ from oa_server.core.ids import new_id
 from oa_server.installation import access, rules
 from oa_server.installation.models import Setting, SettingState
 from oa_server.storage.database import Lock, alone
-from oa_server.storage.unit_of_work import unit_of_work
+from oa_server.storage.unit_of_work import Work, unit_of_work
 
 AS_IN_FILE = "file"
 _DECIDED = {
@@ -32,32 +32,42 @@ async def change_setting(
     """
     if name not in rules.CHANGEABLE:
         raise NotFound(NOT_FOUND)
-    next(one for one in rules.abilities(actor, name, waits=False)).check()
-    assert actor.official_id is not None
+    rules.check_changes(actor, name)
     if value:
         value = rules.text_of(rules.value_of(name, value))
     async with unit_of_work(actor) as work:
         await alone(Lock.SETTINGS)
-        newest = (await access.newest()).get(name)
-        if seen != etag_of(newest):
+        if seen != etag_of((await access.newest()).get(name)):
             raise PreconditionFailed(STALE)
-        if name in await access.waiting():
-            raise Conflict(rules.WAITING)
-        waits = rules.takes_two(name)
-        row = await Setting.create(
-            id=new_id(),
-            name=name,
-            value=value,
-            reason=reason,
-            state=SettingState.PENDING if waits else SettingState.IN_FORCE,
-            proposed_by=actor.official_id,
-            proposed_at=work.now,
-            decided_by=None if waits else actor.official_id,
-            decided_at=None if waits else work.now,
-        )
-        facts: dict[str, Any] = {"old": newest.value if newest else "", "new": value, "waits": waits}
-        work.audit(Verb.SETTING_CHANGED, "setting", name, made=[row], **facts)
+        await change_held(work, name, value, reason=reason)
     settings.forget()
+
+
+async def change_held(work: Work, name: str, value: str, *, reason: str) -> None:
+    """The same inside a unit of work that holds the settings; the value is written as `text_of` writes it, or empty.
+
+    Raises Denied, and Conflict while another change waits.
+    """
+    actor = work.actor
+    rules.check_changes(actor, name)
+    if name in await access.waiting():
+        raise Conflict(rules.WAITING)
+    newest = (await access.newest()).get(name)
+    waits = rules.takes_two(name)
+    assert actor.official_id is not None
+    row = await Setting.create(
+        id=new_id(),
+        name=name,
+        value=value,
+        reason=reason,
+        state=SettingState.PENDING if waits else SettingState.IN_FORCE,
+        proposed_by=actor.official_id,
+        proposed_at=work.now,
+        decided_by=None if waits else actor.official_id,
+        decided_at=None if waits else work.now,
+    )
+    facts: dict[str, Any] = {"old": newest.value if newest else "", "new": value, "waits": waits}
+    work.audit(Verb.SETTING_CHANGED, "setting", name, made=[row], **facts)
 
 
 def etag_of(row: Setting | None) -> str:

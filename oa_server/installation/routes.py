@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from oa_server.core.errors import Conflict, Denied, PreconditionFailed, PreconditionRequired
+import msgspec
+from starlette.responses import Response
+
+from oa_server.audit.verbs import Verb
+from oa_server.core.errors import Conflict, Denied, Invalid, PreconditionFailed, PreconditionRequired
 from oa_server.identity import access as identity
-from oa_server.installation import access, actions, rules
+from oa_server.identity.importing import Difference
+from oa_server.identity.schemas import SheetDifference, SheetQuery
+from oa_server.installation import access, actions, importing, rules
 from oa_server.installation.access import SettingsInForce
+from oa_server.installation.exporting import settings_sheets
 from oa_server.installation.models import Setting
 from oa_server.installation.schemas import (
     FixedOut,
@@ -21,6 +28,7 @@ from oa_server.installation.schemas import (
 )
 from oa_server.web.endpoint import Call, endpoint, resource
 from oa_server.web.shapes import ability_out
+from oa_server.web.sheets import SHEET, XLSX, leave_as_book
 
 
 def _settings(call: Call[Any]) -> SettingsInForce:
@@ -102,8 +110,49 @@ async def decide_setting(call: Call[SettingDecisionIn]) -> SettingChangeOut:
     return (await _changes(call, [row]))[0]
 
 
+# --- sheets -----------------------------------------------------------------------------------------------------------
+
+
+@endpoint(summary="导出系统设置", returns=XLSX, refuses=[Denied])
+async def export_settings(call: Call[None]) -> Response:
+    sheets = await settings_sheets(call.actor, _settings(call))
+    return await leave_as_book(call, "系统设置.xlsx", sheets, verb=Verb.LIST_EXPORTED, subject="settings")
+
+
+@endpoint(
+    summary="试导入设置：显示差异，不作任何改动",
+    body=SHEET,
+    query=SheetQuery,
+    returns=SheetDifference,
+    refuses=(Denied, Invalid, Conflict),
+)
+async def rehearse_settings(call: Call[None]) -> SheetDifference:
+    data = await call.raw(importing.SIZE_LIMIT)
+    return _difference(await importing.rehearse(call.actor, _settings(call), call.query.name, data))
+
+
+@endpoint(
+    summary="按显示过的差异导入设置（安全类须另一名管理员复核）",
+    body=SHEET,
+    query=SheetQuery,
+    returns=SheetDifference,
+    refuses=(Denied, Invalid, Conflict),
+)
+async def import_settings(call: Call[None]) -> SheetDifference:
+    data, query = await call.raw(importing.SIZE_LIMIT), call.query
+    done = await importing.import_settings(call.actor, _settings(call), query.name, data, shown=query.shown)
+    return _difference(done)
+
+
+def _difference(found: Difference) -> SheetDifference:
+    return msgspec.convert(found.as_facts(), SheetDifference)
+
+
 routes = [
     resource("/api/settings", GET=list_settings),
+    resource("/api/settings.xlsx", GET=export_settings),
+    resource("/api/settings/difference", POST=rehearse_settings),
+    resource("/api/settings/imports", POST=import_settings),
     resource("/api/settings/{name}", PATCH=change_setting),
     resource("/api/settings/{name}/history", GET=show_history),
     resource("/api/setting-changes/{id}/acts", POST=decide_setting),

@@ -30,6 +30,17 @@ NOT_SECURITY_ADMIN = Reason(
     "The security administrator proposes this setting, and another administrator confirms it.",
 )
 BAD_VALUE = Reason("installation.bad_value", "设置值不在允许范围内", "The value is not one that the setting takes.")
+UNKNOWN_SETTING = Reason(
+    "installation.unknown_setting",
+    "没有这个设置项，或不能在系统中变更",
+    "There is no such setting that changes while the server runs.",
+)
+NO_NAME = Reason("installation.no_name", "没有写明设置项", "The row names no setting.")
+DIFFERENCE_CHANGED = Reason(
+    "installation.difference_changed",
+    "表格或设置已有变化，请核对新的差异后再确认",
+    "Sheet or settings have changed since; look at the new difference.",
+)
 WAITING = Reason(
     "installation.waiting", "该项已有待复核的变更", "A change of this setting waits to be confirmed already."
 )
@@ -48,6 +59,16 @@ CHANGEABLE = {
     "idle_minutes": Role.SECURITY_ADMIN,
     "session_hours": Role.SECURITY_ADMIN,
 }
+# What each is called where people read it.
+WORDS = {
+    "name": "系统名称",
+    "line_pitch": "公文行距（磅）",
+    "colophon_on_even_page": "版记排在偶数页",
+    "attachment_limit": "单个附件上限（字节）",
+    "idle_minutes": "无操作自动退出（分钟）",
+    "session_hours": "一次登录最长时间（小时）",
+}
+_FLAGS = {"true": "是", "false": "否"}
 _NOT_YOURS = {Role.SYSTEM_ADMIN: NOT_SYSTEM_ADMIN, Role.SECURITY_ADMIN: NOT_SECURITY_ADMIN}
 _ADDRESSES = frozenset({"database_url", "object_store_url", "bus_url", "head_copies"})
 
@@ -61,6 +82,12 @@ def check_reads(actor: Actor) -> None:
     """Raises Denied for who may not see the settings."""
     if not (actor.is_system or actor.roles & {Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN}):
         raise Denied(NOT_SETTINGS_ADMIN)
+
+
+def check_changes(actor: Actor, name: str) -> None:
+    """Raises Denied for who may not change this setting, or propose to."""
+    for ability in abilities(actor, name, waits=False):
+        ability.check()
 
 
 def abilities(actor: Actor, name: str, *, waits: bool) -> list[Ability]:
@@ -92,6 +119,17 @@ def value_of(name: str, text: str) -> Any:
 def text_of(value: object) -> str:
     """A value as its setting's text, which `value_of` reads."""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def words_of(value: object) -> str:
+    """A value as a sheet shows it, which `text_in` reads."""
+    text = text_of(value)
+    return _FLAGS.get(text, text)
+
+
+def text_in(words: str) -> str:
+    """The text of a setting behind what stands in a sheet."""
+    return next((text for text, shown in _FLAGS.items() if shown == words), words)
 
 
 def fixed(settings: Settings) -> dict[str, str]:

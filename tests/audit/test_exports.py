@@ -24,6 +24,7 @@ LISTS = {
     "/api/clients.csv": ("sys", "", {"sort": "newest"}),
     "/api/directory.xlsx": ("sys", "", {}),
     "/api/duties.xlsx": ("sys", "since=2026-01-01&until=2026-01-31", {"since": "2026-01-01", "until": "2026-01-31"}),
+    "/api/settings.xlsx": ("sec", "", {}),
     "/api/pki/devices.csv": ("sec", "q=wang", {"q": "wang", "sort": "newest"}),
     "/api/pki/certificates.csv": ("sec", "profile=signing", {"profile": "signing", "sort": "newest"}),
     "/api/pki/rolls/{id}/sheet": ("sec", "", {}),

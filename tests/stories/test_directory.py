@@ -183,6 +183,30 @@ async def change_settings(system: Desk, security: Desk) -> None:
     await picture(system, "settings")
     await waiting.get_by_test_id("setting-confirm").click()
     await expect(waiting.get_by_test_id("setting-value")).to_have_text("10")
+    await import_settings(system, security)
+
+
+SHEET_HEAD = "设置项,值,理由\n"
+THEIRS, OURS = "session_hours,8,检查要求\n", "line_pitch,28.95,\n"
+
+
+async def import_settings(system: Desk, security: Desk) -> None:
+    """A sheet that touches another's setting is told by its cell; the right one is shown, and what takes two waits."""
+    await expect(system.one("export-settings")).to_have_attribute("href", "/api/settings.xlsx")
+    await system.one("open-import").click()
+    await system.drop("sheet", "设置.csv", f"{SHEET_HEAD}{OURS}{THEIRS}".encode(), "text/csv")
+    await expect(system.one("sheet-problems-row")).to_have_count(1)
+    await expect(system.one("sheet-problems")).to_contain_text("第3行")
+    await expect(system.one("sheet-problems")).to_contain_text("此项由安全保密管理员提出")
+    await security.one("open-import").click()
+    await security.drop("sheet", "设置.csv", f"{SHEET_HEAD}{THEIRS}".encode(), "text/csv")
+    await expect(security.one("difference-lines-row")).to_contain_text("待复核")
+    await security.accessible()
+    await picture(security, "settings-sheet")
+    await security.one("confirm-import").click()
+    await expect(security.one("imported")).to_be_visible()
+    await system.one("nav-settings").click()
+    await expect(system.one("setting-session_hours").get_by_test_id("setting-waits")).to_contain_text("检查要求")
 
 
 async def take_a_role(security: Desk, sun: Desk) -> None:

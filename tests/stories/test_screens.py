@@ -172,6 +172,7 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
         **{path: (admin, path) for path in (*LISTS, *WATCHED)},
         "/admin/rolls": (admin, "/admin/rolls"),
         "/admin/settings": (admin, "/admin/settings"),
+        "/admin/settings/import": (admin, "/admin/settings/import"),
         "/admin/roles": (admin, "/admin/roles"),
         "/admin/import": (admin, "/admin/import"),
         "/duties": (admin, "/duties"),

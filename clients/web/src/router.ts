@@ -193,7 +193,8 @@ export const router = createRouter({
     {
       path: '/admin/import',
       component: () => import('./domains/identity/ImportPage.vue'),
-      meta: { title: (w) => w.keeping.sheets.title },
+      props: { kept: '/api/directory', of: 'directory', from: '/organs' },
+      meta: { title: (w) => w.keeping.sheetsOf.directory.title },
     },
     {
       path: '/admin/roles',
@@ -204,6 +205,12 @@ export const router = createRouter({
       path: '/admin/settings',
       component: () => import('./domains/installation/SettingsPage.vue'),
       meta: { title: (w) => w.settings.title },
+    },
+    {
+      path: '/admin/settings/import',
+      component: () => import('./domains/identity/ImportPage.vue'),
+      props: { kept: '/api/settings', of: 'settings', from: '/admin/settings' },
+      meta: { title: (w) => w.keeping.sheetsOf.settings.title },
     },
     {
       path: '/verify',

@@ -75,8 +75,8 @@ export interface DirectoryState {
 export interface SheetLine {
   sheet: string
   row: number
-  subject: 'organs' | 'units' | 'officials' | 'duties'
-  effect: 'added' | 'changed' | 'retired' | 'restored'
+  subject: 'organs' | 'units' | 'officials' | 'duties' | 'settings'
+  effect: 'added' | 'changed' | 'retired' | 'restored' | 'proposed'
   code: string
   name: string
   cells: { column: string; old: string; new: string }[]

@@ -590,10 +590,19 @@ export const en: Words = {
       verbs: { confirm: 'Confirm', refuse: 'Refuse', withdraw: 'Withdraw' },
       done: { confirm: 'Given, in force at once', refuse: 'Refused', withdraw: 'Withdrawn' },
     },
+    sheetsOf: {
+      directory: {
+        title: 'Import a sheet',
+        exported: 'Export directory',
+        lead: 'A sheet is shown as a difference first, which changes nothing; then it is confirmed. Rows and columns that it lacks stay as they are, and roles are only added.',
+      },
+      settings: {
+        title: 'Import settings',
+        exported: 'Export settings',
+        lead: 'A sheet is shown as a difference first, which changes nothing; then it is confirmed. Settings that it lacks stay as they are, an empty value is the configuration file’s, and what takes two waits for another administrator.',
+      },
+    },
     sheets: {
-      title: 'Import a sheet',
-      exported: 'Export directory',
-      lead: 'A sheet is shown as a difference first, which changes nothing; then it is confirmed. Rows and columns that it lacks stay as they are, and roles are only added.',
       choose: 'Choose a sheet or drop it here',
       hint: '.xlsx or .csv, in the form of the export',
       over: 'Let go to see the difference',
@@ -607,7 +616,7 @@ export const en: Words = {
       effect: 'Effect',
       whom: 'Of',
       cells: 'Values (old, new)',
-      effects: { added: 'new', changed: 'changed', retired: 'retired', restored: 'restored' },
+      effects: { added: 'new', changed: 'changed', retired: 'retired', restored: 'restored', proposed: 'to be confirmed' },
       unchanged: 'unchanged',
       leftOff: (count: number) => `${count} more lines are not shown`,
       same: 'The sheet says what is there already',

@@ -584,10 +584,19 @@ export const zh = {
       verbs: { confirm: '复核通过', refuse: '驳回', withdraw: '撤回' } as Record<string, string>,
       done: { confirm: '已授予，立即生效', refuse: '已驳回', withdraw: '已撤回' } as Record<string, string>,
     },
+    sheetsOf: {
+      directory: {
+        title: '表格导入',
+        exported: '导出组织机构',
+        lead: '选择表格后先显示差异，不作任何改动；核对无误后再确认导入。表格中没有的行和列不受影响，职责只增加、不收回。',
+      },
+      settings: {
+        title: '导入设置',
+        exported: '导出设置',
+        lead: '选择表格后先显示差异，不作任何改动；核对无误后再确认导入。表格中没有的设置不受影响，值为空的恢复为配置文件中的值；须复核的，由另一名管理员复核后生效。',
+      },
+    },
     sheets: {
-      title: '表格导入',
-      exported: '导出组织机构',
-      lead: '选择表格后先显示差异，不作任何改动；核对无误后再确认导入。表格中没有的行和列不受影响，职责只增加、不收回。',
       choose: '选择或拖入表格',
       hint: '.xlsx 或 .csv，格式与导出的文件相同',
       over: '松开鼠标，查看差异',
@@ -601,7 +610,7 @@ export const zh = {
       effect: '变化',
       whom: '对象',
       cells: '内容（原值、新值）',
-      effects: { added: '新增', changed: '修改', retired: '停用或取消', restored: '恢复' } as Record<string, string>,
+      effects: { added: '新增', changed: '修改', retired: '停用或取消', restored: '恢复', proposed: '待复核' } as Record<string, string>,
       unchanged: '不变',
       leftOff: (count: number) => `另有${count}行未显示`,
       same: '表格与现有内容一致，没有变化',
