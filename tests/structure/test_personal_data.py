@@ -29,8 +29,9 @@ def _tables() -> dict[str, set[str]]:
         for model in vars(module).values():
             if isinstance(model, type) and issubclass(model, Model) and model.__module__ == module.__name__:
                 meta = model._meta
-                keys = {f"{name}_id" for name in meta.fk_fields}
-                found[meta.db_table] = set(meta.fields_map) - meta.backward_fk_fields - keys
+                # Once a database was opened in this process, the library has added keys and the ways back.
+                keys = {f"{name}_id" for name in meta.fields_map}
+                found[meta.db_table] = set(meta.fields_map) - meta.backward_fk_fields - meta.backward_o2o_fields - keys
     return found
 
 
