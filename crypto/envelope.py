@@ -6,6 +6,11 @@ context is bound in, so that no object can be passed off as another. A cut objec
 one is checked chunk by chunk, and that the object has its full length shows in the length of its ciphertext.
 
     wrapped key = id of the master key (8) ‖ AES key wrap (RFC 3394) of the object key under HKDF(master key, context)
+
+What is small and many, as the columns of rows, is sealed as a whole: each place has a key of its own, derived from one data
+key and the place's name, so random nonces stay rare under any one key however many rows there are.
+
+    sealed value = version 1 (1) ‖ nonce (12) ‖ AES-256-GCM of the value under HKDF(data key, context), with its tag (16)
 """
 
 from __future__ import annotations
@@ -27,6 +32,7 @@ from crypto.errors import EnvelopeRefused
 KEY_BYTES = 32
 KEY_ID_BYTES = 8
 SALT, COMMITMENT, NONCE, TAG = 24, 32, 12, 16
+VALUE_1 = b"\x01"
 HEADER = SALT + COMMITMENT
 CHUNK = 16 << 10
 # The interpreter is held while a piece is worked on, so pieces stay small enough for other requests to breathe.
@@ -74,6 +80,32 @@ def rewrap_key(old: bytes, new: bytes, wrapped: bytes, context: bytes) -> bytes:
 def _wrapping_key(master: bytes, context: bytes) -> bytes:
     """Key wrap takes no context of its own, so each context gets its own wrapping key."""
     return HKDF(hashes.SHA256(), KEY_BYTES, salt=None, info=b"oa/wrap/v1\0" + context).derive(master)
+
+
+def derive_key(key: bytes, purpose: bytes) -> bytes:
+    """A key for one purpose alone, from one that serves several."""
+    return HKDFExpand(hashes.SHA256(), KEY_BYTES, b"oa/derive/v1\0" + purpose).derive(key)
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def seal_value(data_key: bytes, context: bytes, value: bytes) -> bytes:
+    """A value, encrypted for the place that `context` names."""
+    nonce = os.urandom(NONCE)
+    return VALUE_1 + nonce + AESGCM(derive_key(data_key, context)).encrypt(nonce, value, context)
+
+
+def open_value(data_key: bytes, context: bytes, sealed: bytes) -> bytes:
+    """The value. Raises EnvelopeRefused when it was changed, cut, was never sealed, or belongs to another place."""
+    start = len(VALUE_1)
+    if sealed[:start] != VALUE_1 or len(sealed) < start + NONCE + TAG:
+        raise _changed()
+    cipher = AESGCM(derive_key(data_key, context))
+    try:
+        return cipher.decrypt(sealed[start : start + NONCE], sealed[start + NONCE :], context)
+    except InvalidTag as error:
+        raise _changed() from error
 
 
 # --- whole objects ----------------------------------------------------------------------------------------------------

@@ -70,11 +70,13 @@ from oa_server.pki.actions import CertificateRegister
 from oa_server.pki.signer import Signer
 from oa_server.settings import Settings
 from oa_server.signing.actions import SigningDesk
-from oa_server.storage import cleaning, timekeeping
+from oa_server.storage import cleaning, data_keys, timekeeping
 from oa_server.storage.bus import open_bus
 from oa_server.storage.database import PATIENT_SECONDS, open_database, select
 from oa_server.storage.master_keys import MasterKeys
-from oa_server.storage.objects import open_store
+from oa_server.storage.migrate import upgrade
+from oa_server.storage.objects import ObjectStore, open_store
+from oa_server.storage.sealing import SealedStore
 from oa_server.storage.secrets import SecretStore
 from oa_server.storage.unit_of_work import ActsRecorded, react_to
 from oa_server.web.docs import docs_route
@@ -118,6 +120,7 @@ class House:
     keyset: tokens.KeySet
     register: CertificateRegister
     office: Office
+    store: ObjectStore
     files: FileKeeper
     master_keys: MasterKeys
     sign_in: SignIn
@@ -164,7 +167,7 @@ def build_house(settings: Settings) -> House:
     fonts = FontLibrary([*settings.font_dirs, settings.data_dir / "fonts"], chains_with(settings.site_fonts))
     office = Office(
         signing=SigningDesk(register, keyset, settings.origin),
-        store=store,
+        store=SealedStore(store),
         fonts=fonts,
         page_settings=in_force.pages,
         ceiling=Classification(settings.classification_ceiling),
@@ -175,6 +178,7 @@ def build_house(settings: Settings) -> House:
         keyset=keyset,
         register=register,
         office=office,
+        store=store,
         files=FileKeeper(
             store, master_keys, limit=in_force.attachment_limit, scanner=scanner, tell=metrics.file_scanned
         ),
@@ -218,12 +222,27 @@ def _plug(house: House) -> None:
     react_to(ActsRecorded, department_reactions.tell_systems)
 
 
+async def upgrade_house(settings: Settings) -> list[str]:
+    """Bring database and object store to what this version expects. Returns what was done, in words.
+
+    Raises MigrationFailed, Unavailable.
+    """
+    masters, store = MasterKeys(SecretStore(settings.secrets_dir)), open_store(settings.object_store)
+    done = await upgrade(settings.database, masters)
+    await store.prepare()
+    async with open_database(settings.database, statement_seconds=PATIENT_SECONDS):
+        await data_keys.unlock(masters)
+        encrypted = await pages.encrypt_kept(store, SealedStore(store))
+    return [*done, *([f"加密了 {encrypted} 份版式文件"] if encrypted else []), "对象存储已就绪"]
+
+
 @asynccontextmanager
 async def open_house(settings: Settings) -> AsyncIterator[House]:
     """The house with its database open, for every command."""
     house = build_house(settings)
     try:
         async with open_database(settings.database, statement_seconds=PATIENT_SECONDS):
+            await data_keys.unlock(house.master_keys)
             yield house
     finally:
         await house.register.signer.close()
@@ -284,9 +303,7 @@ def _application(house: House, routes: Sequence[BaseRoute], background: Backgrou
     scanning = house.files.scanning
     # Without the scanner nothing new is attached, and everything else goes on: no reason to call a server not ready.
     app.state.scanner = Probes({"scanner": scanning.scanner.check} if scanning else {})
-    app.state.probes = Probes(
-        {"database": lambda: select("SELECT 1 AS one"), "object_store": house.office.store.prepare}
-    )
+    app.state.probes = Probes({"database": lambda: select("SELECT 1 AS one"), "object_store": house.store.prepare})
     return app
 
 
@@ -350,6 +367,8 @@ async def _lifespan(house: House, background: Background) -> AsyncIterator[None]
     async with AsyncExitStack() as stack:
         stack.push_async_callback(house.register.signer.close)
         await stack.enter_async_context(open_database(house.settings.database))
+        if not await data_keys.unlock(house.master_keys):
+            log.error("storage.data_key_locked")
         bus = await stack.enter_async_context(open_bus(house.settings.bus_url, house.settings.database))
         ports.live = bus
         everybody = [
@@ -392,7 +411,7 @@ async def _clean(house: House) -> None:
     """Remove what nobody needs any more, in the database and among the objects."""
     await cleaning.clean()
     await remove_sessions()
-    await house.office.store.clear_drafts(clock.now() - cleaning.DRAFTS_FOR)
+    await house.store.clear_drafts(clock.now() - cleaning.DRAFTS_FOR)
 
 
 async def _sign_head(house: House) -> None:

@@ -175,17 +175,10 @@ def _ask(settings: Any, path: str) -> tuple[int, str]:
 @main.command()
 def migrate() -> None:
     """建立或升级数据库，并准备好对象存储。"""
-    for line in _run(_migrate(_settings())):
+    from oa_server.app import upgrade_house
+
+    for line in _run(upgrade_house(_settings())):
         click.echo(line)
-
-
-async def _migrate(settings: Any) -> list[str]:
-    from oa_server.storage.migrate import upgrade
-    from oa_server.storage.objects import open_store
-
-    done = await upgrade(settings.database)
-    await open_store(settings.object_store).prepare()
-    return [*done, "对象存储已就绪"]
 
 
 @main.command()
@@ -484,12 +477,12 @@ async def _register(settings: Any, act: Callable[[Any, Any], Coroutine[Any, Any,
 
 @main.group()
 def keys() -> None:
-    """主密钥：附件的密钥都由它加密。"""
+    """主密钥：附件的密钥和数据密钥都由它加密。"""
 
 
 @keys.command("list")
 def keys_list() -> None:
-    """列出主密钥，以及各自加密的附件数。"""
+    """列出主密钥，以及各自加密的附件数和数据密钥数。"""
     for line in _run(_keys(_settings())):
         click.echo(line)
 
@@ -497,18 +490,23 @@ def keys_list() -> None:
 async def _keys(settings: Any) -> list[str]:
     from oa_server.app import open_house
     from oa_server.files.access import count_by_master_key
+    from oa_server.storage import data_keys
 
     async with open_house(settings) as house:
-        files, here = await count_by_master_key(), house.master_keys.ids()
-    known = [f"{key.hex()}　{files.pop(key, 0)} 个附件{'　当前' if key == here[-1] else ''}" for key in here]
-    return [*known, *(f"{key.hex()}　{count} 个附件　本机没有这个主密钥" for key, count in files.items())]
+        files, data, here = await count_by_master_key(), await data_keys.count_by_master_key(), house.master_keys.ids()
+    marks = {**dict.fromkeys([*sorted(files), *sorted(data)], "　本机没有这个主密钥"), **dict.fromkeys(here, "")}
+    marks[here[-1]] = "　当前"
+    named = [*here, *(key for key in marks if key not in here)]
+    return [f"{k.hex()}　{files.get(k, 0)} 个附件　{data.get(k, 0)} 个数据密钥{marks[k]}" for k in named]
 
 
 @keys.command("rotate")
 def keys_rotate() -> None:
     """更换主密钥，不停止服务；中断后再次执行即继续。"""
     done = _run(_rotate(_settings()))
-    click.echo(f"已更换主密钥，重新加密了 {done} 个附件的密钥；旧主密钥已销毁。请立即把新主密钥存入单独保管的介质。")
+    click.echo(
+        f"已更换主密钥，重新加密了数据密钥和 {done} 个附件的密钥；旧主密钥已销毁。请立即把新主密钥存入单独保管的介质。"
+    )
 
 
 async def _rotate(settings: Any) -> int:

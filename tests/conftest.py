@@ -21,10 +21,8 @@ import asyncpg
 import hypothesis
 import pytest
 
-from oa_server.app import configure_logging, create_app, open_house
+from oa_server.app import configure_logging, create_app, open_house, upgrade_house
 from oa_server.settings import Settings, load
-from oa_server.storage.migrate import upgrade
-from oa_server.storage.objects import open_store
 from tests import servers
 from tests.city import City, found_city
 
@@ -93,8 +91,7 @@ async def at_cluster(cluster: str, statement: str) -> None:
 
 
 async def _found(settings: Settings) -> None:
-    await upgrade(settings.database)
-    await open_store(settings.object_store).prepare()
+    await upgrade_house(settings)
     async with open_house(settings) as house:
         await found_city(house)
 

@@ -18,7 +18,7 @@ class AuditRecord(fields.Model):
     address = fields.Text(64, null=True)
     subject_type = fields.Text(32)
     subject_id = fields.Text(64, db_index=True)
-    facts = fields.Json()
+    facts = fields.SealedJson()
     salt = fields.Text(32)
     digest = fields.Digest()
 

@@ -81,6 +81,7 @@ class Verb(StrEnum):
     FILE_REMOVED = "files.file_removed"  # name
     MASTER_KEY_SUCCEEDED = "files.master_key_succeeded"  # by (the new key's id)
     FILE_KEYS_REWRAPPED = "files.file_keys_rewrapped"  # files (how many)
+    DATA_KEYS_REWRAPPED = "files.data_keys_rewrapped"  # data_keys (how many)
     MASTER_KEY_DESTROYED = "files.master_key_destroyed"  # –
 
     # workflow
@@ -173,6 +174,7 @@ TITLES = {
     Verb.FILE_REMOVED: "删除附件",
     Verb.MASTER_KEY_SUCCEEDED: "启用新主密钥",
     Verb.FILE_KEYS_REWRAPPED: "用新主密钥重新加密附件密钥",
+    Verb.DATA_KEYS_REWRAPPED: "用新主密钥重新加密数据密钥",
     Verb.MASTER_KEY_DESTROYED: "销毁旧主密钥",
     Verb.ROUTE_STARTED: "流程开始",
     Verb.TASK_OPENED: "产生待办",

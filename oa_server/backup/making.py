@@ -23,7 +23,7 @@ from oa_server.core import clock
 from oa_server.core.actor import SYSTEM
 from oa_server.core.errors import Conflict, OaError, Reason
 from oa_server.files import access as files
-from oa_server.storage import snapshots
+from oa_server.storage import data_keys, snapshots
 from oa_server.storage.secrets import SecretStore
 from oa_server.storage.unit_of_work import unit_of_work
 
@@ -32,6 +32,7 @@ BUSY = Reason(
     "另一个备份正在向这个文件夹写入，请等它完成",
     "Another backup is being written into this folder; wait for it.",
 )
+MASTER_KEYS = (files.MASTER_KEYS, data_keys.MASTER_KEYS)
 MIGRATION = "SELECT MAX(name) FROM tortoise_migrations WHERE app = 'oa'"
 
 
@@ -51,7 +52,7 @@ async def make(house: House, directory: Path, *, keep: int | None, tell: Tell) -
         manifest.write(hidden / DATABASE, b"")  # Closed to others before anything is in it.
         async with snapshots.copied(house.settings.database, hidden / DATABASE) as ask:
             taken = await _taken(ask)
-        objects = await copy_out(house.office.store, taken.objects, directory / OBJECTS, known, tell)
+        objects = await copy_out(house.store, taken.objects, directory / OBJECTS, known, tell)
         listed = "".join(manifest.line_of(key, stored) for key, stored in sorted(objects.items())).encode()
         manifest.write(hidden / LIST, listed)
         digest = manifest.sealed(
@@ -106,7 +107,7 @@ async def _taken(ask: snapshots.Ask) -> _Taken:
         records=int(records),
         last_record=str(UUID(str(last))) if last else "",
         head=heads[0] if heads else None,
-        master_keys=tuple(sorted(bytes(key_id).hex() for (key_id,) in await ask(files.MASTER_KEYS))),
+        master_keys=tuple(sorted({bytes(key).hex() for asked in MASTER_KEYS for (key,) in await ask(asked)})),
     )
 
 

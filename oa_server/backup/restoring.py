@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from oa_server.app import House, open_house
+from oa_server.app import House, open_house, upgrade_house
 from oa_server.audit import access as audit
 from oa_server.audit import copies
 from oa_server.audit.copies import HeadCopy
@@ -26,7 +26,6 @@ from oa_server.identity import actions as identity
 from oa_server.settings import Settings
 from oa_server.storage import snapshots
 from oa_server.storage.database import open_database, select
-from oa_server.storage.migrate import upgrade
 from oa_server.storage.objects import ObjectStore, open_store
 from oa_server.storage.unit_of_work import unit_of_work
 
@@ -65,7 +64,7 @@ async def restore(settings: Settings, backup: Backup, *, reuse_objects: bool, te
     await _put_objects(store, backup, listed, reuse_objects=reuse_objects, tell=tell)
     if is_empty:
         await snapshots.put_back(settings.database, backup.folder / DATABASE)
-    await upgrade(settings.database)
+    await upgrade_house(settings)
     async with open_house(settings) as house:
         return await _record(house, backup)
 

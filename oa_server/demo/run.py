@@ -132,18 +132,17 @@ def _is_free(port: int) -> bool:
 
 async def _ensure_built(settings: Settings) -> list[dict[str, str]]:
     """The cast, after building the city when there is none yet. A build that broke off is begun anew."""
-    from oa_server.app import open_house
+    from oa_server.app import open_house, upgrade_house
     from oa_server.demo.build import DemoCity
-    from oa_server.storage.migrate import upgrade
 
     done = settings.data_dir / BUILT
     if done.exists():
-        await upgrade(settings.database)
+        await upgrade_house(settings)
         cast: list[dict[str, str]] = json.loads(done.read_text("utf-8"))
         return cast
     shutil.rmtree(settings.data_dir, ignore_errors=True)
     click.echo("首次启动：正在建立示范城市“江城市”，约需一分钟。")
-    await upgrade(settings.database)
+    await upgrade_house(settings)
     async with open_house(settings) as house:
         parts = [asdict(part) for part in await DemoCity(house, click.echo).build()]
     done.write_text(json.dumps(parts, ensure_ascii=False, indent=1), "utf-8")

@@ -41,6 +41,9 @@ OUTGOING, INCOMING = "outgoing", "incoming"
 # What lists show of an outgoing document: not its body, which may be long.
 LISTED = ("id", "state", "kind", "title", "doc_no", "urgency", "drafter_id", "created_at", "updated_at")
 
+# What the sender's board shows of an incoming one.
+ANSWERED = ("state", "arrived_at", "signed_for_at", "signed_for_by", "refusal_code", "refusal_text", "receive_no")
+
 Row = TypeVar("Row")
 Document = TypeVar("Document", OutgoingDocument, IncomingDocument)
 
@@ -231,17 +234,8 @@ def current_pages(document: OutgoingDocument) -> tuple[RenditionKind, str] | Non
 async def consignments(document_id: UUID) -> list[dict[str, Any]]:
     """The sender's board: every recipient with what it has done, in the order of the distribution list."""
     sent = await Consignment.filter(document_id=document_id).order_by("id").values("id", "organ_id", "role", "sent_at")
-    received = await IncomingDocument.filter(consignment__document_id=document_id).values(
-        "consignment_id",
-        "state",
-        "arrived_at",
-        "signed_for_at",
-        "signed_for_by",
-        "refusal_code",
-        "refusal_text",
-        "receive_no",
-    )
-    by_id = {row["consignment_id"]: row for row in received}
+    received = await IncomingDocument.filter(consignment__document_id=document_id)
+    by_id = {row.consignment_id: {name: getattr(row, name) for name in ANSWERED} for row in received}
     return [row | by_id[row["id"]] for row in sent]
 
 

@@ -1,4 +1,4 @@
-"""What the verbs of documents work with: the desk for signatures, the object store, the fonts and how pages are set, the
+"""What the verbs of documents work with: the desk for signatures, the encrypted store of pages, the fonts and how pages are set, the
 ceiling."""
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -22,17 +23,35 @@ from oa_server.documents.states import UPWARD_KINDS, Classification, DocKind, Re
 from oa_server.files import access as files
 from oa_server.identity import access as identity
 from oa_server.signing import access as signing
+from oa_server.storage.objects import ObjectStore
 from oa_server.storage.snapshots import Named
 
 SEAL_DIAMETER_MM = 42
+_CLEAR = re.compile(r"pages/[0-9a-f]{2}/([0-9a-f]{64})\.pdf")
 
 
 def pages_key(sha256: str) -> str:
     """Where rendered pages lie in the object store: by their digest, so nothing can be put in their place."""
-    return f"pages/{sha256[:2]}/{sha256}.pdf"
+    return f"pages/{sha256[:2]}/{sha256}.enc"
 
 
 NAMED = Named("SELECT DISTINCT sha256 FROM rendition", pages_key)
+
+
+def _clear_key(key: str) -> str | None:
+    """Where `key`, of pages that lie in clear, belongs now; None for every other object. Until version 0015 of the database
+    pages were kept so; their names differ, because a backup knows an object's bytes by its name."""
+    found = _CLEAR.fullmatch(key)
+    return pages_key(found[1]) if found else None
+
+
+async def encrypt_kept(store: ObjectStore, sealed: ObjectStore) -> int:
+    """Encrypt the pages that lie in clear, and take those away. Returns how many there were. Raises Unavailable."""
+    found = {key: place for key in await store.keys() if (place := _clear_key(key))}
+    for key, place in found.items():
+        await sealed.put(place, await store.get(key))
+        await store.delete(key)
+    return len(found)
 
 
 async def compose(document: OutgoingDocument) -> DocumentLayout:

@@ -26,7 +26,7 @@ class StoredFile(fields.Model):
     id = fields.Key()
     subject_type = fields.Text(32)
     subject_id = fields.Id(db_index=True)
-    name = fields.Text(255)
+    name = fields.SealedText(255)
     media_type = fields.Text(100)
     size = fields.BigNumber()
     received = fields.BigNumber(default=0)

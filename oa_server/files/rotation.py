@@ -1,4 +1,5 @@
-"""Changing the master key while officials work: a new one takes over, the files' keys are wrapped anew, the old one is destroyed.
+"""Changing the master key while officials work: a new one takes over, what the old one wraps (the files' keys and the data key) is
+wrapped anew, the old one is destroyed.
 
 Every step is an act of its own that may be done again, so whoever is killed over it goes on where it was. From the first act on
 nothing is wrapped under the old key, on whatever process: who wraps holds a lock beside others until it is committed, and asks
@@ -17,6 +18,7 @@ from oa_server.core.actor import Actor
 from oa_server.core.errors import Conflict
 from oa_server.files import access, rules
 from oa_server.files.models import StoredFile
+from oa_server.storage import data_keys
 from oa_server.storage.database import Lock, alone
 from oa_server.storage.master_keys import MasterKeys
 from oa_server.storage.unit_of_work import unit_of_work
@@ -38,6 +40,7 @@ async def rotate(actor: Actor, keys: MasterKeys, tell: Tell) -> int:
     for key_id in old:
         await _succeed(actor, key_id, newest)
     done = await _rewrap_all(actor, keys, newest, tell)
+    await _rewrap_data_keys(actor, keys, newest)
     for key_id in old:
         async with unit_of_work(actor) as work:
             work.audit(Verb.MASTER_KEY_DESTROYED, SUBJECT, key_id.hex())
@@ -70,6 +73,15 @@ async def _rewrap_all(actor: Actor, keys: MasterKeys, newest: bytes, tell: Tell)
     if stuck:
         raise Conflict(rules.STUCK_KEYS, files=stuck)
     return done
+
+
+async def _rewrap_data_keys(actor: Actor, keys: MasterKeys, newest: bytes) -> None:
+    async with unit_of_work(actor) as work:
+        done, stuck = await data_keys.rewrap(keys, newest)
+        if stuck:
+            raise Conflict(rules.STUCK_KEYS, files=stuck)
+        if done:
+            work.audit(Verb.DATA_KEYS_REWRAPPED, SUBJECT, newest.hex(), data_keys=len(done))
 
 
 def _rewrapped(keys: MasterKeys, file: StoredFile) -> bytes:

@@ -61,8 +61,8 @@ BUSY = Reason("files.busy", "上传的人太多，请稍后继续", "Too many up
 BAD_RANGE = Reason("files.bad_range", "请求的范围无效", "The requested range is not valid.")
 STUCK_KEYS = Reason(
     "files.stuck_keys",
-    "有附件的密钥无法用现有主密钥打开，旧主密钥予以保留；请从单独保管的介质取回缺少的主密钥后重新执行",
-    "The keys of some files open under no master key that is here; the old ones are kept. Bring back the missing one.",
+    "有附件的密钥或数据密钥无法用现有主密钥打开，旧主密钥予以保留；请从单独保管的介质取回缺少的主密钥后重新执行",
+    "Keys of files, or a data key, open under no master key that is here; the old ones are kept. Bring back the missing one.",
 )
 
 # Windows refuses these in names, and a name that climbs folders is refused everywhere.

@@ -1,6 +1,6 @@
 """What is cleaned away once nobody needs it: answers kept for a second asking, and events that every page has read.
 
-Both repeat words of documents in clear, so they are kept no longer than they serve. The truth is in other tables.
+Both repeat words of documents, so they are kept no longer than they serve. The truth is in other tables.
 """
 
 from __future__ import annotations

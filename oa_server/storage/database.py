@@ -24,6 +24,7 @@ APP = "oa"
 MODELS = (
     "oa_server.storage.outbox",
     "oa_server.storage.idempotency",
+    "oa_server.storage.data_keys",
     "oa_server.audit.models",
     "oa_server.identity.models",
     "oa_server.installation.models",

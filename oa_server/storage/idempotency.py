@@ -33,7 +33,7 @@ class KeptAnswer(fields.Model):
     key = fields.Text(128)
     request_sha256 = fields.Digest()
     status = fields.Number()
-    body = fields.Bytes()
+    body = fields.SealedBytes()
     at = fields.Moment(db_index=True)
 
     class Meta:
@@ -66,7 +66,11 @@ async def reserve(work: Work, *, official_id: UUID, key: str, request_sha256: st
 
 async def fill(official_id: UUID, key: str, *, status: int, body: bytes) -> None:
     """Put the answer where its key was reserved."""
-    await KeptAnswer.filter(official_id=official_id, key=key, status=UNANSWERED).update(status=status, body=body)
+    reserved = KeptAnswer.filter(official_id=official_id, key=key, status=UNANSWERED)
+    for row in await reserved:
+        await reserved.filter(id=row.id).update(
+            **fields.sealed_for(KeptAnswer, row.id, {"status": status, "body": body})
+        )
 
 
 async def release(official_id: UUID, key: str) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,6 +22,7 @@ from tortoise.migrations.api import migrate as apply_migrations
 
 from oa_server.storage import claims
 from oa_server.storage.database import APP, PATIENT_SECONDS, Lock, config
+from oa_server.storage.master_keys import MasterKeys
 from oa_server.storage.postgres_hosts import connect
 
 CONFIG = config("sqlite:///:memory:")  # for `tortoise -c oa_server.storage.migrate.CONFIG makemigrations`
@@ -32,8 +33,39 @@ class MigrationFailed(RuntimeError):
     """The database is as it was; the message says what went wrong."""
 
 
-async def upgrade(url: str) -> list[str]:
+class _Upgrade:
+    """What the migrations that run in this process may ask for."""
+
+    masters: MasterKeys | None = None
+
+
+_upgrade = _Upgrade()
+
+
+def master_keys() -> MasterKeys:
+    """The master keys of the installation that is being upgraded, for migrations that encrypt."""
+    if _upgrade.masters is None:
+        raise MigrationFailed("没有主密钥，无法加密")
+    return _upgrade.masters
+
+
+@contextmanager
+def encrypting(masters: MasterKeys) -> Iterator[None]:
+    """Let the migrations inside the block encrypt under these master keys."""
+    _upgrade.masters = masters
+    try:
+        yield
+    finally:
+        _upgrade.masters = None
+
+
+async def upgrade(url: str, masters: MasterKeys) -> list[str]:
     """Bring the database to the newest schema. Returns what was done, in words. Raises MigrationFailed, Unavailable."""
+    with encrypting(masters):
+        return await _upgraded(url)
+
+
+async def _upgraded(url: str) -> list[str]:
     if path := claims.file_of(url):
         return await _upgrade_sqlite(path)
     async with _postgres_lock(url):
@@ -68,6 +100,7 @@ async def _upgrade_sqlite(path: Path) -> list[str]:
             _take_copy(path, copy)
             await _apply(config(f"sqlite://{quote(str(copy.absolute()))}", foreign_keys="OFF"))
             restored = await _restore_indexes(copy)
+            _leave_nothing_behind(copy)
             _check_references(copy)
         except BaseException as error:
             remove(copy)
@@ -104,6 +137,12 @@ def take_place(copy: Path, path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     copy.rename(path)
     _sync(path.parent)
+
+
+def _leave_nothing_behind(path: Path) -> None:
+    """Write the database anew: what was there before the upgrade encrypted it would stay readable in free pages."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("VACUUM")
 
 
 def _sync(path: Path) -> None:

@@ -21,7 +21,7 @@ class Event(fields.Model):
     id = fields.BigNumber(primary_key=True, generated=True)
     topic = fields.Text(80, db_index=True)
     kind = fields.Text(64)
-    payload = fields.Json()
+    payload = fields.SealedJson(by="topic")
     at = fields.Moment()
 
     class Meta:

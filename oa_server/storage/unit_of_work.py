@@ -28,7 +28,7 @@ from oa_server.core.actor import SYSTEM, Actor
 from oa_server.core.errors import STALE, Conflict, OaError, Reason, Unavailable
 from oa_server.core.ports import AuditEntry, ports
 from oa_server.storage import outbox, protection, writes
-from oa_server.storage.fields import Model
+from oa_server.storage.fields import Model, sealed_for
 from oa_server.storage.refusals import DISK_FULL
 
 log = structlog.get_logger("oa.work")
@@ -213,5 +213,5 @@ async def transition(
     model: type[Model], row_id: UUID, *, reason: Reason = STALE, expect: dict[str, Any], change: dict[str, Any]
 ) -> None:
     """Move one row on, if it still is as expected: a conditional update that must hit exactly one row, else Conflict."""
-    if await model.filter(id=row_id, **expect).update(**change) != 1:
+    if await model.filter(id=row_id, **expect).update(**sealed_for(model, row_id, change)) != 1:
         raise Conflict(reason)

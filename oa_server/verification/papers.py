@@ -11,7 +11,7 @@ from uuid import UUID
 from crypto.canonical import parse_canonical
 from crypto.errors import CryptoError
 from oa_server.app import House
-from oa_server.core.errors import OaError
+from oa_server.core.errors import Conflict, OaError
 from oa_server.documents import access, rules
 from oa_server.documents.models import (
     Consignment,
@@ -137,6 +137,8 @@ async def object_faults(house: House) -> AsyncIterator[Fault]:
 async def _rendition_fault(house: House, row: Rendition) -> str | None:
     try:
         data = await house.office.store.get(pages_key(row.sha256))
+    except Conflict:
+        return "版式文件被改动"
     except OaError as error:
         return f"版式文件无法读取：{error.reason.zh}"
     except ValueError:

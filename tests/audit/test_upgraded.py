@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from oa_server.app import open_house
+from oa_server.app import open_house, upgrade_house
 from oa_server.settings import Settings
 from oa_server.storage.database import connection
-from oa_server.storage.migrate import upgrade
 from oa_server.verification import all_faults
 
 
@@ -14,6 +13,6 @@ async def test_a_new_column_changes_no_digest(finished: Settings) -> None:
     async with open_house(finished):
         await connection().execute_script('ALTER TABLE "outgoing_document" DROP COLUMN "copy_no"')
         await connection().execute_script("DELETE FROM tortoise_migrations WHERE name = '0004_copy_number'")
-    await upgrade(finished.database)
+    await upgrade_house(finished)
     async with open_house(finished) as house:
         assert [fault async for fault in all_faults(house)] == []

@@ -52,7 +52,7 @@ async def lost(acknowledged: list[Entry]) -> list[str]:
     documents = {str(row.id): row for row in await OutgoingDocument.all()}
     arrived = {str(row.id): row for row in await IncomingDocument.all()}
     files = {str(row.id): row for row in await StoredFile.all()}
-    opinions = set(await Opinion.all().values_list("text", flat=True))
+    opinions = {row.text for row in await Opinion.all()}
     receipts = {str(subject) for subject in await Signature.all().values_list("subject_id", flat=True)}
     rows = {**documents, **arrived, **files}
     return [

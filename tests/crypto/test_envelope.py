@@ -148,3 +148,18 @@ def test_rotation() -> None:
     assert envelope.unwrap_key(new, rewrapped, CONTEXT) == KEY
     with refusal("envelope.other_master"):
         envelope.unwrap_key(MASTER, rewrapped, CONTEXT)
+
+
+def test_a_value_is_bound_to_its_place() -> None:
+    """A sealed value opens with its key at its place alone, and not changed, cut, or in clear; twice sealed it differs."""
+    sealed = envelope.seal_value(KEY, CONTEXT, b"words")
+    assert envelope.open_value(KEY, CONTEXT, sealed) == b"words"
+    assert envelope.seal_value(KEY, CONTEXT, b"words") != sealed
+    changed = [sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :] for at in range(len(sealed))]
+    for key, place, bent in [
+        (MASTER, CONTEXT, sealed),
+        (KEY, b"another place", sealed),
+        *((KEY, CONTEXT, other) for other in (*changed, sealed[:-1], b"words", b"")),
+    ]:
+        with refusal("envelope.changed"):
+            envelope.open_value(key, place, bent)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
 from oa_server.documents.models import NumberLedger, OutgoingDocument
 from oa_server.files.models import StoredFile
+from oa_server.storage.fields import sealed_for
 from tests.city import BODY
 from tests.journey import Begin, Journey
 
@@ -357,7 +359,9 @@ async def test_text_changed_after_signing(begin: Begin) -> None:
     """Article 25(1): a text that is not the one the leader signed is not frozen, and takes no number."""
     async with begin("signed") as story:
         body = {"type": "doc", "content": [{"type": "paragraph", "text": "另一份正文。"}]}
-        await OutgoingDocument.filter(id=story.path.rpartition("/")[2]).update(body=body)
+        document_id = story.path.rpartition("/")[2]
+        change = sealed_for(OutgoingDocument, UUID(document_id), {"body": body})
+        await OutgoingDocument.filter(id=document_id).update(**change)
         assert refusal(await story.does("sun", "number")) == (409, "documents.text_changed")
         assert await NumberLedger.all().count() == 0
         assert (await shown(story))["state"] == "signed"

@@ -69,7 +69,7 @@ async def _documents(ledger: Ledger) -> Any:
 
 async def _opinions(ledger: Ledger) -> Any:
     told = Counter(entry.facts["words"] for step in OPINIONS for entry in ledger.of(step))
-    if told != Counter(await Opinion.all().values_list("text", flat=True)):
+    if told != Counter([row.text for row in await Opinion.all()]):
         yield "opinions are lost or there twice"
 
 

@@ -24,6 +24,7 @@ from oa_server.files import access
 from oa_server.files.models import StoredFile
 from oa_server.files.rotation import AT_ONCE, rotate
 from oa_server.settings import Settings
+from oa_server.storage import data_keys
 from oa_server.storage.master_keys import MasterKeys
 from oa_server.storage.secrets import SecretStore
 from oa_server.storage.unit_of_work import unit_of_work
@@ -111,6 +112,7 @@ async def test_under_load_and_killed_in_the_middle(settings: Settings) -> None:
     (new,) = MasterKeys(SecretStore(settings.secrets_dir)).ids()
     assert new != old
     async with open_house(settings) as house:
+        assert await data_keys.count_by_master_key() == {new: 1}
         assert await access.count_by_master_key() == {new: BEGUN + sum(len(desk.contents) for desk in desks)}
         with pytest.raises(EnvelopeRefused):  # As a copy of the database from before has it.
             house.master_keys.unwrap(bytes(begun[0].wrapped_key), access.context_of(begun[0].id, access.KEY_NUMBER))
@@ -158,7 +160,9 @@ def test_keys_are_listed(settings: Settings) -> None:
     (missing,) = asyncio.run(_begin_one(settings)).ids()
     (settings.secrets_dir / "master-key").unlink()
     (here,) = MasterKeys(SecretStore(settings.secrets_dir)).ids()
-    listed = f"{here.hex()}　0 个附件　当前\n{missing.hex()}　1 个附件　本机没有这个主密钥\n"
+    listed = (
+        f"{here.hex()}　0 个附件　0 个数据密钥　当前\n{missing.hex()}　1 个附件　1 个数据密钥　本机没有这个主密钥\n"
+    )
     assert oa(settings, "keys", "list").stdout == listed
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import pkgutil
 import re
 import sqlite3
 import uuid
 from abc import ABC, abstractmethod
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,16 @@ from tortoise import Tortoise
 from tortoise.migrations.api import migrate as apply_migrations
 
 import migrations
-from oa_server.storage.database import config
+from crypto.errors import EnvelopeRefused
+from oa_server.storage import fields, migrate, sealing
+from oa_server.storage.database import MODELS, config
+from oa_server.storage.master_keys import MasterKeys
+from oa_server.storage.secrets import SecretStore
 from tests.conftest import at_cluster
 
 ROWS = 3
 NAMES = sorted(found.name for found in pkgutil.iter_modules(migrations.__path__))
+KEYS = "data_key"  # Filled by the migration that brought it: no others would open what is sealed.
 BOOKS = "tortoise_migrations"  # The library's own, where it notes what was applied.
 SPACE = uuid.UUID("5b0c1d4e-0000-4000-8000-000000000000")
 
@@ -48,10 +54,16 @@ class Database(ABC):
     """A database of one of the two kinds."""
 
     url: str
+    secrets: Path
+
+    @property
+    def masters(self) -> MasterKeys:
+        return MasterKeys(SecretStore(self.secrets))
 
     async def at(self, migration: str) -> None:
         """Bring the database to `migration` and no further: forward from an empty one, or back."""
-        await self._library(apply_migrations(config=self._config(), app_labels=["oa"], target=f"oa.{migration}"))
+        with migrate.encrypting(self.masters):
+            await self._library(apply_migrations(config=self._config(), app_labels=["oa"], target=f"oa.{migration}"))
 
     def _config(self) -> dict[str, Any]:
         return config(self.url)
@@ -72,7 +84,7 @@ class Database(ABC):
         """Leave some rows in every table; row n of one refers to row n of another."""
         shape = await self.shape()
         for table, columns in shape.items():
-            for number in range(ROWS):
+            for number in range(ROWS if table != KEYS else 0):
                 values = {name: _value(shape, table, name, number) for name in columns}
                 await self.insert(table, values)
 
@@ -82,8 +94,17 @@ class Database(ABC):
     @abstractmethod
     async def insert(self, table: str, row: Row) -> None: ...
 
+    async def rows(self) -> Rows:
+        """All that the database holds, and what is sealed as it was before."""
+        found = await self._raw()
+        if KEYS not in found:
+            return found
+        for key in found[KEYS]:
+            sealing.hold(self.masters, key["id"], key["wrapped_key"])
+        return {table: [_opened(table, row) for row in rows] for table, rows in found.items()}
+
     @abstractmethod
-    async def rows(self) -> Rows: ...
+    async def _raw(self) -> Rows: ...
 
     @abstractmethod
     async def indexes(self) -> Indexes: ...
@@ -113,11 +134,28 @@ def _value(shape: Shape, table: str, column: str, number: int) -> Any:
     }[kind[:4]]
 
 
+def _sealed() -> dict[str, dict[str, Any]]:
+    """The sealed columns of each table, as the models know them."""
+    modules = [vars(importlib.import_module(name)).values() for name in MODELS]
+    models = [m for found in modules for m in found if isinstance(m, type) and issubclass(m, fields.Model)]
+    return {model._meta.db_table: model._sealed for model in models if model is not fields.Model}
+
+
+def _opened(table: str, row: Row) -> Row:
+    now = dict(row)
+    for name, kind in _sealed().get(table, {}).items():
+        with suppress(EnvelopeRefused):  # what was put there by `fill`, or had not been sealed yet
+            data = sealing.opened(table, name, row[kind.by or "id"], row[name])
+            now[name] = data if kind.field_type is bytes else data.decode()
+    return now
+
+
 class SqliteFile(Database):
     """A database in a file."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, secrets: Path | None = None) -> None:
         self.file = file
+        self.secrets = secrets or file.parent / "secrets"
         self.url = f"sqlite:///{file}"
 
     def _config(self) -> dict[str, Any]:
@@ -143,7 +181,7 @@ class SqliteFile(Database):
         with closing(sqlite3.connect(self.file)) as connection, connection:
             connection.execute(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', values)
 
-    async def rows(self) -> Rows:
+    async def _raw(self) -> Rows:
         with closing(sqlite3.connect(self.file)) as connection:
             connection.row_factory = sqlite3.Row
             return {
@@ -161,15 +199,16 @@ class SqliteFile(Database):
 class PostgresDatabase(Database):
     """A database in a cluster."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, secrets: Path) -> None:
         self.url = url
+        self.secrets = secrets
 
     @classmethod
-    def fresh_in(cls, cluster: str) -> PostgresDatabase:
+    def fresh_in(cls, cluster: str, secrets: Path) -> PostgresDatabase:
         """An empty one."""
         name = f"m_{uuid.uuid4().hex[:12]}"
         asyncio.run(at_cluster(cluster, f'CREATE DATABASE "{name}"'))
-        return cls(cluster.replace("/postgres", f"/{name}"))
+        return cls(cluster.replace("/postgres", f"/{name}"), secrets)
 
     async def _ask(self, sql: str, *values: Any) -> list[asyncpg.Record]:
         connection = await asyncpg.connect(self.url)
@@ -200,7 +239,7 @@ class PostgresDatabase(Database):
         marks = ", ".join(f"${number}" for number in range(1, len(row) + 1))
         await self._ask(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', *row.values())
 
-    async def rows(self) -> Rows:
+    async def _raw(self) -> Rows:
         tables = await self.shape()
         return {t: [dict(row) for row in await self._ask(f'SELECT * FROM "{t}"')] for t in tables}
 

@@ -18,8 +18,10 @@ import pytest
 from oa_server.core.errors import Unavailable
 from oa_server.storage.bus import open_bus
 from oa_server.storage.database import open_database, select
+from oa_server.storage.master_keys import MasterKeys
 from oa_server.storage.migrate import upgrade
 from oa_server.storage.objects import open_store
+from oa_server.storage.secrets import SecretStore
 from oa_server.storage.snapshots import copied
 from tests import servers
 from tests.conftest import COLUMNS
@@ -108,7 +110,7 @@ def links(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Links]:
 async def test_the_database(links: Links, tmp_path: Path) -> None:
     """It is built, asked and copied over TLS by who knows its root; without TLS, or with another root, not at all."""
     url = f"{links.database}?sslmode=verify-full&sslrootcert={links.root}"
-    await upgrade(url)
+    await upgrade(url, MasterKeys(SecretStore(tmp_path / "secrets")))
     async with open_database(url):
         (link,) = await select("SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
         assert (link["ssl"], link["version"]) == (True, "TLSv1.3")

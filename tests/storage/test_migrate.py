@@ -19,18 +19,28 @@ from oa_server.files.access import part_keys
 from oa_server.files.rules import PART_SIZE
 from oa_server.settings import Settings
 from oa_server.storage import migrate
+from oa_server.storage.master_keys import MasterKeys
+from oa_server.storage.secrets import SecretStore
 from tests import servers
 from tests.audit.test_command_line import oa
 from tests.conftest import Founded, at_cluster, running
 from tests.storage.filled import NAMES, SqliteFile, lost
 
-COMMAND = "import asyncio, sys; from oa_server.storage.migrate import upgrade; asyncio.run(upgrade(sys.argv[1]))"
+COMMAND = (
+    "import asyncio, sys; from pathlib import Path; from oa_server.storage.migrate import upgrade\n"
+    "from oa_server.storage.master_keys import MasterKeys; from oa_server.storage.secrets import SecretStore\n"
+    "asyncio.run(upgrade(sys.argv[1], MasterKeys(SecretStore(Path(sys.argv[2])))))"
+)
 
 
 def reachable(settings: Settings) -> Settings:
     """The same settings with an address of the test's own to serve at."""
     port = servers.free_port()
     return msgspec.structs.replace(settings, port=port, origin=f"http://127.0.0.1:{port}")
+
+
+def masters_of(settings: Settings) -> MasterKeys:
+    return MasterKeys(SecretStore(settings.secrets_dir))
 
 
 def counts(file: Path) -> dict[str, int]:
@@ -44,7 +54,7 @@ def counts(file: Path) -> dict[str, int]:
 async def test_a_migrated_database_is_a_fresh_one(tmp_path: Path) -> None:
     """After all migrations the indexes are exactly those of a database made from the models."""
     file = tmp_path / "a.sqlite3"
-    await migrate.upgrade(f"sqlite:///{file}")
+    await migrate.upgrade(f"sqlite:///{file}", SqliteFile(file).masters)
     connection = sqlite3.connect(file)
     assert migrate._indexed_columns(connection) == set(await migrate.fresh_schema())
     connection.close()
@@ -60,7 +70,9 @@ async def test_lost_indexes_are_made_again(founded_embedded: Founded, tmp_path: 
     connection.execute(f'DROP INDEX "{name}"')
     connection.commit()
     connection.close()
-    assert "重建索引 task(official_id, state, opened_at, id)" in await migrate.upgrade(settings.database)
+    assert "重建索引 task(official_id, state, opened_at, id)" in await migrate.upgrade(
+        settings.database, masters_of(settings)
+    )
 
 
 async def test_a_failed_upgrade_puts_the_file_back(
@@ -75,7 +87,7 @@ async def test_a_failed_upgrade_puts_the_file_back(
     connection.close()
     before = counts(file)
     with pytest.raises(migrate.MigrationFailed, match="引用了不存在的行"):
-        await migrate.upgrade(settings.database)
+        await migrate.upgrade(settings.database, masters_of(settings))
     assert counts(file) == before
 
 
@@ -87,7 +99,7 @@ def test_four_at_once(column: str, tmp_path: Path, request: pytest.FixtureReques
         founded: Founded = request.getfixturevalue("founded_production")
         asyncio.run(at_cluster(founded.cluster, "CREATE DATABASE four"))
         url = founded.cluster.replace("/postgres", "/four")
-    started = [subprocess.Popen([sys.executable, "-c", COMMAND, url]) for _ in range(4)]
+    started = [subprocess.Popen([sys.executable, "-c", COMMAND, url, str(tmp_path / "secrets")]) for _ in range(4)]
     assert [process.wait(60) for process in started] == [0, 0, 0, 0]
 
 
@@ -107,7 +119,7 @@ async def test_parts_from_before_they_had_rows(founded_embedded: Founded, tmp_pa
     with closing(sqlite3.connect(tmp_path / "var" / "oa.sqlite3")) as connection, connection:
         connection.execute("DROP TABLE file_part")
         connection.execute("DELETE FROM tortoise_migrations WHERE name = '0002_file_part'")
-    await migrate.upgrade(settings.database)
+    await migrate.upgrade(settings.database, masters_of(settings))
     async with running(settings) as city:
         wang = await city.signed_in("wang")
         assert (await wang.get(f"/api/files/{file}/content")).content == data
@@ -135,7 +147,7 @@ def test_nobody_begins_to_use_what_is_upgraded(founded_embedded: Founded, tmp_pa
         "    check(path)\n"
         "migrate._check_references = wait\n"
     )
-    upgrading = subprocess.Popen([sys.executable, "-c", slow + COMMAND, settings.database])
+    upgrading = subprocess.Popen([sys.executable, "-c", slow + COMMAND, settings.database, str(settings.secrets_dir)])
     servers._wait("the upgrade", copied.exists)
     for command in (["serve"], ["audit", "verify"]):
         refused = oa(settings, *command)
@@ -153,7 +165,7 @@ async def test_a_database_that_others_have_open_is_not_upgraded(founded_embedded
         other.execute("PRAGMA journal_mode = WAL")
         other.execute("SELECT COUNT(*) FROM official").fetchone()
         with pytest.raises(migrate.MigrationFailed, match="locked"):
-            await migrate.upgrade(settings.database)
+            await migrate.upgrade(settings.database, masters_of(settings))
 
 
 @pytest.mark.timeout(300)
@@ -163,7 +175,7 @@ def test_an_upgrade_that_was_killed_left_nothing(tmp_path: Path) -> None:
     asyncio.run(old.at(NAMES[0]))
     asyncio.run(old.fill())
     before, database = asyncio.run(old.rows()), SqliteFile(tmp_path / "a.sqlite3")
-    command = [sys.executable, "-c", COMMAND, database.url]
+    command = [sys.executable, "-c", COMMAND, database.url, str(database.secrets)]
     shutil.copy(old.file, database.file)
     started = time.monotonic()
     subprocess.run(command, check=True)

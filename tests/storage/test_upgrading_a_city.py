@@ -19,7 +19,7 @@ from tests.storage.filled import NAMES, Database, PostgresDatabase, SqliteFile, 
 
 def database_of(settings: Settings) -> Database:
     file = claims.file_of(settings.database)
-    return SqliteFile(file) if file else PostgresDatabase(settings.database)
+    return SqliteFile(file, settings.secrets_dir) if file else PostgresDatabase(settings.database, settings.secrets_dir)
 
 
 @pytest.mark.timeout(240)  # The document's way is walked in here.

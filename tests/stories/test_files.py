@@ -146,7 +146,7 @@ async def test_a_changed_object_is_not_given_out(city: City) -> None:
     wang = await city.signed_in("wang")
     secret = "绝密级测试文本".encode() * 100
     file = await uploaded(wang, await drafted(city, wang), secret)
-    store, key = city.app.state.office.store, (await part_keys(file["id"], 0, 0))[0]
+    store, key = city.app.state.house.store, (await part_keys(file["id"], 0, 0))[0]
     stored = bytearray(await store.get(key))
     assert secret[:30] not in stored
     stored[-40] ^= 1

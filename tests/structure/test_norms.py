@@ -30,6 +30,7 @@ SHOWN = {
     "D-8.1.4.4d": "every interface judges its input",
     "D-8.1.4.5": "attachments pass a malware scanner, or wait for it",
     "D-8.1.4.7a/b": "integrity of what is stored and sent",
+    "D-8.1.4.8a/b": "what officials write shows in no file of database, store, bus, log or backup",
     "D-8.1.4.9a": "backup and restore",
     "D-8.1.4.9b/c": "a replica takes over, and nothing that was acknowledged is lost",
     "D-8.1.4.10": "PINs leave the agent's memory; old sessions and drafts are removed",
@@ -41,7 +42,7 @@ SHOWN = {
     "M-8.4a": "cryptographic identity: fresh, bound, used once",
     "M-8.4b": "integrity of what decides about access",
     "M-8.4c": "security labels are signed",
-    "M-8.4e": "attachments are encrypted in the store",
+    "M-8.4e": "attachments, pages and what officials write are encrypted",
     "M-8.4f/g": "integrity by signature and digest",
     "M-8.4h": "sending and receiving cannot be denied",
     "M-8.4i": "signing keys stay in their device",
@@ -72,7 +73,6 @@ SHOWN = {
 NOT_SHOWN = {
     "D-8.1.4.2g": "people have no clearance yet: a class is printed, signed and seen, and narrows no list",
     "D-8.1.4.6": "no signed manifest of the program is checked at its start",
-    "D-8.1.4.8a/b": "bodies lie in the database in clear; attachments do not",
     "M-8.4d": "TLS by the proxy; TLCP is a gateway of the site's",
 }
 
