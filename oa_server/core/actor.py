@@ -18,9 +18,20 @@ class Role(StrEnum):
     SYSTEM_ADMIN = "system_admin"  # 系统管理员
     SECURITY_ADMIN = "security_admin"  # 安全保密管理员
     AUDIT_ADMIN = "audit_admin"  # 安全审计员
+    CLEARED_GENERAL = "cleared_general"  # 一般涉密人员: 秘密
+    CLEARED_IMPORTANT = "cleared_important"  # 重要涉密人员: 机密
+    CLEARED_CORE = "cleared_core"  # 核心涉密人员: 绝密
 
 
 ADMIN_ROLES = frozenset({Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN})
+
+# 涉密等级 in rising order (保守国家秘密法, on 涉密人员: 一般、重要、核心). They are given and taken like every other role: by two.
+CLEARANCES = (Role.CLEARED_GENERAL, Role.CLEARED_IMPORTANT, Role.CLEARED_CORE)
+
+
+def sufficient(needed: Role) -> tuple[Role, ...]:
+    """The clearances of which each is enough where `needed` is asked for."""
+    return CLEARANCES[CLEARANCES.index(needed) :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,10 @@ class Actor:
 
     def has(self, role: Role) -> bool:
         return role in self.roles
+
+    def is_cleared(self, needed: Role | None) -> bool:
+        """Whether the actor may see what asks for this clearance; a department's system, which has no roles, sees no secrets."""
+        return self.is_system or needed is None or not self.roles.isdisjoint(sufficient(needed))
 
 
 SYSTEM = Actor(name="system")

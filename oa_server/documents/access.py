@@ -3,8 +3,8 @@
 A department's system sees what its unit drafts and what is given to its unit to handle.
 
 An outgoing document is seen by its drafter, by whoever has had a task on it, and by the clerks, seal keepers and
-reviewers of its organ; an incoming one by the receiving organ's clerks and by whoever it was put before. Everybody else
-gets the same 404 as for a document that does not exist.
+reviewers of its organ; an incoming one by the receiving organ's clerks and by whoever it was put before; what is classified
+by those among them who are cleared for it. Everybody else gets the same 404 as for a document that does not exist.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from oa_server.documents.models import (
     Recipient,
     Rendition,
 )
-from oa_server.documents.states import IncomingState, OutgoingState, RecipientRole, RenditionKind
+from oa_server.documents.states import Classification, IncomingState, OutgoingState, RecipientRole, RenditionKind
 from oa_server.files import access as files
 from oa_server.storage.fields import Q, QuerySet
 from oa_server.workflow import access as workflow
@@ -54,11 +54,16 @@ def outgoing(actor: Actor, only: UUID | None = None) -> QuerySet[OutgoingDocumen
         return OutgoingDocument.all()
     if actor.client_id is not None:
         drafts_of_others = Q(state=OutgoingState.DRAFTING) & ~Q(drafter_id=actor.official_id)
-        return OutgoingDocument.filter(Q(unit_id=actor.unit_id) & ~drafts_of_others)
+        return OutgoingDocument.filter(_cleared(actor), Q(unit_id=actor.unit_id) & ~drafts_of_others)
     seen = Q(drafter_id=actor.official_id) | Q(id__in=workflow.subjects_of(actor, OUTGOING, only))
     if any(actor.has(role) for role in _OFFICE_ROLES):
         seen |= Q(organ_id=actor.organ_id) & ~Q(state=OutgoingState.DRAFTING)
-    return OutgoingDocument.filter(seen)
+    return OutgoingDocument.filter(_cleared(actor), seen)
+
+
+def _cleared(actor: Actor) -> Q:
+    """What the actor is cleared to see."""
+    return Q(classification__in=[one for one in Classification if actor.is_cleared(one.clearance)])
 
 
 async def outgoing_document(actor: Actor, document_id: UUID) -> OutgoingDocument:
@@ -71,11 +76,11 @@ def incoming(actor: Actor, only: UUID | None = None) -> QuerySet[IncomingDocumen
     if actor.is_system:
         return IncomingDocument.all()
     if actor.client_id is not None:
-        return IncomingDocument.filter(unit_id=actor.unit_id)
+        return IncomingDocument.filter(_cleared(actor), unit_id=actor.unit_id)
     seen = Q(leader_id=actor.official_id) | Q(id__in=workflow.subjects_of(actor, INCOMING, only))
     if actor.has(Role.CLERK):
         seen |= Q(organ_id=actor.organ_id)
-    return IncomingDocument.filter(seen)
+    return IncomingDocument.filter(_cleared(actor), seen)
 
 
 async def incoming_document(actor: Actor, document_id: UUID) -> IncomingDocument:
@@ -155,12 +160,14 @@ class Concerned(NamedTuple):
 async def units_concerned(subject_type: str, subject_id: UUID, *, is_answer: bool) -> list[Concerned]:
     """Whom an act on a document concerns: the unit that drafted it; of one that came in, the unit that it was given to. Only an
     answer to the sender, a receipt or a refusal, also concerns the unit that had sent it: what another organ does with a
-    document in its own house is not the sender's business."""
+    document in its own house is not the sender's business. What is classified concerns no unit's system."""
     if subject_type == OUTGOING:
-        document = await OutgoingDocument.get(id=subject_id).only("id", "unit_id")
-        return [Concerned(document.unit_id, OUTGOING, subject_id)]
+        document = await OutgoingDocument.get(id=subject_id).only("id", "unit_id", "classification")
+        return [] if _is_classified(document) else [Concerned(document.unit_id, OUTGOING, subject_id)]
     incoming = await IncomingDocument.get(id=subject_id).prefetch_related("consignment__document")
-    found = []
+    found: list[Concerned] = []
+    if _is_classified(incoming):
+        return found
     if is_answer:
         sent = incoming.consignment.document
         found.append(Concerned(sent.unit_id, OUTGOING, sent.id))
@@ -169,11 +176,15 @@ async def units_concerned(subject_type: str, subject_id: UUID, *, is_answer: boo
     return found
 
 
+def _is_classified(document: OutgoingDocument | IncomingDocument) -> bool:
+    return Classification(document.classification).clearance is not None
+
+
 async def waiting_arrivals(actor: Actor) -> int:
     """How many documents wait to be signed for by the actor's organ; 0 for those who do not sign for."""
     if not actor.has(Role.CLERK):
         return 0
-    return await IncomingDocument.filter(organ_id=actor.organ_id, state=IncomingState.ARRIVED).count()
+    return await incoming(actor).filter(organ_id=actor.organ_id, state=IncomingState.ARRIVED).count()
 
 
 class Addressee(NamedTuple):

@@ -6,7 +6,7 @@ before the transaction opens; inside it the document's row is held and judged ag
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -157,7 +157,25 @@ async def _check_draft(office: Office, document: OutgoingDocument, attached: Map
     )
     rules.check_complete(findings)
     rules.check_ceiling(Classification(document.classification), office.ceiling)
+    await _check_cleared(document, [row.organ_id for row in recipients])
     rules.check_arrived(attached.values())
+
+
+async def _check_cleared(document: OutgoingDocument, recipients: Sequence[UUID]) -> None:
+    """Refuse what nobody could sign, or nobody sign for, being cleared for its class. Raises Conflict naming the organs."""
+    needed = Classification(document.classification).clearance
+    if needed is None:
+        return
+    if document.signer_id not in await identity.cleared([document.signer_id], document.organ_id, needed):
+        raise Conflict(rules.SIGNER_NOT_CLEARED)
+    without = [
+        organ_id
+        for organ_id in recipients
+        if not await identity.cleared(await identity.holders(Role.CLERK, organ_id=organ_id), organ_id, needed)
+    ]
+    if without:
+        names = await identity.organ_names(without)
+        raise Conflict(rules.NOBODY_RECEIVES, organs=[names[organ_id].short_name for organ_id in without])
 
 
 async def _attached(document_id: UUID) -> dict[UUID, str]:
@@ -316,6 +334,7 @@ async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, w
         held = await hold(actor, document.id, "dispatch")
         recipients = await access.recipients(held.id)
         rules.check_recipients(opinions.signed_content(signed)["recipients"], access.addressed(recipients))
+        await _check_cleared(held, [row.organ_id for row in recipients])
         await signing.keep(work, signed)
         sent = [
             Consignment(
@@ -334,9 +353,9 @@ async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, w
         await move(document, OutgoingState.SEALED, OutgoingState.DISPATCHED, updated_at=work.now)
         await workflow.complete(work, document.id, "dispatching")
         for row in arrived:
-            # Only those who sign for documents may know yet that there is one.
-            payload = {"id": str(row.id), "title": row.title, "from": organ.full_name, "urgency": row.urgency}
-            work.push(f"clerks:{row.organ_id}", "incoming.arrived", payload)
+            payload = {"id": str(row.id), "from": organ.full_name, "urgency": row.urgency}
+            for topic in await _who_is_told(row):
+                work.push(topic, "incoming.arrived", payload)
         work.audit(
             Verb.DISPATCHED,
             access.OUTGOING,
@@ -345,6 +364,15 @@ async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, w
             made=[*sent, *arrived],
             recipients=len(sent),
         )
+
+
+async def _who_is_told(row: IncomingDocument) -> list[str]:
+    """Only those who sign for documents may know yet that there is one; of a classified one, those who are cleared for it."""
+    needed = Classification(row.classification).clearance
+    if needed is None:
+        return [f"clerks:{row.organ_id}"]
+    clerks = await identity.holders(Role.CLERK, organ_id=row.organ_id)
+    return [f"official:{official}" for official in await identity.cleared(clerks, row.organ_id, needed)]
 
 
 def _arrival(document: OutgoingDocument, consignment: Consignment, source: str, work: Work) -> IncomingDocument:

@@ -16,7 +16,7 @@ from oa_server.documents.actions import hold, move, standing
 from oa_server.documents.models import OutgoingDocument, Recipient
 from oa_server.documents.office import Office
 from oa_server.documents.schemas import Body, Elements
-from oa_server.documents.states import Classification, OutgoingState, RecipientRole
+from oa_server.documents.states import OutgoingState, RecipientRole
 from oa_server.identity import access as identity
 from oa_server.storage.unit_of_work import unit_of_work
 from oa_server.workflow import actions as workflow
@@ -33,8 +33,8 @@ UNKNOWN_SIGNER = Reason("documents.unknown_signer", "所选签发人不存在，
 
 
 async def draft(office: Office, actor: Actor, elements: Elements, body: Body) -> OutgoingDocument:
-    """Begin an outgoing document. Raises Invalid above the ceiling, Denied for who has no unit."""
-    await _check_elements(office, elements)
+    """Begin an outgoing document. Raises Invalid above the ceiling, Denied for who has no unit or no clearance for it."""
+    await _check_elements(office, actor, elements)
     if actor.organ_id is None or actor.unit_id is None:
         raise Denied(rules.NOT_IN_UNIT)
     organ = await identity.organ(actor.organ_id)
@@ -51,7 +51,15 @@ async def draft(office: Office, actor: Actor, elements: Elements, body: Body) ->
             **columns(elements),
         )
         recipients, _before = await _set_recipients(document.id, elements)
-        subject = workflow.Subject(access.OUTGOING, document.id, organ.id, document.title, actor.name, document.urgency)
+        subject = workflow.Subject(
+            access.OUTGOING,
+            document.id,
+            organ.id,
+            document.title,
+            actor.name,
+            document.urgency,
+            clearance=elements.classification.clearance,
+        )
         facts = {"drafter": str(actor.official_id), "unit": str(actor.unit_id)}
         await workflow.start(work, "outgoing", subject, facts)
         work.audit(
@@ -61,7 +69,8 @@ async def draft(office: Office, actor: Actor, elements: Elements, body: Body) ->
             rows=[document],
             made=recipients,
             kind=document.kind,
-            title=document.title,
+            # Auditors read the log and are cleared for no secret.
+            title=document.title if elements.classification.clearance is None else "",
         )
     return document
 
@@ -75,7 +84,7 @@ async def revise(
     rules.check(actor, document, await standing(actor, document), "edit")
     check_read(document, etag)
     if elements is not None:
-        await _check_elements(office, elements)
+        await _check_elements(office, actor, elements)
     async with unit_of_work(actor) as work:
         document = await hold(actor, document.id, "edit")
         check_read(document, etag)
@@ -86,6 +95,7 @@ async def revise(
         fresh, gone = await _set_recipients(document.id, elements) if elements is not None else ([], [])
         if elements is not None:
             await workflow.rename(work, document.id, title=elements.title, urgency=elements.urgency)
+            await workflow.classify(work, document.id, elements.classification.clearance)
         work.audit(
             Verb.REVISED,
             access.OUTGOING,
@@ -132,9 +142,11 @@ def columns(elements: Elements) -> dict[str, Any]:
     }
 
 
-async def _check_elements(office: Office, elements: Elements) -> None:
-    """Refuse what may not even be drafted: content above the ceiling, and people and organs that there are not."""
-    rules.check_ceiling(Classification(elements.classification), office.ceiling)
+async def _check_elements(office: Office, actor: Actor, elements: Elements) -> None:
+    """Refuse what may not even be drafted: content above the ceiling or the drafter's own clearance, and people and organs
+    that there are not."""
+    rules.check_ceiling(elements.classification, office.ceiling)
+    rules.check_cleared(actor, elements.classification)
     named = {*elements.main_recipients, *elements.copies_to}
     unknown = named - await identity.organs_in_use(named)
     if unknown:

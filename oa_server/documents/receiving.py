@@ -14,7 +14,7 @@ from oa_server.documents.actions import Act
 from oa_server.documents.models import IncomingDocument
 from oa_server.documents.office import Office
 from oa_server.documents.opinions import Matter
-from oa_server.documents.states import IncomingState, RefusalCode
+from oa_server.documents.states import Classification, IncomingState, RefusalCode
 from oa_server.identity import access as identity
 from oa_server.signing import actions as signing
 from oa_server.signing.actions import Asked, KeyChoice, Purpose
@@ -81,6 +81,7 @@ async def _sign_for(work: Work, document: IncomingDocument, move: rules.Incoming
         document.source_organ,
         document.urgency,
         document.doc_no,
+        Classification(document.classification).clearance,
     )
     await workflow.start(work, "incoming", subject, {})
     work.audit(Verb.SIGNED_FOR, access.INCOMING, document.id, rows=[document], sha256=document.sha256)

@@ -91,10 +91,11 @@ def _office(call: Call[Any]) -> Office:
 @endpoint(summary="公文用语：文种、紧急程度、密级、状态", returns=VocabularyOut, scope="documents:read")
 async def vocabulary(call: Call[None]) -> VocabularyOut:
     ceiling = _office(call).ceiling.rank
+    allowed = [c for c in Classification if c.rank <= ceiling and call.actor.is_cleared(c.clearance)]
     return VocabularyOut(
         kinds=_words(DocKind),
         urgencies=_words(Urgency),
-        classifications=_words(c for c in Classification if c.rank <= ceiling),
+        classifications=_words(allowed),
         publicities=_words(Publicity),
         refusal_codes=_words(RefusalCode),
         outgoing_states=_words(OutgoingState),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from oa_server.core.actor import Actor, Role
-from oa_server.core.errors import Ability, Conflict, Invalid, Reason
+from oa_server.core.errors import Ability, Conflict, Denied, Invalid, Reason
 from oa_server.documents.states import (
     UPWARD_KINDS,
     Classification,
@@ -121,6 +121,21 @@ ABOVE_CEILING = Reason(
     "documents.above_ceiling",
     "密级超出本系统允许的上限，不得录入任何内容",
     "The classification is above what this system may hold.",
+)
+NOT_CLEARED = Reason(
+    "documents.not_cleared",
+    "您的涉密等级不足，不能起草此密级的公文；如工作需要，请向安全保密管理员申请",
+    "You are not cleared for this class; where your work needs it, ask the security administrator.",
+)
+SIGNER_NOT_CLEARED = Reason(
+    "documents.signer_not_cleared",
+    "签发人的涉密等级不足，请另选签发人，或由安全保密管理员授予相应等级",
+    "The signer is not cleared for this class; choose another, or have the clearance given.",
+)
+NOBODY_RECEIVES = Reason(
+    "documents.nobody_receives",
+    "收文机关没有涉密等级足够的机要文书，请与该机关联系，或调整收文机关",
+    "A recipient has no clerk who is cleared for this class; speak with that organ, or take it off the list.",
 )
 OWN_ORGAN = Reason("documents.own_organ", "收文机关不能是本机关", "An organ does not send to itself.")
 TEXT_CHANGED = Reason(
@@ -389,6 +404,12 @@ def check_ceiling(classification: Classification, ceiling: Classification) -> No
     """Refuse content above the deployment's ceiling (article 26): without override, before anything is stored. Raises Invalid."""
     if classification.rank > ceiling.rank:
         raise Invalid(ABOVE_CEILING, ceiling=ceiling.value)
+
+
+def check_cleared(actor: Actor, classification: Classification) -> None:
+    """Nobody drafts what they might not read afterwards. Raises Denied."""
+    if not actor.is_cleared(classification.clearance):
+        raise Denied(NOT_CLEARED)
 
 
 def check_text(signed_sha256: str | None, rendered_sha256: str) -> None:

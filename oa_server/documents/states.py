@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
+from oa_server.core.actor import Role
+
 
 class Word(StrEnum):
     """A vocabulary whose members carry their Chinese title: `MEMBER = "code", "标题"`."""
@@ -71,8 +73,18 @@ class Classification(Word):
         """How long such a secret may be kept (保守国家秘密法, article 20); None for what is no state secret at all."""
         return _LONGEST_YEARS.get(self)
 
+    @property
+    def clearance(self) -> Role | None:
+        """What its readers must be cleared for; None for what everybody may read who has business with it."""
+        return _CLEARANCE.get(self)
+
 
 _LONGEST_YEARS = {Classification.CONFIDENTIAL: 10, Classification.SECRET: 20, Classification.TOP_SECRET: 30}
+_CLEARANCE = {
+    Classification.CONFIDENTIAL: Role.CLEARED_GENERAL,
+    Classification.SECRET: Role.CLEARED_IMPORTANT,
+    Classification.TOP_SECRET: Role.CLEARED_CORE,
+}
 
 
 class Publicity(Word):

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from oa_server.core import clock
-from oa_server.core.actor import Actor, Role
+from oa_server.core.actor import Actor, Role, sufficient
 from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.identity import rules
 from oa_server.identity.models import (
@@ -312,6 +312,13 @@ async def holders(role: Role, *, organ_id: UUID, unit_id: UUID | None = None) ->
     for post in await Post.filter(official_id__in=list(found)).order_by("position", "id"):
         acts_in.setdefault(post.official_id, post.organ_id)
     return [official for official in found if acts_in.get(official) == organ_id]
+
+
+async def cleared(officials: Collection[UUID | None], organ_id: UUID, needed: Role) -> list[UUID]:
+    """Those among some officials who are cleared in an organ for what asks for `needed`, in the order given."""
+    rows = Responsibility.filter(organ_id=organ_id, role__in=sufficient(needed), official_id__in=list(officials))
+    found = set(await rows.values_list("official_id", flat=True)) if officials else set()
+    return [official for official in officials if official in found]
 
 
 async def names_with(role: Role, organ_ids: Collection[UUID]) -> dict[UUID, list[str]]:

@@ -143,6 +143,9 @@ ROLES = {
     "系统管理员": Role.SYSTEM_ADMIN,
     "安全管理员": Role.SECURITY_ADMIN,
     "审计员": Role.AUDIT_ADMIN,
+    "一般涉密人员": Role.CLEARED_GENERAL,
+    "重要涉密人员": Role.CLEARED_IMPORTANT,
+    "核心涉密人员": Role.CLEARED_CORE,
 }
 LEVEL_WORDS = {code: word for word, code in LEVELS.items()}
 ROLE_WORDS = {role: word for word, role in ROLES.items()}

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from oa_server.core.actor import Actor
+from oa_server.core.actor import CLEARANCES, Actor
 from oa_server.core.errors import NotFound
 from oa_server.storage.database import comparable, select
 from oa_server.storage.fields import Subquery
@@ -36,8 +36,9 @@ async def tasks(actor: Actor, wanted: TaskFilter) -> list[dict[str, Any]]:
     moment = "done_at" if wanted.done else "opened_at"
     # What an official sent back is dealt with as well as what they passed on.
     state = f"IN ('{TaskState.DONE}', '{TaskState.RETURNED}')" if wanted.done else f"= '{TaskState.OPEN}'"
-    clauses = ["t.official_id = ?", f"t.state {state}"]
-    values: list[Any] = [actor.official_id]
+    cleared = ["", *(one for one in CLEARANCES if actor.is_cleared(one))]
+    clauses = ["t.official_id = ?", f"t.state {state}", f"r.clearance IN ({', '.join('?' * len(cleared))})"]
+    values: list[Any] = [actor.official_id, *cleared]
     if wanted.subject_type:
         clauses.append("r.subject_type = ?")
         values.append(wanted.subject_type)

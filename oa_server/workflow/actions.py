@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from oa_server.audit.verbs import Verb
-from oa_server.core.actor import Actor, Role
+from oa_server.core.actor import CLEARANCES, Actor, Role
 from oa_server.core.errors import Conflict, Invalid
 from oa_server.core.ids import new_id
 from oa_server.identity import access as identity
@@ -31,6 +31,7 @@ class Subject:
     from_name: str
     urgency: str
     doc_no: str = ""
+    clearance: Role | None = None
 
 
 async def publish_template(actor: Actor, code: str, title: str, tree: dict[str, Any]) -> RouteTemplate:
@@ -73,6 +74,7 @@ async def start(work: Work, code: str, subject: Subject, facts: dict[str, Any]) 
         doc_no=subject.doc_no,
         from_name=subject.from_name,
         urgency=subject.urgency,
+        clearance=subject.clearance or "",
         facts=facts,
         done=[],
         state=RouteState.RUNNING,
@@ -134,7 +136,16 @@ async def rename(
     route = await access.route(subject_id)
     changed = {k: v for k, v in {"title": title, "doc_no": doc_no, "urgency": urgency}.items() if v is not None}
     await route.update_from_dict(changed).save(update_fields=list(changed))
-    work.audit(Verb.ROUTE_RENAMED, route.subject_type, subject_id, rows=[route], words=changed)
+    work.audit(Verb.ROUTE_RENAMED, route.subject_type, subject_id, rows=[route], words=sorted(changed))
+
+
+async def classify(work: Work, subject_id: UUID, clearance: Role | None) -> None:
+    """From now on whoever comes to a subject's route must be cleared so."""
+    route = await access.route(subject_id)
+    if route.clearance != (clearance or ""):
+        route.clearance = clearance or ""
+        await route.save(update_fields=["clearance"])
+        work.audit(Verb.ROUTE_CLASSIFIED, route.subject_type, subject_id, rows=[route], clearance=route.clearance)
 
 
 async def mark_read(actor: Actor, subject_id: UUID) -> None:
@@ -195,7 +206,7 @@ async def _open(work: Work, route: Route, steps: Sequence[engine.Step]) -> None:
     for step in steps:
         officials = await _people(step, route)
         if not officials:
-            raise Conflict(rules.NOBODY, step=step.title)
+            raise Conflict(rules.NOBODY_CLEARED if route.clearance else rules.NOBODY, step=step.title)
         before = await Task.filter(route_id=route.id, step=step.code).count()
         hours = step.hours or rules.HOURS.get(route.urgency, 0)
         due = work.now + timedelta(hours=hours) if hours else None
@@ -230,7 +241,8 @@ async def leave(work: Work, official_id: UUID, successor_id: UUID | None) -> Non
     for route in await Route.filter(state=RouteState.RUNNING, organ_id__in=list(organs)).only("id", "facts"):
         if str(official_id) in route.facts.values():
             named = await Route.get(id=route.id).select_related("template")
-            if successor is not None and successor.organ_id == named.organ_id:
+            is_there = successor is not None and successor.organ_id == named.organ_id
+            if successor is not None and is_there and await _cleared([successor.official_id], named):
                 await _put_in_place(work, named, official_id, successor.official_id)
             else:
                 stuck.append({"step": named.template.title, **_told(named)})
@@ -262,7 +274,10 @@ async def _release(
     for task in await own.select_related("route__template").order_by("id"):
         route: Route = task.route
         step = engine.step_of(engine.read_template(route.template.tree), task.step)
-        is_meant = bool(step.who.role) and (role is None or (step.who.role == role and route.organ_id == organ_id))
+        if role in CLEARANCES:
+            is_meant = route.organ_id == organ_id and not await _cleared([official_id], route)
+        else:
+            is_meant = bool(step.who.role) and (role is None or (step.who.role == role and route.organ_id == organ_id))
         if not is_meant:
             continue
         same = Task.filter(route_id=route.id, step=task.step, state=TaskState.OPEN).exclude(official_id=official_id)
@@ -326,6 +341,12 @@ async def _hand_to(work: Work, route: Route, officials: Sequence[UUID], **step: 
 async def _people(step: engine.Step, route: Route, holders: FindHolders = identity.holders) -> list[UUID]:
     if step.who.fact:
         chosen = route.facts.get(step.who.fact)
-        return [UUID(str(chosen))] if chosen else []
+        return await _cleared([UUID(str(chosen))] if chosen else [], route)
     unit = route.facts.get(step.who.unit_fact) if step.who.unit_fact else None
-    return await holders(Role(step.who.role), organ_id=route.organ_id, unit_id=UUID(unit) if unit else None)
+    found = await holders(Role(step.who.role), organ_id=route.organ_id, unit_id=UUID(unit) if unit else None)
+    return await _cleared(found, route)
+
+
+async def _cleared(officials: list[UUID], route: Route) -> list[UUID]:
+    """Those among some officials who may come to a route."""
+    return await identity.cleared(officials, route.organ_id, Role(route.clearance)) if route.clearance else officials

@@ -37,7 +37,10 @@ class RouteTemplate(fields.Model):
 
 
 class Route(fields.Model):
-    """流程: one template walked for one subject. The subject's own words stand here so that lists need no join upward."""
+    """流程: one template walked for one subject. The subject's own words stand here so that lists need no join upward.
+
+    `clearance` is the role that everybody on its way must be cleared by; empty where nothing is secret.
+    """
 
     id = fields.Key()
     template = fields.ForeignKey("oa.RouteTemplate")
@@ -48,6 +51,7 @@ class Route(fields.Model):
     doc_no = fields.Text(64, default="")
     from_name = fields.Text(120)
     urgency = fields.Text(16)
+    clearance = fields.Text(32, default="")
     facts = fields.Json()
     done = fields.Json(default=list)
     state = fields.State(RouteState)

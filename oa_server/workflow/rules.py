@@ -8,6 +8,11 @@ from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import Ability, Reason
 
 NOT_OPEN = Reason("workflow.not_open", "该环节已被处理，请刷新", "The step has been dealt with; reload.")
+NOBODY_CLEARED = Reason(
+    "workflow.nobody_cleared",
+    "下一环节没有涉密等级足够的人员，请由安全保密管理员授予相应等级后再办理",
+    "Nobody who comes next is cleared for this; the security administrator gives the clearance first.",
+)
 NOBODY = Reason("workflow.nobody", "下一环节没有可以办理的人员，请联系系统管理员", "Nobody can do the next step.")
 TOO_MANY_ROWS = Reason(
     "workflow.too_many_rows", "清单过长，请缩小筛选范围后再导出", "The list is too long to export; narrow it first."

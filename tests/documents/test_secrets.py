@@ -12,6 +12,7 @@ import pytest
 from oa_server.settings import Settings
 from tests.city import BODY, Browser
 from tests.conftest import running
+from tests.documents.cleared import clear
 from tests.journey import Journey
 
 MARK = "江城市人民政府办公室文件"
@@ -46,6 +47,7 @@ async def test_marks_of_a_secret(raised: Settings) -> None:
 async def test_a_secret_without_its_marks(raised: Settings) -> None:
     """It does not go to review before it says for how long it is one and which copy it is; then the leader signs both."""
     async with running(raised) as city:
+        await clear(city, "cleared_important", "wang", "li", "chen", "zhou", "feng")
         story = Journey(city)
         bare = await story.drafts(classification="secret")
         refused = (await (await story.desk("wang")).act(bare, "submit")).json()

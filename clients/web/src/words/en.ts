@@ -760,6 +760,9 @@ export const en: Words = {
       system_admin: 'System administrator',
       security_admin: 'Security administrator',
       audit_admin: 'Audit administrator',
+      cleared_general: 'Cleared: confidential',
+      cleared_important: 'Cleared: secret',
+      cleared_core: 'Cleared: top secret',
     },
   },
   verify: {

@@ -753,6 +753,9 @@ export const zh = {
       system_admin: '系统管理员',
       security_admin: '安全保密管理员',
       audit_admin: '安全审计员',
+      cleared_general: '一般涉密人员（秘密）',
+      cleared_important: '重要涉密人员（机密）',
+      cleared_core: '核心涉密人员（绝密）',
     } as Record<string, string>,
   },
   verify: {

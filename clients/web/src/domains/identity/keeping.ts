@@ -6,7 +6,9 @@ import type { Words } from '@/words'
 
 export const KEPT = '/api/directory'
 export const KEEPERS = ['system_admin', 'security_admin']
-export const BUSINESS_ROLES = ['clerk', 'office_reviewer', 'leader', 'unit_head', 'seal_keeper']
+export const BUSINESS_ROLES = [
+  'clerk', 'office_reviewer', 'leader', 'unit_head', 'seal_keeper', 'cleared_general', 'cleared_important', 'cleared_core',
+]
 
 /** The header by which a change says what it was made from. */
 export function ifSeen(seen: string): Record<string, string> {
