@@ -34,7 +34,7 @@ class Verb(StrEnum):
     SESSION_ENDED = "identity.session_ended"  # reason
     CLIENT_REGISTERED = "identity.client_registered"  # code, scopes, certificate
     CLIENT_DECIDED = "identity.client_decided"  # code, verb
-    CLIENT_ADMITTED = "identity.client_admitted"  # code, scopes, bound
+    CLIENT_ADMITTED = "identity.client_admitted"  # code, scopes, bound, purpose
     CLIENT_REFUSED = "identity.client_refused"  # code, client
 
     # installation

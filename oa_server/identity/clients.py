@@ -247,7 +247,8 @@ class ClientDesk:
         await register.check_not_withdrawn(client.certificate_sha256)
         scopes = _scopes(asked.scope, client.scopes)
         async with unit_of_work(_actor(client, address)) as work:
-            work.audit(Verb.CLIENT_ADMITTED, "api_client", client.id, code=client.code, scopes=scopes, bound=is_bound)
+            told = {"code": client.code, "scopes": scopes, "bound": is_bound, "purpose": client.purpose}
+            work.audit(Verb.CLIENT_ADMITTED, "api_client", client.id, **told)
         token = tokens.make(
             self._keyset,
             kind=ACCESS_TOKEN,
@@ -256,7 +257,7 @@ class ClientDesk:
             token_id=str(new_id()),
             issued=now,
             expires=now + LIFE,
-            claims={"scope": " ".join(scopes)}
+            claims={"scope": " ".join(scopes), "unit": str(client.unit_id), "purpose": client.purpose}
             | ({"cnf": {"x5t#S256": _thumbprint(client.certificate_sha256)}} if is_bound else {}),
         )
         return Granted(token, int(LIFE.total_seconds()), scopes)

@@ -99,6 +99,17 @@ async def test_a_system_that_is_entered_anew(city: City) -> None:
     assert await faults(city.app.state.house) == []
 
 
+async def test_a_token_says_for_whom_and_for_what(city: City) -> None:
+    """A token names the unit that the system is bound to and the purpose that was approved, and so does the auditor's log."""
+    system = System(city)
+    await let_in(system)
+    await system.sign_in()
+    claims = jwt.get_unverified_claims(system.token)
+    assert (claims["unit"], claims["purpose"]) == (await unit_of(city, "wang"), "报送预算执行情况")
+    admitted = (await AuditRecord.filter(verb=Verb.CLIENT_ADMITTED))[0]
+    assert admitted.facts["purpose"] == "报送预算执行情况"
+
+
 async def test_a_look_at_a_certificate(city: City) -> None:
     """Before it is registered a certificate is read by the server, which says what stands in it or why it will not do."""
     sys, sec = await city.signed_in("sys"), await city.signed_in("sec")
