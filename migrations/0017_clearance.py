@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("oa", "0014_malware")]
+    dependencies = [("oa", "0016_sealed_columns")]
 
     initial = False
 
