@@ -60,6 +60,7 @@ class Verb(StrEnum):
 
     # deadlines
     CALENDAR_KEPT = "deadlines.calendar_kept"  # notice, sha256, changed (of the years that are seeded: notice, years)
+    OFFICE_HOURS_KEPT = "deadlines.office_hours_kept"  # notice, seasons
     LOCAL_HOLIDAY_KEPT = "deadlines.local_holiday_kept"  # organ, name, is_off, days
 
     # departments
@@ -146,6 +147,7 @@ TITLES = {
     Verb.SETTING_DECIDED: "复核设置变更",
     Verb.SETTINGS_IMPORTED: "导入设置",
     Verb.CALENDAR_KEPT: "录入年度放假安排",
+    Verb.OFFICE_HOURS_KEPT: "录入作息时间",
     Verb.LOCAL_HOLIDAY_KEPT: "登记地方假日",
     Verb.AUTHORITY_CREATED: "建立证书机构",
     Verb.ENROLMENT_OPENED: "发给管理员登记码",

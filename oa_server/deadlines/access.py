@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, time
 from typing import Any
 from uuid import UUID
 
 from oa_server.deadlines.engine import Calendar, Named
-from oa_server.deadlines.models import CalendarYear, LocalHoliday
+from oa_server.deadlines.hours import USUAL, Season, Span
+from oa_server.deadlines.models import CalendarYear, LocalHoliday, OfficeSchedule
 from oa_server.identity import access as identity
 from oa_server.storage.database import select
 
@@ -62,3 +63,24 @@ async def local_holidays(organ_id: UUID) -> list[LocalHoliday]:
 def named_days(days: Mapping[str, Any]) -> dict[date, Named]:
     """What a row says of its days."""
     return {date.fromisoformat(day): Named(said["off"], said["name"]) for day, said in days.items()}
+
+
+async def schedules() -> list[OfficeSchedule]:
+    """Every schedule of office hours that was entered, the newest first; none where the usual hours are kept."""
+    return await OfficeSchedule.all().order_by("-id")
+
+
+async def seasons_in_force() -> tuple[Season, ...]:
+    """The office hours of the year's seasons as they are kept now."""
+    newest = await OfficeSchedule.all().order_by("-id").first()
+    return read_seasons(newest.seasons) if newest else USUAL
+
+
+def read_seasons(said: Any) -> tuple[Season, ...]:
+    """What a row says of its seasons."""
+    return tuple(_season(one["from"], one["spans"]) for one in said)
+
+
+def _season(begins: str, spans: list[list[str]]) -> Season:
+    month, day = begins.split("-")
+    return Season(int(month), int(day), tuple(Span(*map(time.fromisoformat, span)) for span in spans))

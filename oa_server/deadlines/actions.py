@@ -13,12 +13,13 @@ from oa_server.core.errors import STALE, PreconditionFailed
 from oa_server.core.ids import new_id
 from oa_server.deadlines import access, rules, seed
 from oa_server.deadlines.engine import Named
-from oa_server.deadlines.models import CalendarYear, LocalHoliday
+from oa_server.deadlines.models import CalendarYear, LocalHoliday, OfficeSchedule
 from oa_server.identity import access as identity
 from oa_server.storage.database import Lock, alone
 from oa_server.storage.unit_of_work import unit_of_work
 
 UNPUBLISHED = "unpublished"
+USUAL_HOURS = "usual"
 
 
 async def seed_calendar() -> None:
@@ -99,3 +100,26 @@ async def keep_local_holiday(
         ]
         told: dict[str, Any] = {"organ": organ.code, "name": name, "is_off": is_off, "days": [str(day) for day in days]}
         work.audit(Verb.LOCAL_HOLIDAY_KEPT, "organ", organ_id, made=rows, **told)
+
+
+def seen_of(rows: Sequence[OfficeSchedule]) -> str:
+    """What names the schedule in force: the newest that was entered, or that it is the usual one."""
+    return rows[0].id.hex if rows else USUAL_HOURS
+
+
+async def enter_schedule(actor: Actor, notice: str, seasons: Sequence[Mapping[str, Any]], *, seen: str) -> None:
+    """Enter the office hours of a year's seasons; what was kept before stays to be read. `seen` is what the caller saw in force.
+
+    Raises Denied, Invalid, PreconditionFailed.
+    """
+    rules.check(actor)
+    rules.check_seasons(access.read_seasons(seasons))
+    assert actor.official_id is not None
+    async with unit_of_work(actor) as work:
+        await alone(Lock.CALENDAR)
+        if seen != seen_of(await access.schedules()):
+            raise PreconditionFailed(STALE)
+        row = await OfficeSchedule.create(
+            id=new_id(), seasons=list(seasons), notice=notice, entered_by=actor.official_id, at=work.now
+        )
+        work.audit(Verb.OFFICE_HOURS_KEPT, "office_schedule", row.id, made=[row], notice=notice, seasons=len(seasons))

@@ -40,3 +40,20 @@ class LocalHoliday(fields.Model):
         app = "oa"
         table = "local_holiday"
         indexes = (fields.Index(fields=("organ_id", "day")),)
+
+
+class OfficeSchedule(fields.Model):
+    """作息时间: the office hours of the seasons of a year. The newest counts.
+
+    `seasons` is a list of `{"from": "MM-DD", "spans": [["HH:MM", "HH:MM"], …]}` in the order of their days.
+    """
+
+    id = fields.Key()
+    seasons = fields.Json()
+    notice = fields.Text(200)
+    entered_by = fields.Id()
+    at = fields.Moment()
+
+    class Meta:
+        app = "oa"
+        table = "office_schedule"

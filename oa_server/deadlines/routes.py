@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
 from oa_server.core import clock
 from oa_server.core.errors import NOT_FOUND, Denied, Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from oa_server.deadlines import access, actions, rules
-from oa_server.deadlines.engine import Calendar, Day, DayKind, Named, Term, TermUnit, due_day, explained
+from oa_server.deadlines.engine import Calendar, Day, DayKind, Named, Term, TermUnit, Why, due_day, explained
+from oa_server.deadlines.hours import USUAL, CountedHours, Season, counted, due_moment
 from oa_server.deadlines.models import CalendarYear
 from oa_server.deadlines.schemas import (
     CalendarDayOut,
@@ -24,6 +25,10 @@ from oa_server.deadlines.schemas import (
     LocalHolidayOut,
     NoticeIn,
     NoticeOut,
+    ScheduleIn,
+    ScheduleList,
+    ScheduleOut,
+    SeasonOut,
     VersionOut,
     YearList,
     YearOut,
@@ -33,6 +38,8 @@ from oa_server.web.endpoint import Call, endpoint, resource
 from oa_server.web.shapes import ability_out
 
 ONE_DAY = timedelta(days=1)
+ONE_MINUTE = timedelta(minutes=1)
+CLOCK_TIME = "%H:%M"
 
 
 @endpoint(summary="工作日历各年度", returns=YearList)
@@ -153,6 +160,8 @@ async def keep_local_holidays(call: Call[LocalHolidayIn]) -> LocalHolidayList:
 @endpoint(summary="推算期限届满日并逐日说明", query=DueQuery, returns=DueOut, refuses=(Invalid, NotFound))
 async def explain_due_day(call: Call[None]) -> DueOut:
     asked = call.query
+    if asked.unit == "working_hour":
+        return await _hours_explained(asked)
     term = Term(TermUnit(asked.unit), asked.quantity)
     rules.check_term(term, asked.start)
     calendar = await access.calendar(asked.organ_id)
@@ -163,6 +172,7 @@ async def explain_due_day(call: Call[None]) -> DueOut:
         unit=term.unit,
         quantity=term.quantity,
         due=due,
+        due_at="",
         is_provisional=calendar.is_provisional(asked.start, due),
         days=[
             CountedOut(c.day.on, c.day.kind, c.day.name, c.number, c.why)
@@ -171,10 +181,69 @@ async def explain_due_day(call: Call[None]) -> DueOut:
     )
 
 
+async def _hours_explained(asked: DueQuery) -> DueOut:
+    """A term of office hours, to the minute."""
+    rules.check_start(asked.start)
+    calendar, seasons = await access.calendar(asked.organ_id), await access.seasons_in_force()
+    start = datetime.combine(asked.start, time.fromisoformat(asked.at))
+    days = list(counted(asked.quantity, start, calendar, seasons))
+    due = due_moment(days[-1], start, seasons)
+    return DueOut(
+        start=asked.start,
+        unit=asked.unit,
+        quantity=asked.quantity,
+        due=due.date(),
+        due_at=due.strftime(CLOCK_TIME),
+        is_provisional=calendar.is_provisional(asked.start, due.date()),
+        days=[_hours_of_day(one) for one in days],
+    )
+
+
+def _hours_of_day(one: CountedHours) -> CountedOut:
+    minutes, why = one.counted // ONE_MINUTE, Why.COUNTS if one.counted else Why.OFF
+    return CountedOut(one.day.on, one.day.kind, one.day.name, None, why, minutes)
+
+
+@endpoint(summary="作息时间", returns=ScheduleList)
+async def list_schedules(call: Call[None]) -> ScheduleList:
+    rows = await access.schedules()
+    names = await identity.names_of({row.entered_by for row in rows})
+    shown = [
+        ScheduleOut(_seasons(access.read_seasons(row.seasons)), row.notice, names.get(row.entered_by, ""), row.at)
+        for row in rows
+    ]
+    abilities = [ability_out(ability, call.language) for ability in rules.abilities(call.actor)]
+    return ScheduleList(shown or [ScheduleOut(_seasons(USUAL), "", "", None)], actions.seen_of(rows), abilities)
+
+
+def _seasons(seasons: tuple[Season, ...]) -> list[SeasonOut]:
+    return [
+        SeasonOut(
+            f"{season.month:02}-{season.day:02}",
+            [(span.start.strftime(CLOCK_TIME), span.end.strftime(CLOCK_TIME)) for span in season.spans],
+        )
+        for season in seasons
+    ]
+
+
+@endpoint(
+    summary="录入作息时间",
+    body=ScheduleIn,
+    returns=ScheduleList,
+    needs=["If-Match"],
+    refuses=(Denied, Invalid, PreconditionFailed, PreconditionRequired),
+)
+async def enter_schedule(call: Call[ScheduleIn]) -> ScheduleList:
+    said = [{"from": one.begins, "spans": [list(span) for span in one.spans]} for one in call.body.seasons]
+    await actions.enter_schedule(call.actor, call.body.notice, said, seen=call.if_match)
+    return await list_schedules.handler(call)  # type: ignore[no-any-return]
+
+
 routes = [
     resource("/api/calendar/years", GET=list_years),
     resource("/api/calendar/years/{year}", GET=show_year),
     resource("/api/calendar/years/{year}/notices", POST=enter_notice),
     resource("/api/calendar/organs/{id}/holidays", GET=list_local_holidays, POST=keep_local_holidays),
+    resource("/api/calendar/schedules", GET=list_schedules, POST=enter_schedule),
     resource("/api/calendar/due", GET=explain_due_day),
 ]

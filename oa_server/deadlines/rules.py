@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -11,6 +11,7 @@ from crypto.canonical import canonical_json
 from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import Ability, Invalid, Reason
 from oa_server.deadlines.engine import SATURDAY, Named, Term, TermUnit
+from oa_server.deadlines.hours import Season, Span
 
 NOT_SYSTEM_ADMIN = Reason(
     "deadlines.not_system_admin", "工作日历由系统管理员维护", "The system administrator keeps the calendar."
@@ -32,6 +33,13 @@ TOO_FAR = Reason(
     "起算日应在2004年至2100年之间，期限不超过60个月",
     "Count from a day between 2004 and 2100, and not over 60 months.",
 )
+BAD_SEASONS = Reason(
+    "deadlines.bad_seasons",
+    "作息时间不正确：每季写明起始日（不用2月29日），各段上班时间先后相接、互不重叠，全天不超过12小时",
+    "Each season begins on a day of its own (not 29 February); its spans follow one another, twelve hours at most in all.",
+)
+HOURS_MOST = timedelta(hours=12)
+LEAP_YEAR, LEAP_DAY = 2024, (2, 29)
 DAYS_LEAST = 7  # The law has had more since 1999 (全国年节及纪念日放假办法).
 YEARS = range(2004, 2101)
 MONTHS_MOST = 60
@@ -60,8 +68,36 @@ def check_notice(year: int, days: Mapping[date, Named]) -> None:
 
 def check_term(term: Term, start: date) -> None:
     """Raises Invalid for a term that begins or ends where no calendar reaches."""
-    if start.year not in YEARS or (term.unit is TermUnit.MONTH and term.quantity > MONTHS_MOST):
+    check_start(start)
+    if term.unit is TermUnit.MONTH and term.quantity > MONTHS_MOST:
         raise Invalid(TOO_FAR)
+
+
+def check_start(start: date) -> None:
+    """Raises Invalid for a day that no calendar reaches."""
+    if start.year not in YEARS:
+        raise Invalid(TOO_FAR)
+
+
+def check_seasons(seasons: Sequence[Season]) -> None:
+    """Raises Invalid for office hours that no office could keep."""
+    begins = [(season.month, season.day) for season in seasons]
+    right = len(set(begins)) == len(begins) and all(map(_is_day_of_every_year, begins))
+    if not right or not all(_follow(season.spans) for season in seasons):
+        raise Invalid(BAD_SEASONS)
+
+
+def _is_day_of_every_year(begins: tuple[int, int]) -> bool:
+    try:
+        date(LEAP_YEAR, *begins)
+    except ValueError:
+        return False
+    return begins != LEAP_DAY
+
+
+def _follow(spans: Sequence[Span]) -> bool:
+    edges = [edge for span in spans for edge in (span.start, span.end)]
+    return edges == sorted(set(edges)) and sum((span.length for span in spans), timedelta()) <= HOURS_MOST
 
 
 def digest_of(days: Mapping[str, Any]) -> str:

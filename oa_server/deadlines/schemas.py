@@ -12,6 +12,7 @@ from oa_server.web.shapes import AbilityOut
 
 YearNumber = Annotated[int, Meta(ge=2004, le=2100)]
 Notice = Annotated[str, Meta(min_length=1, max_length=200)]
+ClockTime = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 DayName = Annotated[str, Meta(min_length=1, max_length=40)]
 
 
@@ -120,30 +121,71 @@ class CalendarQuery(Struct):
 
 
 class DueQuery(Struct):
-    """A term: the day it is counted from, and so many working days, days or months; for an organ with its own holidays."""
+    """A term: the day it is counted from, and so many working days, days, months or office hours; for an organ with its own
+    holidays. Office hours are counted from the minute `at`."""
 
     start: date
-    unit: Literal["working_day", "day", "month"]
+    unit: Literal["working_day", "day", "month", "working_hour"]
     quantity: Annotated[int, Meta(ge=0, le=500)]
     organ_id: UUID | None = None
+    at: ClockTime = "00:00"
+
+
+class SeasonOut(Struct):
+    """Office hours from one day of every year on: `begins` is MM-DD, each span two times HH:MM."""
+
+    begins: str
+    spans: list[tuple[str, str]]
+
+
+class ScheduleOut(Struct):
+    """One schedule of office hours: who entered it, when and by which order; the usual hours have none of these."""
+
+    seasons: list[SeasonOut]
+    notice: str
+    entered_by: str
+    at: datetime | None
+
+
+class ScheduleList(Struct):
+    """Every schedule, that in force first; `seen` names it for who changes it."""
+
+    items: list[ScheduleOut]
+    seen: str
+    abilities: list[AbilityOut]
+
+
+class SeasonIn(Struct, forbid_unknown_fields=True):
+    begins: Annotated[str, Meta(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+    spans: Annotated[list[tuple[ClockTime, ClockTime]], Meta(min_length=1, max_length=4)]
+
+
+class ScheduleIn(Struct, forbid_unknown_fields=True):
+    """The office hours of a year's seasons, and by which order they are kept."""
+
+    seasons: Annotated[list[SeasonIn], Meta(min_length=1, max_length=4)]
+    notice: Notice
 
 
 class CountedOut(Struct):
-    """A day of a term: its number if it counts, and why it does or does not."""
+    """A day of a term: its number if it counts, and why it does or does not; of a term of hours, how many minutes count."""
 
     on: date
     kind: str
     name: str
     number: int | None
     why: str
+    minutes: int | None = None
 
 
 class DueOut(Struct):
-    """When a term ends, and every day of it; `is_provisional` while a year in it has no notice."""
+    """When a term ends, and every day of it; `is_provisional` while a year in it has no notice. A term of hours ends at a
+    minute of its last day."""
 
     start: date
     unit: str
     quantity: int
     due: date
+    due_at: str
     is_provisional: bool
     days: list[CountedOut]

@@ -42,6 +42,7 @@ PROTECTED: tuple[type[Model], ...] = (
     departments.Webhook,
     deadlines.CalendarYear,
     deadlines.LocalHoliday,
+    deadlines.OfficeSchedule,
     Seal,
     Signature,
     StoredFile,

@@ -90,6 +90,12 @@ async def administer(city: City) -> None:
             f"/api/calendar/organs/{city.organs['JC001']}/holidays",
             json={"days": ["2026-11-11"], "name": "建市纪念日", "notice": "江政发〔2026〕1号"},
         ),
+        await sys.send(
+            "POST",
+            "/api/calendar/schedules",
+            json={"notice": "江政办〔2026〕8号", "seasons": [{"begins": "01-01", "spans": [["08:30", "17:00"]]}]},
+            headers={"If-Match": '"usual"'},
+        ),
         await sys.send("PATCH", "/api/settings/name", json={"value": "江城公文", "reason": "改名"}, headers=seen),
     ):
         assert answer.is_success, answer.text

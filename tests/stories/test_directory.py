@@ -35,6 +35,7 @@ async def test_an_administrators_day(founded_embedded: Founded, tmp_path: Path, 
         await import_sheets(system)
         await plan_a_duty(system)
         await enter_a_notice(system)
+        await enter_the_summer(system)
         security = await Desk.open(browser, settings, "吕安")
         await confirm_the_role(security)
         await change_settings(system, security)
@@ -71,6 +72,22 @@ async def enter_a_notice(system: Desk) -> None:
     await expect(system.one("2027-01-31")).to_contain_text("班")
 
 
+async def enter_the_summer(system: Desk) -> None:
+    """Office hours are entered as people write them, and the term of hours that stands there is reckoned anew."""
+    await system.one("due-unit").get_by_text("工作小时").click()
+    await system.one("enter-hours").click()
+    await system.page.get_by_text("夏季另有作息时间").click()
+    await system.one("hours-summer").fill("8:30-12:00，下午")
+    await expect(system.one("hours-enter")).to_be_disabled()
+    await system.one("hours-summer").fill("8:30-12:00，14:30至18:00")
+    await system.one("hours-notice").fill("江政办〔2026〕8号")
+    await system.accessible()
+    await picture(system, "office-hours")
+    await system.one("hours-enter").click()
+    await expect(system.one("office-hours")).to_contain_text("5月1日起 08:30–12:00，14:30–18:00")
+    await system.accessible()
+
+
 async def reckon_a_term(official: Desk) -> None:
     """An official sees the year that was entered, when a term ends, and why, but enters no notice."""
     await official.one("nav-calendar").click()
@@ -81,6 +98,17 @@ async def reckon_a_term(official: Desk) -> None:
     await expect(official.one("counted").last).to_contain_text("第20天")
     await official.accessible()
     await picture(official, "calendar")
+    await official.one("due-unit").get_by_text("工作小时").click()
+    await official.page.get_by_label("起算日").fill("2026年11月27日")
+    await official.page.get_by_label("起算日").press("Enter")
+    await official.page.get_by_label("期限", exact=True).fill("7")
+    await official.page.get_by_label("期限", exact=True).press("Enter")
+    await expect(official.one("due")).to_contain_text("17:30")
+    await expect(official.one("counted")).to_have_count(1)
+    await expect(official.one("counted")).to_contain_text("计7小时")
+    await expect(official.one("office-hours")).to_contain_text("10月1日起 08:30–12:00，14:00–17:30")
+    await expect(official.one("enter-hours")).to_have_count(0)
+    await official.accessible()
 
 
 async def save(desk: Desk) -> None:

@@ -53,16 +53,37 @@ export interface NoticeDifference {
   changed: { on: string; before: string; after: string; before_name: string; after_name: string }[]
 }
 
-export type TermUnit = 'working_day' | 'day' | 'month'
+export type TermUnit = 'working_day' | 'day' | 'month' | 'working_hour'
 
 export interface CountedDay extends CalendarDay {
   number: number | null
   why: 'start' | 'counts' | 'off' | 'paused' | 'moved'
+  minutes: number | null
 }
 
 export interface DueDay {
   start: string
   due: string
+  due_at: string
   is_provisional: boolean
   days: CountedDay[]
+}
+
+/** Office hours from one day of every year on: `begins` is MM-DD, each span from HH:MM to HH:MM. */
+export interface Season {
+  begins: string
+  spans: [string, string][]
+}
+
+export interface Schedule {
+  seasons: Season[]
+  notice: string
+  entered_by: string
+  at: string | null
+}
+
+export interface ScheduleList {
+  items: Schedule[]
+  seen: string
+  abilities: Ability[]
 }
