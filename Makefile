@@ -70,8 +70,15 @@ campaign: $(VENV)/.installed-dev fonts servers
 	$(BIN)/python -m pytest -m campaign tests
 
 # What a site unpacks (deploy/manual-install.zh.md): the tree as it is committed, readable by everybody, writable by its owner.
+# With RELEASE_KEY=FILE (a private key, PEM) it carries a signed list of its files, which servers check at their start.
 release:
 	git -c tar.umask=022 archive --output oa-server.tar HEAD
+ifdef RELEASE_KEY
+	rm -rf build/release && mkdir -p build/release && tar -xf oa-server.tar -C build/release
+	deploy/sign-release.sh build/release "$(abspath $(RELEASE_KEY))"
+	tar --append --file oa-server.tar --owner=root --group=root --mode=644 -C build/release RELEASE.sha256 RELEASE.sig
+	rm -rf build/release
+endif
 
 clean:
 	rm -rf $(VENV) clients/web/node_modules clients/web/dist

@@ -119,6 +119,7 @@ def _listen(settings: Any, create: Callable[[Any], Any]) -> None:
 
     from oa_server.storage import claims
 
+    _check_release(settings)
     where: dict[str, Any] = (
         {"uds": settings.socket} if settings.socket else {"host": settings.host, "port": settings.port}
     )
@@ -138,6 +139,22 @@ def _listen(settings: Any, create: Callable[[Any], Any]) -> None:
             server_header=False,
             timeout_graceful_shutdown=5,
         )
+
+
+def _check_release(settings: Any) -> None:
+    """Refuse to start a program that is not as it was released, and put that on record if the database can be had."""
+    from oa_server.core.errors import OaError
+    from oa_server.release import check_release, keep_refusal
+
+    if not settings.release_certificate:
+        return
+    with _said():
+        try:
+            check_release(ROOT, Path(settings.release_certificate))
+        except OaError as error:
+            with suppress(Exception):  # Whatever keeps it from being recorded, the refusal is what has to be told.
+                asyncio.run(keep_refusal(settings, error))
+            raise
 
 
 def _check_free(path: str) -> None:

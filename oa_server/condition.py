@@ -52,7 +52,8 @@ class WebhookTrouble(Struct):
 class ConditionOut(Struct):
     """What this process found. `clock_seconds` is by how much its clock is ahead, unknown while nobody told the time;
     `head_late` says that the log has grown and no head was signed for minutes; `scanner` is the malware scanner, if there is
-    one, and `files_held` counts the attachments that wait for it."""
+    one, and `files_held` counts the attachments that wait for it; `release_checked` says that the program's files were held
+    against its release when it started."""
 
     checks: list[CheckOut]
     clock_seconds: float | None
@@ -61,6 +62,7 @@ class ConditionOut(Struct):
     head_late: bool
     webhooks: list[WebhookTrouble]
     scanner: CheckOut | None
+    release_checked: bool
     files_held: int
 
 
@@ -88,6 +90,7 @@ def condition_route() -> BaseRoute:
             webhooks=await _webhooks(),
             scanner=next((_check(one, call.language) for one in await state.scanner.checks()), None),
             files_held=await files.count_held(),
+            release_checked=bool(state.house.settings.release_certificate),
         )
 
     return resource("/api/condition", GET=condition)

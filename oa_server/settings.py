@@ -87,6 +87,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # The malware scanner that every attachment passes, a clamd: `clamd:///PATH` of its socket, or `clamd://host:port`.
     # Empty: none.
     scanner_url: str = ""
+    # The certificate (PEM) of whoever signs releases: a server or worker whose files are not as they were released does not
+    # start. Empty: unchecked. It needs PYTHONDONTWRITEBYTECODE=1.
+    release_certificate: str = ""
     # Demo data: every page says so, and the server refuses to listen anywhere but on loopback.
     demo: bool = False
     # Where the built web client lies. Empty: clients/web/dist of the checkout.

@@ -38,6 +38,7 @@ class Verb(StrEnum):
     CLIENT_REFUSED = "identity.client_refused"  # code, client
 
     # installation
+    RELEASE_REFUSED = "installation.release_refused"  # reason, file
     SETTING_CHANGED = "installation.setting_changed"  # old, new, waits
     SETTING_DECIDED = "installation.setting_decided"  # did, new
     SETTINGS_IMPORTED = "installation.settings_imported"  # file_sha256, difference, settings (how many)
@@ -124,6 +125,7 @@ class Verb(StrEnum):
 TITLES = {
     Verb.HEAD_SIGNED: "签署审计树头",
     Verb.LIST_EXPORTED: "导出清单",
+    Verb.RELEASE_REFUSED: "程序与发布时不一致，拒绝启动",
     Verb.BACKUP_MADE: "备份",
     Verb.BACKUP_RESTORED: "由备份恢复",
     Verb.DIRECTORY_IMPORTED: "导入组织机构",

@@ -30,6 +30,7 @@ SHOWN = {
     "D-8.1.4.4b/c": "open ports; administrators from their networks",
     "D-8.1.4.4d": "every interface judges its input",
     "D-8.1.4.5": "attachments pass a malware scanner, or wait for it",
+    "D-8.1.4.6": "a program that is not as it was released does not start",
     "D-8.1.4.7a/b": "integrity of what is stored and sent",
     "D-8.1.4.8a/b": "what officials write shows in no file of database, store, bus, log or backup",
     "D-8.1.4.9a": "backup and restore",
@@ -72,7 +73,6 @@ SHOWN = {
 }
 
 NOT_SHOWN = {
-    "D-8.1.4.6": "no signed manifest of the program is checked at its start",
     "M-8.4d": "TLS by the proxy; TLCP is a gateway of the site's",
 }
 

@@ -187,6 +187,7 @@ export interface Condition {
     next_try_at: string | null
     stopped: boolean
   }[]
+  release_checked: boolean
   scanner: { name: string; ready: boolean; ms: number; problem: string | null } | null
   files_held: number
 }

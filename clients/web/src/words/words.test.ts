@@ -54,7 +54,7 @@ describe('the catalogues', () => {
 })
 
 // The catalogues, and what reads texts that others wrote in Chinese.
-const SPEAKERS = /^(words\/(zh|en)|domains\/deadlines\/notice)\.ts$/
+const SPEAKERS = /^(words\/(zh|en)|domains\/deadlines\/(notice|hours))\.ts$/
 
 describe('the components', () => {
   it.each(sources(/\.vue$/))('$name holds no bare words in its template', ({ text }) => {

@@ -15,6 +15,7 @@ const well: Condition = {
   webhooks: [],
   scanner: null,
   files_held: 0,
+  release_checked: true,
 }
 const told = (change: Partial<Condition>) =>
   linesOf(zh, { ...well, ...change }).filter((line) => line.isBad).map(({ name, text }) => `${name}：${text}`)

@@ -10,8 +10,8 @@ export interface Line {
 }
 
 export function linesOf(words: Words, found: Condition): Line[] {
-  const own = [...checks(words, found), scanner(words, found), clock(words, found), log(words, found)]
-  return [...own, ...copies(words, found), ...webhooks(words, found)]
+  const own = [scanner, clock, log, release].map((line) => line(words, found))
+  return [...checks(words, found), ...own, ...copies(words, found), ...webhooks(words, found)]
 }
 
 function checks({ admin: { condition } }: Words, found: Condition): Line[] {
@@ -27,6 +27,11 @@ function scanner({ admin: { condition } }: Words, { scanner: found, files_held: 
   if (!found) return { name, text: held ? condition.scannerGone(held) : condition.scannerNone, isBad: held > 0 }
   if (found.ready) return { name, text: condition.scannerReady(held), isBad: false }
   return { name, text: condition.scannerAway(found.problem ?? condition.away, held), isBad: true }
+}
+
+function release({ admin: { condition } }: Words, found: Condition): Line {
+  const text = found.release_checked ? condition.releaseChecked : condition.releaseUnchecked
+  return { name: condition.release, text, isBad: false }
 }
 
 function clock({ admin: { condition } }: Words, { clock_seconds: seconds, clock_wrong: isBad }: Condition): Line {
