@@ -26,7 +26,7 @@ _BUCKET = re.compile("/[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 class SettingsError(Exception):
-    """A setting is wrong; the message names it and says what would be right."""
+    """A setting is wrong; the message, which administrators read at the start, names it and says what would be right."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,7 +129,7 @@ def load(path: Path | None = None, *, environ: Mapping[str, str] = os.environ, *
         try:
             values = tomllib.loads(source.read_text("utf-8"))
         except (OSError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(f"{source}: {error}") from error
+            raise SettingsError(f"{source}：{error}") from error
     for name in Settings.__struct_fields__:
         if (text := environ.get(f"OA_{name.upper()}")) is not None:
             values[name] = _from_environment(name, text)
@@ -137,7 +137,7 @@ def load(path: Path | None = None, *, environ: Mapping[str, str] = os.environ, *
     try:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        raise SettingsError(str(error)) from error
+        raise SettingsError(f"设置不正确：{error}") from error
     _check(settings)
     return settings
 
@@ -149,7 +149,7 @@ def _from_environment(name: str, text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"OA_{name.upper()}: {error}") from error
+        raise SettingsError(f"OA_{name.upper()}：{error}") from error
 
 
 def save(settings: Settings, path: Path) -> None:
@@ -180,20 +180,20 @@ def _decode(kind: type, value: Any) -> Any:
 def _check(settings: Settings) -> None:
     """Refuse combinations that would be unsafe, saying what to change."""
     if settings.classification_ceiling not in {"none", "internal", "confidential", "secret", "top_secret"}:
-        raise SettingsError("classification_ceiling: use none, internal, confidential, secret or top_secret")
+        raise SettingsError("classification_ceiling：请用 none、internal、confidential、secret 或 top_secret")
     origin = urlsplit(settings.origin)
     if origin.scheme not in {"http", "https"} or not origin.hostname or origin.path:
-        raise SettingsError("origin: use scheme://host[:port] without a path")
+        raise SettingsError("origin：请用 https://主机名[:端口]，不带路径")
     if origin.scheme == "http" and origin.hostname not in LOOPBACK:
-        raise SettingsError("origin: plain http is allowed on loopback only; put TLS in front and use https")
+        raise SettingsError("origin：http 只能用于本机；请在前面放置 nginx，改用 https")
     if not settings.socket and settings.host not in LOOPBACK:
-        raise SettingsError("host: the server listens on loopback or a unix socket only; put nginx in front")
+        raise SettingsError("host：只在本机地址或 unix 套接字（socket）上监听，由前面的 nginx 对外服务")
     if settings.demo and origin.hostname not in LOOPBACK:
-        raise SettingsError("demo: demo data live on loopback only")
+        raise SettingsError("demo：演示只能在本机使用")
     if urlsplit(settings.bus_url).scheme not in {"local", "postgres", "redis", "rediss"}:
-        raise SettingsError("bus_url: use local:, postgres:, redis://host:port/0 or rediss://host:port/0")
+        raise SettingsError("bus_url：请用 local:、postgres:、redis://主机:端口/0 或 rediss://主机:端口/0")
     if urlsplit(settings.database).scheme not in {"sqlite", "postgres", "postgresql"}:
-        raise SettingsError("database_url: use sqlite:///PATH or postgres://user:password@host:port/name")
+        raise SettingsError("database_url：请用 sqlite:///路径 或 postgres://用户:口令@主机:端口/库名")
     _check_primary(settings.database)
     _check_jobs(settings)
     _check_store("object_store_url", settings.object_store)
@@ -204,20 +204,20 @@ def _check_primary(url: str) -> None:
     """Of several servers only one takes writes, and who does not ask for it gets the first that answers."""
     parts = urlsplit(url)
     if "," in parts.netloc and "target_session_attrs=primary" not in parts.query.split("&"):
-        raise SettingsError("database_url: with several hosts add ?target_session_attrs=primary")
+        raise SettingsError("database_url：写了几台主机的，须加 ?target_session_attrs=primary")
 
 
 def _check_addresses(settings: Settings) -> None:
     _check_scanner(settings.scanner_url)
     if wrong := [name for name in settings.time_servers if not _TIME_SERVER.fullmatch(name)]:
-        raise SettingsError(f"time_servers: use host or host:port instead of {wrong[0]!r}")
+        raise SettingsError(f"time_servers：请用 主机 或 主机:端口，{wrong[0]!r} 不是")
     for url in settings.head_copies:
         _check_store("head_copies", url)
     for text in settings.administrator_networks:
         try:
             ip_network(text)
         except ValueError as error:
-            raise SettingsError(f"administrator_networks: use networks as 10.1.2.0/24; {error}") from error
+            raise SettingsError(f"administrator_networks：请用 10.1.2.0/24 这样的网段；{error}") from error
 
 
 def _check_scanner(url: str) -> None:
@@ -227,26 +227,26 @@ def _check_scanner(url: str) -> None:
         is_socket = not parts.netloc and len(parts.path) > 1
         is_host = bool(parts.hostname and parts.port) and not parts.path and "@" not in parts.netloc
     except ValueError as error:
-        raise SettingsError(f"scanner_url: {error}") from error
+        raise SettingsError(f"scanner_url：{error}") from error
     if url and (parts.scheme != "clamd" or parts.query or is_socket == is_host):
-        raise SettingsError("scanner_url: use clamd:///PATH or clamd://host:port")
+        raise SettingsError("scanner_url：请用 clamd:///路径 或 clamd://主机:端口")
 
 
 def _check_store(name: str, url: str) -> None:
     store = urlsplit(url)
     if store.scheme not in {"file", "s3"} or (store.scheme == "s3" and not _BUCKET.fullmatch(store.path)):
-        raise SettingsError(f"{name}: use file:///PATH or s3://ACCESS:SECRET@host:port/bucket")
+        raise SettingsError(f"{name}：请用 file:///路径 或 s3://用户:密钥@主机:端口/桶名")
 
 
 def _check_jobs(settings: Settings) -> None:
     if settings.jobs not in {"serve", "worker"}:
-        raise SettingsError("jobs: use serve or worker")
+        raise SettingsError("jobs：请用 serve 或 worker")
     if settings.jobs == "serve":
         return
     if urlsplit(settings.database).scheme == "sqlite":
-        raise SettingsError("jobs: SQLite has one server process, which runs them itself; use serve, or PostgreSQL")
+        raise SettingsError("jobs：SQLite 只有一个服务进程，由它自己运行后台任务；请用 serve，或改用 PostgreSQL")
     if urlsplit(settings.bus_url).scheme == "local":
-        raise SettingsError("bus_url: local: reaches one process only; beside a worker use postgres: or redis://")
+        raise SettingsError("bus_url：local: 只通一个进程；有 oa worker 的，请用 postgres: 或 redis://")
 
 
 _DEFAULTS = Settings()
