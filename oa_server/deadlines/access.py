@@ -8,35 +8,46 @@ from typing import Any
 from uuid import UUID
 
 from oa_server.deadlines.engine import Calendar, Named
-from oa_server.deadlines.hours import USUAL, Season, Span
+from oa_server.deadlines.hours import USUAL, OfficeTime, Season, Span
 from oa_server.deadlines.models import CalendarYear, LocalHoliday, OfficeSchedule
 from oa_server.identity import access as identity
 from oa_server.storage.database import select
 
 KEPT = 64
 
-# Calendars by the newest row of each table and the organ: rows are only ever added, so whatever has the same newest rows is
-# the same calendar, in whichever process or copy of the database.
-_kept: dict[tuple[object, object, UUID | None], Calendar] = {}
+# Office times by the newest row of each table and the organ: rows are only ever added, so whatever has the same newest rows is
+# the same, in whichever process or copy of the database.
+_kept: dict[tuple[object, object, object, UUID | None], OfficeTime] = {}
 
 
 async def calendar(organ_id: UUID | None = None) -> Calendar:
     """The calendar as it is in force; with an organ, with its local holidays. Raises NotFound for an unknown organ."""
-    if organ_id is not None:
-        await identity.organ(organ_id)
+    return (await office_time(organ_id)).calendar
+
+
+async def office_time(organ_id: UUID | None = None) -> OfficeTime:
+    """Calendar and office hours as they are in force; with an organ, with its local holidays. Raises NotFound for an unknown
+    organ."""
     (newest,) = await select(
         "SELECT (SELECT max(CAST(id AS text)) FROM calendar_year) AS years,"
-        " (SELECT max(CAST(id AS text)) FROM local_holiday) AS days"
+        " (SELECT max(CAST(id AS text)) FROM local_holiday) AS days,"
+        " (SELECT max(CAST(id AS text)) FROM office_schedule) AS hours"
     )
-    key = (newest["years"], newest["days"], organ_id)
+    key = (newest["years"], newest["days"], newest["hours"], organ_id)
     if key not in _kept:
         if len(_kept) >= KEPT:
             _kept.clear()
-        years = await newest_of_years()
-        named = {day: one for year in sorted(years) for day, one in named_days(years[year].days).items()}
-        local = {row.day: row.name for row in await local_holidays(organ_id) if row.is_off} if organ_id else {}
-        _kept[key] = Calendar(named, years, local)
+        _kept[key] = OfficeTime(await _calendar(organ_id), await _seasons())
     return _kept[key]
+
+
+async def _calendar(organ_id: UUID | None) -> Calendar:
+    if organ_id is not None:
+        await identity.organ(organ_id)
+    years = await newest_of_years()
+    named = {day: one for year in sorted(years) for day, one in named_days(years[year].days).items()}
+    local = {row.day: row.name for row in await local_holidays(organ_id) if row.is_off} if organ_id else {}
+    return Calendar(named, years, local)
 
 
 async def newest_of_years() -> dict[int, CalendarYear]:
@@ -70,8 +81,7 @@ async def schedules() -> list[OfficeSchedule]:
     return await OfficeSchedule.all().order_by("-id")
 
 
-async def seasons_in_force() -> tuple[Season, ...]:
-    """The office hours of the year's seasons as they are kept now."""
+async def _seasons() -> tuple[Season, ...]:
     newest = await OfficeSchedule.all().order_by("-id").first()
     return read_seasons(newest.seasons) if newest else USUAL
 

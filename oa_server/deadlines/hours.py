@@ -79,6 +79,24 @@ def _stretches(on: date, start: datetime, seasons: Sequence[Season]) -> Iterator
             yield begin, end
 
 
+@dataclass(frozen=True, slots=True)
+class OfficeTime:
+    """工作时间 of an organ: the days that it works, and the hours of each."""
+
+    calendar: Calendar
+    seasons: tuple[Season, ...]
+
+    def after_hours(self, start: datetime, hours: int) -> datetime:
+        """The minute at which so many office hours have run out."""
+        (*_before, last) = counted(hours, start, self.calendar, self.seasons)
+        return due_moment(last, start, self.seasons)
+
+    def after_days(self, start: datetime, days: int) -> datetime:
+        """When the office closes on the last of so many working days; the day of the start does not count."""
+        last = self.calendar.worked_after(start.date(), days)
+        return datetime.combine(last, spans_of(last, self.seasons)[-1].end)
+
+
 def due_moment(last: CountedHours, start: datetime, seasons: Sequence[Season]) -> datetime:
     """The minute at which a term has run out, on the last of its days."""
     left = last.counted

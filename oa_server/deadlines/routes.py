@@ -184,17 +184,17 @@ async def explain_due_day(call: Call[None]) -> DueOut:
 async def _hours_explained(asked: DueQuery) -> DueOut:
     """A term of office hours, to the minute."""
     rules.check_start(asked.start)
-    calendar, seasons = await access.calendar(asked.organ_id), await access.seasons_in_force()
+    office = await access.office_time(asked.organ_id)
     start = datetime.combine(asked.start, time.fromisoformat(asked.at))
-    days = list(counted(asked.quantity, start, calendar, seasons))
-    due = due_moment(days[-1], start, seasons)
+    days = list(counted(asked.quantity, start, office.calendar, office.seasons))
+    due = due_moment(days[-1], start, office.seasons)
     return DueOut(
         start=asked.start,
         unit=asked.unit,
         quantity=asked.quantity,
         due=due.date(),
         due_at=due.strftime(CLOCK_TIME),
-        is_provisional=calendar.is_provisional(asked.start, due.date()),
+        is_provisional=office.calendar.is_provisional(asked.start, due.date()),
         days=[_hours_of_day(one) for one in days],
     )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from oa_server.audit.verbs import Verb
 from oa_server.core.actor import CLEARANCES, Actor, Role
+from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import Conflict, Invalid
 from oa_server.core.ids import new_id
+from oa_server.deadlines import access as deadlines
 from oa_server.identity import access as identity
 from oa_server.storage.unit_of_work import Work, lock_row, marking, unit_of_work
 from oa_server.workflow import access, engine, rules
@@ -208,9 +210,19 @@ async def _open(work: Work, route: Route, steps: Sequence[engine.Step]) -> None:
         if not officials:
             raise Conflict(rules.NOBODY_CLEARED if route.clearance else rules.NOBODY, step=step.title)
         before = await Task.filter(route_id=route.id, step=step.code).count()
-        hours = step.hours or rules.HOURS.get(route.urgency, 0)
-        due = work.now + timedelta(hours=hours) if hours else None
+        due = await _due(work, route, step)
         await _hand_to(work, route, officials, step=step.code, step_title=step.title, iteration=before + 1, due_at=due)
+
+
+async def _due(work: Work, route: Route, step: engine.Step) -> datetime | None:
+    """When a step that opens now is due, reckoned in the office time of the route's organ; None where nothing limits it."""
+    days = rules.WORKING_DAYS.get(route.urgency)
+    if not step.hours and days is None:
+        return None
+    office = await deadlines.office_time(route.organ_id)
+    now = work.now.astimezone(OFFICE_ZONE).replace(second=0, microsecond=0, tzinfo=None)
+    due = office.after_hours(now, step.hours) if step.hours else office.after_days(now, days or 0)
+    return due.replace(tzinfo=OFFICE_ZONE)
 
 
 async def join_holders(work: Work, organ_ids: Collection[UUID]) -> None:

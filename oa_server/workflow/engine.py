@@ -49,7 +49,7 @@ class Who(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Step(msgspec.Struct, frozen=True, tag="step", forbid_unknown_fields=True):
-    """One thing to be done. `code` is unique in its template; `hours` is its time limit, 0 for none."""
+    """One thing to be done. `code` is unique in its template; `hours` is its time limit in office hours, 0 for none."""
 
     code: ShortText
     title: ShortText

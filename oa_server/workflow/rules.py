@@ -59,8 +59,9 @@ INCOMING = {
 
 NAMED = 20  # how many of the tasks that keep somebody from leaving are told
 
-# Time limits of a step by urgency, in hours; configuration of the installation, not the regulation's.
-HOURS = {"extra_urgent": 8, "urgent": 24, "normal": 72}
+# Time limits of a step by urgency, in working days of the organ: what offices keep, which the regulation leaves to them. A step
+# whose template says how many office hours it takes has those.
+WORKING_DAYS = {"extra_urgent": 1, "urgent": 3, "normal": 7}
 
 
 def abilities(actor: Actor) -> list[Ability]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from oa_server.core import clock
 from oa_server.core.actor import SYSTEM
+from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import Conflict, Denied, Invalid, NotFound
 from oa_server.identity.access import official_by_code
 from oa_server.storage.unit_of_work import unit_of_work
@@ -164,11 +167,11 @@ ALL_OF = {
 }
 
 
-async def begun(city: City, **facts: Any) -> actions.Subject:
+async def begun(city: City, urgency: str = "none", **facts: Any) -> actions.Subject:
     """A subject on a route with parallel steps, one of them for everybody with a role, and a choice."""
     await actions.publish_template(SYSTEM, "parallel", "会办", ALL_OF)
     organ = city.organs["JC001"]
-    subject = actions.Subject("matter", uuid4(), organ, "会办事项", "某人", "none")
+    subject = actions.Subject("matter", uuid4(), organ, "会办事项", "某人", urgency)
     async with unit_of_work(await actor_of("wang")) as work:
         await actions.start(work, "parallel", subject, facts)
     return subject
@@ -188,13 +191,45 @@ async def open_to(subject: actions.Subject) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("urgency", "step", "due"),
+    [
+        ("none", "leader", "2026-11-30T12:00"),  # five office hours after Friday 16:00
+        ("none", "both", None),
+        ("extra_urgent", "both", "2026-11-30T17:30"),
+        ("urgent", "both", "2026-12-02T17:30"),
+        ("normal", "both", "2026-12-08T17:30"),
+    ],
+)
+async def test_limits_are_office_time(city: City, urgency: str, step: str, due: str | None) -> None:
+    """A step is due after so many office hours where its template says so, or at the end of so many working days by its urgency;
+    nights and weekends do not count."""
+    friday = datetime(2026, 11, 27, 16, tzinfo=OFFICE_ZONE)
+    with clock.shifted(friday - clock.now()):
+        await begun(city, urgency, leader=city.people["chen"])
+    for task in await Task.filter(step=step):
+        told = task.due_at.astimezone(OFFICE_ZONE).strftime("%Y-%m-%dT%H:%M") if task.due_at else None
+        assert told == due
+
+
+async def test_a_day_off_of_its_own(city: City) -> None:
+    """A local holiday of the organ moves the time limits of its routes, and of no other's."""
+    sys = await city.signed_in("sys")
+    monday = {"days": ["2026-11-30"], "name": "建市纪念日", "notice": "江政发〔2026〕1号"}
+    path = f"/api/calendar/organs/{city.organs['JC001']}/holidays"
+    (await sys.send("POST", path, json=monday)).raise_for_status()
+    friday = datetime(2026, 11, 27, 16, tzinfo=OFFICE_ZONE)
+    with clock.shifted(friday - clock.now()):
+        await begun(city, "extra_urgent", leader=city.people["chen"])
+    task = await Task.filter(step="both").first()
+    assert task is not None
+    assert task.due_at.astimezone(OFFICE_ZONE).date().isoformat() == "2026-12-01"
+
+
 async def test_all_of_them(city: City) -> None:
     """A step for all is through when all have done it, beside a parallel step; then the facts choose the way."""
     subject = await begun(city, leader=city.people["chen"])
     assert await open_to(subject) == {"both": {"孙丽", "刘洋"}, "leader": {"陈志远"}}
-    task = await Task.filter(step="leader").get()
-    assert task.due_at is not None
-    assert (task.due_at - task.opened_at).total_seconds() == 5 * 3600
     await done("sun", subject, "both")
     assert await open_to(subject) == {"both": {"刘洋"}, "leader": {"陈志远"}}
     with pytest.raises(Conflict) as twice:
