@@ -353,7 +353,7 @@ async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, w
         await move(document, OutgoingState.SEALED, OutgoingState.DISPATCHED, updated_at=work.now)
         await workflow.complete(work, document.id, "dispatching")
         for row in arrived:
-            payload = {"id": str(row.id), "from": organ.full_name, "urgency": row.urgency}
+            payload = {"id": str(row.id), "title": row.title, "from": organ.full_name, "urgency": row.urgency}
             for topic in await _who_is_told(row):
                 work.push(topic, "incoming.arrived", payload)
         work.audit(

@@ -31,7 +31,8 @@ from oa_server.storage.refusals import DATABASE_AWAY, OUTCOME_UNKNOWN, telling
 
 ACQUIRE_SECONDS, RELEASE_SECONDS = 3, 1
 
-_UNANSWERED = (TimeoutError, asyncio.CancelledError)
+# After these a connection is of no more use: the server says nothing, or began to and broke off.
+_UNANSWERED = (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError)
 _GONE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 

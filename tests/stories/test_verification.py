@@ -98,7 +98,7 @@ async def test_changed_rows(busy: Path, statement: str) -> None:
 
 async def test_changed_object(busy: Path) -> None:
     """One changed byte of stored pages is named, and so is a missing file."""
-    pages: list[Path] = sorted((busy / "objects" / "pages").rglob("*.pdf"))
+    pages: list[Path] = sorted((busy / "objects" / "pages").rglob("*.enc"))
     data = bytearray(pages[0].read_bytes())
     data[len(data) // 2] ^= 1
     pages[0].write_bytes(bytes(data))
