@@ -77,10 +77,10 @@ def _digest(path: Path) -> str:
 
 def _running(root: Path) -> Iterator[str]:
     """Every file of the packages that run. Compiled modules are among them: one that was put beside its source would run in its
-    place, so a checked installation keeps none."""
+    place, so a checked installation keeps none; nor links, which would lead out of the list."""
     for package in PACKAGES:
         for path in (root / package).rglob("*"):
-            if not path.is_dir():
+            if path.is_symlink() or not path.is_dir():
                 yield path.relative_to(root).as_posix()
 
 

@@ -91,8 +91,7 @@ class Verb(StrEnum):
     TASK_OPENED = "workflow.task_opened"  # route, step, tasks (each with its official)
     TASK_DONE = "workflow.task_done"  # step, decision
     ROUTE_ENDED = "workflow.route_ended"  # nothing more; its subject was closed or given up
-    ROUTE_CLASSIFIED = "workflow.route_classified"  # clearance
-    ROUTE_RENAMED = "workflow.route_renamed"  # words: which of those that lists show
+    ROUTE_RENAMED = "workflow.route_renamed"  # words (that lists show; no title of what is classified)
     TEMPLATE_PUBLISHED = "workflow.template_published"  # code, version
 
     # documents, outgoing
@@ -185,7 +184,6 @@ TITLES = {
     Verb.TASK_OPENED: "产生待办",
     Verb.TASK_DONE: "办结待办",
     Verb.ROUTE_ENDED: "流程结束",
-    Verb.ROUTE_CLASSIFIED: "流程定密",
     Verb.ROUTE_RENAMED: "流程改名",
     Verb.TEMPLATE_PUBLISHED: "发布流程模板",
     Verb.REVISED: "修改",

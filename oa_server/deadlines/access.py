@@ -88,7 +88,7 @@ async def _seasons() -> tuple[Season, ...]:
 
 def read_seasons(said: Any) -> tuple[Season, ...]:
     """What a row says of its seasons."""
-    return tuple(_season(one["from"], one["spans"]) for one in said)
+    return tuple(_season(one["begins"], one["spans"]) for one in said)
 
 
 def _season(begins: str, spans: list[list[str]]) -> Season:

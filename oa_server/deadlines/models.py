@@ -45,7 +45,7 @@ class LocalHoliday(fields.Model):
 class OfficeSchedule(fields.Model):
     """作息时间: the office hours of the seasons of a year. The newest counts.
 
-    `seasons` is a list of `{"from": "MM-DD", "spans": [["HH:MM", "HH:MM"], …]}` in the order of their days.
+    `seasons` is a list of `{"begins": "MM-DD", "spans": [["HH:MM", "HH:MM"], …]}` in the order of their days.
     """
 
     id = fields.Key()

@@ -6,6 +6,8 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from oa_server.core import clock
 from oa_server.core.errors import NOT_FOUND, Denied, Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from oa_server.deadlines import access, actions, rules
@@ -234,8 +236,8 @@ def _seasons(seasons: tuple[Season, ...]) -> list[SeasonOut]:
     refuses=(Denied, Invalid, PreconditionFailed, PreconditionRequired),
 )
 async def enter_schedule(call: Call[ScheduleIn]) -> ScheduleList:
-    said = [{"from": one.begins, "spans": [list(span) for span in one.spans]} for one in call.body.seasons]
-    await actions.enter_schedule(call.actor, call.body.notice, said, seen=call.if_match)
+    seasons = msgspec.to_builtins(call.body.seasons)
+    await actions.enter_schedule(call.actor, call.body.notice, seasons, seen=call.if_match)
     return await list_schedules.handler(call)  # type: ignore[no-any-return]
 
 

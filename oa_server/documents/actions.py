@@ -157,25 +157,31 @@ async def _check_draft(office: Office, document: OutgoingDocument, attached: Map
     )
     rules.check_complete(findings)
     rules.check_ceiling(Classification(document.classification), office.ceiling)
-    await _check_cleared(document, [row.organ_id for row in recipients])
+    await _check_signer_cleared(document)
+    await _cleared_clerks(document, recipients)
     rules.check_arrived(attached.values())
 
 
-async def _check_cleared(document: OutgoingDocument, recipients: Sequence[UUID]) -> None:
-    """Refuse what nobody could sign, or nobody sign for, being cleared for its class. Raises Conflict naming the organs."""
+async def _check_signer_cleared(document: OutgoingDocument) -> None:
+    """Raises Conflict where the signer could not read what is put before them."""
+    needed = Classification(document.classification).clearance
+    if needed and document.signer_id not in await identity.cleared([document.signer_id], document.organ_id, needed):
+        raise Conflict(rules.SIGNER_NOT_CLEARED)
+
+
+async def _cleared_clerks(document: OutgoingDocument, recipients: Sequence[access.Addressee]) -> dict[UUID, list[UUID]]:
+    """Who may know in each recipient that something classified is coming; nobody in particular of what is not.
+
+    Raises Conflict naming the organs where nobody is cleared to sign for it.
+    """
     needed = Classification(document.classification).clearance
     if needed is None:
-        return
-    if document.signer_id not in await identity.cleared([document.signer_id], document.organ_id, needed):
-        raise Conflict(rules.SIGNER_NOT_CLEARED)
-    without = [
-        organ_id
-        for organ_id in recipients
-        if not await identity.cleared(await identity.holders(Role.CLERK, organ_id=organ_id), organ_id, needed)
-    ]
-    if without:
+        return {}
+    clerks = await identity.cleared_holders(Role.CLERK, [row.organ_id for row in recipients], needed)
+    if without := [organ_id for organ_id, cleared in clerks.items() if not cleared]:
         names = await identity.organ_names(without)
         raise Conflict(rules.NOBODY_RECEIVES, organs=[names[organ_id].short_name for organ_id in without])
+    return clerks
 
 
 async def _attached(document_id: UUID) -> dict[UUID, str]:
@@ -334,7 +340,7 @@ async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, w
         held = await hold(actor, document.id, "dispatch")
         recipients = await access.recipients(held.id)
         rules.check_recipients(opinions.signed_content(signed)["recipients"], access.addressed(recipients))
-        await _check_cleared(held, [row.organ_id for row in recipients])
+        cleared = await _cleared_clerks(held, recipients)
         await signing.keep(work, signed)
         sent = [
             Consignment(
@@ -354,7 +360,13 @@ async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, w
         await workflow.complete(work, document.id, "dispatching")
         for row in arrived:
             payload = {"id": str(row.id), "title": row.title, "from": organ.full_name, "urgency": row.urgency}
-            for topic in await _who_is_told(row):
+            # Only those who sign for documents may know yet that there is one.
+            topics = (
+                [f"official:{official}" for official in cleared[row.organ_id]]
+                if cleared
+                else [f"clerks:{row.organ_id}"]
+            )
+            for topic in topics:
                 work.push(topic, "incoming.arrived", payload)
         work.audit(
             Verb.DISPATCHED,
@@ -364,15 +376,6 @@ async def _dispatch(_office: Office, actor: Actor, document: OutgoingDocument, w
             made=[*sent, *arrived],
             recipients=len(sent),
         )
-
-
-async def _who_is_told(row: IncomingDocument) -> list[str]:
-    """Only those who sign for documents may know yet that there is one; of a classified one, those who are cleared for it."""
-    needed = Classification(row.classification).clearance
-    if needed is None:
-        return [f"clerks:{row.organ_id}"]
-    clerks = await identity.holders(Role.CLERK, organ_id=row.organ_id)
-    return [f"official:{official}" for official in await identity.cleared(clerks, row.organ_id, needed)]
 
 
 def _arrival(document: OutgoingDocument, consignment: Consignment, source: str, work: Work) -> IncomingDocument:

@@ -94,8 +94,9 @@ async def revise(
         await move(document, OutgoingState.DRAFTING, OutgoingState.DRAFTING, updated_at=work.now, **change)
         fresh, gone = await _set_recipients(document.id, elements) if elements is not None else ([], [])
         if elements is not None:
-            await workflow.rename(work, document.id, title=elements.title, urgency=elements.urgency)
-            await workflow.classify(work, document.id, elements.classification.clearance)
+            needed = elements.classification.clearance or ""
+            words = {"title": elements.title, "urgency": elements.urgency, "clearance": needed}
+            await workflow.rename(work, document.id, **words)
         work.audit(
             Verb.REVISED,
             access.OUTGOING,

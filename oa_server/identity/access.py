@@ -308,9 +308,7 @@ async def holders(role: Role, *, organ_id: UUID, unit_id: UUID | None = None) ->
     if unit_id is not None:
         rows = rows.filter(unit_id=unit_id)
     found: Sequence[Any] = await rows.order_by("id").values_list("official_id", flat=True)
-    acts_in: dict[UUID, UUID] = {}
-    for post in await Post.filter(official_id__in=list(found)).order_by("position", "id"):
-        acts_in.setdefault(post.official_id, post.organ_id)
+    acts_in = await _acting_in(found)
     return [official for official in found if acts_in.get(official) == organ_id]
 
 
@@ -319,6 +317,29 @@ async def cleared(officials: Collection[UUID | None], organ_id: UUID, needed: Ro
     rows = Responsibility.filter(organ_id=organ_id, role__in=sufficient(needed), official_id__in=list(officials))
     found = set(await rows.values_list("official_id", flat=True)) if officials else set()
     return [official for official in officials if official in found]
+
+
+async def cleared_holders(role: Role, organ_ids: Collection[UUID], needed: Role) -> dict[UUID, list[UUID]]:
+    """Those who hold a role in each of some organs, act there, and are cleared for what asks for `needed`."""
+    held: dict[tuple[UUID, UUID], set[str]] = {}
+    asked = {"organ_id__in": list(organ_ids), "role__in": [role, *sufficient(needed)], "official__active": True}
+    for row in await Responsibility.filter(**asked).order_by("id").values("organ_id", "official_id", "role"):
+        held.setdefault((row["organ_id"], row["official_id"]), set()).add(row["role"])
+    both = [place for place, roles in held.items() if role in roles and len(roles) > 1]
+    acts_in = await _acting_in([official for _organ, official in both])
+    found: dict[UUID, list[UUID]] = {organ_id: [] for organ_id in organ_ids}
+    for organ_id, official in both:
+        if acts_in.get(official) == organ_id:
+            found[organ_id].append(official)
+    return found
+
+
+async def _acting_in(officials: Collection[UUID]) -> dict[UUID, UUID]:
+    """The organ of each official's first post."""
+    found: dict[UUID, UUID] = {}
+    for post in await Post.filter(official_id__in=list(officials)).order_by("position", "id"):
+        found.setdefault(post.official_id, post.organ_id)
+    return found
 
 
 async def names_with(role: Role, organ_ids: Collection[UUID]) -> dict[UUID, list[str]]:

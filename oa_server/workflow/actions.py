@@ -132,22 +132,22 @@ async def terminate(work: Work, subject_id: UUID) -> None:
 
 
 async def rename(
-    work: Work, subject_id: UUID, *, title: str | None = None, doc_no: str | None = None, urgency: str | None = None
+    work: Work,
+    subject_id: UUID,
+    *,
+    title: str | None = None,
+    doc_no: str | None = None,
+    urgency: str | None = None,
+    clearance: str | None = None,
 ) -> None:
-    """Carry a subject's changed words into the lists."""
+    """Carry a subject's changed words into the lists, and what whoever comes to its route must be cleared for from now on."""
     route = await access.route(subject_id)
-    changed = {k: v for k, v in {"title": title, "doc_no": doc_no, "urgency": urgency}.items() if v is not None}
+    given = {"title": title, "doc_no": doc_no, "urgency": urgency, "clearance": clearance}
+    changed = {name: value for name, value in given.items() if value is not None}
     await route.update_from_dict(changed).save(update_fields=list(changed))
-    work.audit(Verb.ROUTE_RENAMED, route.subject_type, subject_id, rows=[route], words=sorted(changed))
-
-
-async def classify(work: Work, subject_id: UUID, clearance: Role | None) -> None:
-    """From now on whoever comes to a subject's route must be cleared so."""
-    route = await access.route(subject_id)
-    if route.clearance != (clearance or ""):
-        route.clearance = clearance or ""
-        await route.save(update_fields=["clearance"])
-        work.audit(Verb.ROUTE_CLASSIFIED, route.subject_type, subject_id, rows=[route], clearance=route.clearance)
+    # Auditors read the log and are cleared for no secret.
+    told = {name: value for name, value in changed.items() if name != "title" or not route.clearance}
+    work.audit(Verb.ROUTE_RENAMED, route.subject_type, subject_id, rows=[route], words=told)
 
 
 async def mark_read(actor: Actor, subject_id: UUID) -> None:

@@ -140,6 +140,21 @@ async def test_a_clearance_that_is_taken(story: Journey) -> None:
     assert await faults(story.city.app.state.house) == []
 
 
+async def test_a_signer_who_was_cleared_then(story: Journey) -> None:
+    """What a leader signed while cleared goes its way, though they are cleared no more; a recipient without a cleared clerk stops
+    it until there is one."""
+    for person, verb in (("wang", "submit"), ("li", "approve"), ("zhao", "approve"), ("chen", "sign")):
+        assert (await story.does(person, verb)).status_code == 200
+    for person in ("chen", "feng"):
+        assert (await take(story.city, person)).status_code == 204
+    for person, verb in (("sun", "number"), ("qian", "seal")):
+        assert (await story.does(person, verb)).status_code == 200
+    refused = await story.does("sun", "dispatch")
+    assert (told(refused), refused.json()["facts"]["organs"]) == ((409, "documents.nobody_receives"), ["市教育局"])
+    await clear(story.city, "cleared_core", "feng")
+    assert (await story.does("sun", "dispatch")).status_code == 200
+
+
 async def test_a_clearance_that_comes_later(story: Journey) -> None:
     """Who is cleared while a secret waits for their role finds it on their desk."""
     for person, verb in (("wang", "submit"), ("li", "approve"), ("zhao", "approve"), ("chen", "sign")):

@@ -72,6 +72,7 @@ def test_as_released(release: tuple[Path, Path]) -> None:
         (lambda tree: (tree / "deploy/手册.md").unlink(), CHANGED, "deploy/手册.md"),
         (lambda tree: (tree / "crypto/extra.py").write_text(""), CHANGED, "crypto/extra.py"),
         (lambda tree: (tree / "oa_server/audit/__init__.pyc").write_text(""), COMPILED, "oa_server/audit/__init__.pyc"),
+        (lambda tree: (tree / "crypto/linked").symlink_to(tree / "deploy"), CHANGED, "crypto/linked"),
         (lambda tree: (tree / "RELEASE.sha256").write_text("0  x\n"), UNSIGNED, None),
         (lambda tree: (tree / "RELEASE.sig").unlink(), UNSIGNED, None),
         (lambda tree: (tree / "RELEASE.sig").write_bytes(b""), UNSIGNED, None),
