@@ -178,8 +178,9 @@ def test_uploads_are_passed_on_as_they_come(gate: Gate) -> None:
 
 
 def _forget() -> None:
-    """Wait until nginx has forgotten what an earlier test did to the servers (`fail_timeout`)."""
-    time.sleep(1.2)
+    """Wait until nginx has forgotten what an earlier test did to the servers: more than the one second of `fail_timeout`,
+    of which it counts whole seconds alone."""
+    time.sleep(2.2)
 
 
 @pytest.mark.parametrize(("method", "tries"), [("GET", 2), ("HEAD", 2), ("POST", 1), ("PATCH", 1)])

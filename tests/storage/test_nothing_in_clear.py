@@ -34,6 +34,7 @@ RUN = 8
 HANZI = "政府办公室关于规范公文处理工作的通知各单位要高度重视认真组织实施"
 COMPRESSED = re.compile(rb"\x1f\x8b\x08|\x78[\x01\x5e\x9c\xda]")
 GREATEST = 64 << 20
+PIECE = 16 << 10
 
 
 @dataclass
@@ -58,14 +59,19 @@ class Canary:
 
 
 def inflated(data: bytes) -> Iterator[bytes]:
-    """What lies compressed in `data`, wherever it begins."""
+    """What lies compressed in `data`, wherever it begins; a piece at a time, for most beginnings are chance and end at once."""
+    view = memoryview(data)
     for found in COMPRESSED.finditer(data):
         opener = zlib.decompressobj(wbits=47)  # zlib's own format, or gzip's
+        plain, at = b"", found.start()
         try:
-            if plain := opener.decompress(data[found.start() :], GREATEST):
-                yield plain
+            while at < len(view) and not opener.eof and len(plain) < GREATEST:
+                plain += opener.decompress(view[at : at + PIECE])
+                at += PIECE
         except zlib.error:
             continue
+        if plain:
+            yield plain
 
 
 def holding(files: Sequence[Path], canary: Canary) -> list[str]:
