@@ -25,6 +25,7 @@ from oa_server.core.errors import (
     Reason,
 )
 from oa_server.core.ids import new_id
+from oa_server.core.words import Word
 from oa_server.documents import access, actions, answers, asking, docx, drafting, pages, receiving, rules
 from oa_server.documents.access import ListFilter
 from oa_server.documents.actions import Act
@@ -62,7 +63,6 @@ from oa_server.documents.states import (
     RecipientRole,
     RefusalCode,
     Urgency,
-    Word,
 )
 from oa_server.signing.actions import KeyChoice
 from oa_server.web.bodies import INVALID

@@ -6,22 +6,8 @@ same regulation, chapters 5 and 6.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Self
-
 from oa_server.core.actor import Role
-
-
-class Word(StrEnum):
-    """A vocabulary whose members carry their Chinese title: `MEMBER = "code", "标题"`."""
-
-    title_zh: str
-
-    def __new__(cls, code: str, title: str = "") -> Self:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        member.title_zh = title
-        return member
+from oa_server.core.words import Word
 
 
 class DocKind(Word):
