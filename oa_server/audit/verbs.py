@@ -63,6 +63,12 @@ class Verb(StrEnum):
     CALENDAR_KEPT = "deadlines.calendar_kept"  # notice, sha256, changed (of the years that are seeded: notice, years)
     OFFICE_HOURS_KEPT = "deadlines.office_hours_kept"  # notice, seasons
     LOCAL_HOLIDAY_KEPT = "deadlines.local_holiday_kept"  # organ, name, is_off, days
+    CLOCKS_STARTED = "deadlines.clocks_started"  # policies, clocks (how many)
+    CLOCKS_PAUSED = "deadlines.clocks_paused"  # on, clocks, ground, reason
+    CLOCKS_RESUMED = "deadlines.clocks_resumed"  # on, clocks
+    CLOCK_EXTENDED = "deadlines.clock_extended"  # on, clocks, quantity, approved_by, reason
+    CLOCKS_STOPPED = "deadlines.clocks_stopped"  # on, clocks
+    CLOCKS_RECOMPUTED = "deadlines.clocks_recomputed"  # notice, clocks, moved (how many of them end on another day)
 
     # departments
     WEBHOOK_REGISTERED = "departments.webhook_registered"  # client, url, addresses
@@ -150,6 +156,12 @@ TITLES = {
     Verb.CALENDAR_KEPT: "录入年度放假安排",
     Verb.OFFICE_HOURS_KEPT: "录入作息时间",
     Verb.LOCAL_HOLIDAY_KEPT: "登记地方假日",
+    Verb.CLOCKS_STARTED: "时限开始计时",
+    Verb.CLOCKS_PAUSED: "时限暂停计时",
+    Verb.CLOCKS_RESUMED: "时限恢复计时",
+    Verb.CLOCK_EXTENDED: "延长时限",
+    Verb.CLOCKS_STOPPED: "时限停止计时",
+    Verb.CLOCKS_RECOMPUTED: "按新日历重新推算时限",
     Verb.AUTHORITY_CREATED: "建立证书机构",
     Verb.ENROLMENT_OPENED: "发给管理员登记码",
     Verb.ENROLMENT_FINISHED: "管理员登记完成",

@@ -1,4 +1,5 @@
-"""The verbs of the calendar: entering a year's notice, and keeping an organ's local holidays."""
+"""The verbs of the calendar: entering a year's notice, and keeping an organ's local holidays. Clocks that run are counted anew by
+what they change, in the same unit of work."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from oa_server.core.actor import SYSTEM, Actor
 from oa_server.core.errors import STALE, PreconditionFailed
 from oa_server.core.ids import new_id
 from oa_server.deadlines import access, rules, seed
+from oa_server.deadlines.clocks import recompute
 from oa_server.deadlines.engine import Named
 from oa_server.deadlines.models import CalendarYear, LocalHoliday, OfficeSchedule
 from oa_server.identity import access as identity
@@ -35,6 +37,7 @@ async def seed_calendar() -> None:
             row.at = work.now
             await row.save(force_create=True)
         work.audit(Verb.CALENDAR_KEPT, "calendar_year", "seed", made=rows, notice=seed.SOURCE, years=len(rows))
+        await recompute(work, seed.SOURCE)
 
 
 def etag_of(row: CalendarYear | None) -> str:
@@ -67,6 +70,7 @@ async def enter_notice(actor: Actor, year: int, notice: str, days: Mapping[date,
             sha256=row.sha256,
             changed=len(changed),
         )
+        await recompute(work, notice)
     return row
 
 
@@ -85,6 +89,7 @@ async def keep_local_holiday(
     assert actor.official_id is not None
     organ = await identity.organ(organ_id)
     async with unit_of_work(actor) as work:
+        await alone(Lock.CALENDAR)
         rows = [
             await LocalHoliday.create(
                 id=new_id(),
@@ -100,6 +105,7 @@ async def keep_local_holiday(
         ]
         told: dict[str, Any] = {"organ": organ.code, "name": name, "is_off": is_off, "days": [str(day) for day in days]}
         work.audit(Verb.LOCAL_HOLIDAY_KEPT, "organ", organ_id, made=rows, **told)
+        await recompute(work, notice, organ_id)
 
 
 def seen_of(rows: Sequence[OfficeSchedule]) -> str:

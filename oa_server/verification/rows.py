@@ -43,6 +43,8 @@ PROTECTED: tuple[type[Model], ...] = (
     deadlines.CalendarYear,
     deadlines.LocalHoliday,
     deadlines.OfficeSchedule,
+    deadlines.Clock,
+    deadlines.ClockEvent,
     Seal,
     Signature,
     StoredFile,

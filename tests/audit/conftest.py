@@ -10,7 +10,12 @@ import pytest
 
 from oa_server.app import open_house
 from oa_server.audit import actions as audit
+from oa_server.core import clock
 from oa_server.core.actor import SYSTEM
+from oa_server.core.ids import new_id
+from oa_server.deadlines.clocks import ClockStart, pause_clocks, start_clocks
+from oa_server.deadlines.engine import Term, TermUnit
+from oa_server.deadlines.states import PauseGround
 from oa_server.pki.enrolment import open_enrolment
 from oa_server.settings import Settings
 from oa_server.verification import sequence_all
@@ -72,7 +77,7 @@ async def let_others_in(city: City) -> None:
 
 
 async def administer(city: City) -> None:
-    """A role that is proposed, a duty, a setting and a local holiday."""
+    """A role that is proposed, a duty, a setting, a local holiday, and clocks of which one is paused."""
     sys, sec = await city.signed_in("sys"), await city.signed_in("sec")
     path = f"/api/directory/officials/{city.people['wang']}"
     unit = (await sec.get(path)).json()["posts"][0]["unit"]["id"]
@@ -99,6 +104,10 @@ async def administer(city: City) -> None:
         await sys.send("PATCH", "/api/settings/name", json={"value": "江城公文", "reason": "改名"}, headers=seen),
     ):
         assert answer.is_success, answer.text
+    organ, term, on = UUID(city.organs["JC001"]), Term(TermUnit.WORKING_DAY, 20), clock.today()
+    starts = [ClockStart("case", new_id(), "reply", "答复", organ, term, on) for _ in range(2)]
+    first, _second = await start_clocks(SYSTEM, starts)
+    await pause_clocks(SYSTEM, [first.id], ground=PauseGround.CORRECTION, reason="材料不齐", on=on)
 
 
 @pytest.fixture(scope="module")
