@@ -11,6 +11,7 @@ import msgspec
 from oa_server.core import clock
 from oa_server.core.errors import NOT_FOUND, Denied, Invalid, NotFound, PreconditionFailed, PreconditionRequired
 from oa_server.deadlines import access, actions, rules
+from oa_server.deadlines.answers import counted_out
 from oa_server.deadlines.engine import Calendar, Day, DayKind, Named, Term, TermUnit, Why, due_day, explained
 from oa_server.deadlines.hours import USUAL, CountedHours, Season, counted, due_moment
 from oa_server.deadlines.models import CalendarYear
@@ -176,10 +177,7 @@ async def explain_due_day(call: Call[None]) -> DueOut:
         due=due,
         due_at="",
         is_provisional=calendar.is_provisional(asked.start, due),
-        days=[
-            CountedOut(c.day.on, c.day.kind, c.day.name, c.number, c.why)
-            for c in explained(term, asked.start, due, calendar)
-        ],
+        days=[counted_out(one) for one in explained(term, asked.start, due, calendar)],
     )
 
 

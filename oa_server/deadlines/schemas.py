@@ -189,3 +189,38 @@ class DueOut(Struct):
     due_at: str
     is_provisional: bool
     days: list[CountedOut]
+
+
+class ClockOut(Struct):
+    """办理时限 as its subject's readers see it. `left` is how many working days are left, or, below zero, how many days ago it
+    ended; nothing is left, due or provisional of one that is paused, and `ground` says why it is."""
+
+    id: UUID
+    title: str
+    due: date | None
+    light: str
+    left: int | None
+    state: str
+    provisional: bool
+    ground: str
+
+
+class ClockPauseOut(Struct):
+    """When a clock was paused and on what ground; `until` is empty while it still is."""
+
+    since: date
+    until: date | None
+    ground: str
+
+
+class ClockExplanationOut(Struct):
+    """A clock's term day by day: until it is due, or, while nothing is due, until today."""
+
+    title: str
+    start: date
+    unit: str
+    quantity: int
+    due: date | None
+    provisional: bool
+    days: list[CountedOut]
+    pauses: list[ClockPauseOut]
