@@ -87,3 +87,26 @@ export interface ScheduleList {
   seen: string
   abilities: Ability[]
 }
+
+/** 办理时限: `left` counts working days, or, below zero, the days since it ended; null of what does not run. */
+export interface ClockShown {
+  id: string
+  title: string
+  due: string | null
+  light: 'green' | 'blue' | 'yellow' | 'red' | 'grey'
+  left: number | null
+  state: 'running' | 'paused' | 'stopped'
+  provisional: boolean
+  ground: string
+}
+
+export interface ClockExplanation {
+  title: string
+  start: string
+  unit: TermUnit
+  quantity: number
+  due: string | null
+  provisional: boolean
+  days: CountedDay[]
+  pauses: { since: string; until: string | null; ground: string }[]
+}
