@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -20,7 +20,16 @@ GRACE_SECONDS = 0.5
 # Not from the control file, which tells of the promotion only after a checkpoint.
 _TIMELINE = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
 
-_Asking = asyncio.Task[tuple[str, Any]]
+
+class Primary(NamedTuple):
+    """A server that says it is the primary: on which timeline, under which URL that names no other, and a connection to it."""
+
+    timeline: str
+    url: str
+    connection: Any
+
+
+_Asking = asyncio.Task[Primary]
 
 
 def each_server(url: str) -> list[str]:
@@ -35,29 +44,34 @@ async def connect(url: str, **options: Any) -> Any:
 
     `options` are those of `asyncpg.connect`; its `timeout` is for each server.
     """
+    return (await primary_of(url, **options)).connection
+
+
+async def primary_of(url: str, **options: Any) -> Primary:
+    """As `connect`, and which server it is: what is to reach the same one by itself would else choose for itself."""
     addresses = each_server(url)
     if len(addresses) == 1:
-        return await asyncpg.connect(url, **options)
+        return Primary("", url, await asyncpg.connect(url, **options))
     asking = [asyncio.create_task(_ask(address, options)) for address in addresses]
     chosen = None
     try:
         await _until_answered(asking)
-        chosen = max(_answers(asking), key=lambda answer: answer[0], default=(None, None))[1]
+        chosen = max(_answers(asking), key=lambda answer: answer.timeline, default=None)
         return chosen or await asking[0]
     finally:
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
-        for _timeline, connection in _answers(asking):
-            if connection is not chosen:
-                connection.terminate()
+        for answer in _answers(asking):
+            if answer is not chosen:
+                answer.connection.terminate()
 
 
-async def _ask(address: str, options: dict[str, Any]) -> tuple[str, Any]:
-    """The server's timeline and a connection to it, if it is a primary."""
+async def _ask(address: str, options: dict[str, Any]) -> Primary:
+    """The server, if it is a primary."""
     connection = await asyncpg.connect(address, **options)
     try:
-        return str(await connection.fetchval(_TIMELINE)), connection
+        return Primary(str(await connection.fetchval(_TIMELINE)), address, connection)
     except BaseException:
         connection.terminate()
         raise
@@ -73,5 +87,5 @@ async def _until_answered(asking: list[_Asking]) -> None:
             return
 
 
-def _answers(asking: Iterable[_Asking]) -> list[tuple[str, Any]]:
+def _answers(asking: Iterable[_Asking]) -> list[Primary]:
     return [task.result() for task in asking if task.done() and not task.cancelled() and task.exception() is None]

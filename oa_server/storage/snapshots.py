@@ -23,7 +23,7 @@ from oa_server.core.errors import Conflict, Reason, Unavailable
 from oa_server.storage import claims
 from oa_server.storage.database import address_of
 from oa_server.storage.migrate import remove, take_place
-from oa_server.storage.postgres_hosts import connect
+from oa_server.storage.postgres_hosts import connect, primary_of
 from oa_server.storage.refusals import telling
 
 NO_TOOLS = Reason(
@@ -73,13 +73,13 @@ async def copied(url: str, file: Path) -> AsyncIterator[Ask]:
         yield _asking(file)
         return
     with telling():
-        connection = await connect(url)
+        _timeline, server, connection = await primary_of(url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
             tool = await _tool("pg_dump", connection.get_server_version().major)
             options = ["--format=custom", f"--snapshot={snapshot}", f"--file={file}"]
-            await _run(tool, url, options)
+            await _run(tool, server, options)
             yield _asking_connection(connection)
     finally:
         await connection.close()
@@ -129,11 +129,11 @@ async def put_back(url: str, file: Path) -> None:
     if target := claims.file_of(url):
         await anyio.to_thread.run_sync(_put_back_sqlite, file, target)
         return
-    connection = await connect(url)
+    _timeline, server, connection = await primary_of(url)
     major = connection.get_server_version().major
     await connection.close()
     options = ["--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
-    await _run(await _tool("pg_restore", major), url, [*options, str(file)])
+    await _run(await _tool("pg_restore", major), server, [*options, str(file)])
 
 
 def _put_back_sqlite(file: Path, target: Path) -> None:

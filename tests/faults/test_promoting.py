@@ -210,3 +210,15 @@ async def test_without_its_replica_the_primary_waits_until_told(city: DistantCit
     for line in lines(ALONE, "psql"):
         pair.primary.psql(line)
     assert (await city.draft(wang, key="alone")).status_code == 201
+
+
+async def test_copies_are_of_the_one_promoted_last(pair: Pair, tmp_path: Path) -> None:
+    """While two say that they are the primary, the tools of PostgreSQL go where the processes do: what is backed up comes from
+    the one that was promoted last, and what is put back goes there."""
+    pair.promote()
+    pair.replica.psql('-qc "CREATE TABLE kept AS SELECT 1 AS one"')
+    async with copied(pair.url, tmp_path / "copy") as ask:
+        assert await ask("SELECT one FROM kept") == [(1,)]
+    pair.replica.psql('-qc "DROP TABLE kept"')
+    await put_back(pair.url, tmp_path / "copy")
+    assert pair.replica.psql('-Atc "SELECT one FROM kept"') == "1"
