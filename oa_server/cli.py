@@ -74,6 +74,13 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
 
 
+class NotReleased(click.ClickException):
+    """The program is not as it was released. Starting it again would add nothing but records of the refusal, so it ends with a
+    status after which the units have systemd leave it (`RestartPreventExitStatus=`)."""
+
+    exit_code = os.EX_CONFIG
+
+
 @contextmanager
 def _said() -> Iterator[None]:
     """Have what stands in a command's way said in a sentence, not in a traceback."""
@@ -148,13 +155,16 @@ def _check_release(settings: Any) -> None:
 
     if not settings.release_certificate:
         return
-    with _said():
-        try:
-            check_release(ROOT, Path(settings.release_certificate))
-        except OaError as error:
-            with suppress(Exception):  # Whatever keeps it from being recorded, the refusal is what has to be told.
-                asyncio.run(keep_refusal(settings, error))
-            raise
+    try:
+        with _said():
+            try:
+                check_release(ROOT, Path(settings.release_certificate))
+            except OaError as error:
+                with suppress(Exception):  # Whatever keeps it from being recorded, the refusal is what has to be told.
+                    asyncio.run(keep_refusal(settings, error))
+                raise
+    except click.ClickException as refused:
+        raise NotReleased(refused.message) from refused
 
 
 def _check_free(path: str) -> None:

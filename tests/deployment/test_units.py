@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -85,6 +86,7 @@ def test_what_is_started(unit: Path) -> None:
     assert {name.lower() for name in told} <= {"settings", *Settings.__struct_fields__}
     assert (value_of(unit, "Restart"), value_of(unit, "StartLimitIntervalSec")) == ("always", "0")
     assert int(value_of(unit, "WatchdogSec")) > 0
+    assert int(value_of(unit, "RestartPreventExitStatus")) == os.EX_CONFIG  # A program that is not as it was released.
 
 
 def test_the_daily_backup(machine: Path) -> None:

@@ -102,7 +102,8 @@ def test_another_publisher(release: tuple[Path, Path], tmp_path: Path) -> None:
 def test_a_changed_program_does_not_start(
     release: tuple[Path, Path], founded_embedded: Founded, tmp_path: Path
 ) -> None:
-    """`oa serve` of a program with one changed byte ends with the name of the file, which is on record."""
+    """`oa serve` of a program with one changed byte ends with the name of the file, which is on record, and with a status of its
+    own, after which nobody starts it again by himself."""
     tree, certificate = release
     settings = founded_embedded.copy(tmp_path / "var")
     file = tree / "migrations" / "__init__.py"
@@ -110,7 +111,7 @@ def test_a_changed_program_does_not_start(
     named = tmp_path / "settings.toml"
     save(msgspec.structs.replace(settings, release_certificate=str(certificate)), named)
     ran = _oa(tree, named, "serve")
-    assert ran.returncode == 1
+    assert ran.returncode == os.EX_CONFIG
     assert "migrations/__init__.py" in ran.stderr
     assert "与发布时不一致" in ran.stderr
     with closing(sqlite3.connect(settings.data_dir / "oa.sqlite3")) as database:
