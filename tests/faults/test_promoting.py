@@ -85,6 +85,8 @@ class Machine(servers.Postgres):
         assert folder == "/var/lib/postgresql/15/main"
         here = where.replace("host=10.0.0.5", f"host=127.0.0.1 port={primary.port}")
         self.run("pg_basebackup", "-d", here, "-D", self._base / "data", *options.split(), PGPASSWORD=PASSWORD)
+        forget, file = re.findall(rf"^sed -i '(.+)' {folder}/(\S+)$", SECTION, re.MULTILINE)[0]
+        self.run("/bin/sed", "-i", forget, self._base / "data" / file)
         self._allow()
         self.start()
 
@@ -222,3 +224,12 @@ async def test_copies_are_of_the_one_promoted_last(pair: Pair, tmp_path: Path) -
     pair.replica.psql('-qc "DROP TABLE kept"')
     await put_back(pair.url, tmp_path / "copy")
     assert pair.replica.psql('-Atc "SELECT one FROM kept"') == "1"
+
+
+@pytest.mark.timeout(120)
+async def test_a_replica_made_while_commits_wait(pair: Pair) -> None:
+    """A replica that was made anew while the primary waits for one does not, once promoted, wait for one itself."""
+    pair.replica.become_replica_of(pair.primary)
+    pair.primary.kill()
+    pair.promote()
+    pair.replica.psql('-qc "CREATE TABLE answered ()"')
