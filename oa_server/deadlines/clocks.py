@@ -8,7 +8,7 @@ No due day is ever entered. Whatever befalls a clock is an event, and what its r
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -105,20 +105,21 @@ async def stop_clocks(actor: Actor, clock_ids: Collection[UUID], *, on: date) ->
     return await _happens(actor, clock_ids, EventKind.STOPPED, on)
 
 
-async def recompute(work: Work, notice: str, organ_id: UUID | None = None) -> int:
-    """Count every running clock anew, or those against one organ, by the calendar that a notice has just changed. Says how many
-    stand otherwise than before. The caller holds the calendar alone."""
+async def recompute(work: Work, notice: str, organ_id: UUID | None = None) -> None:
+    """Count every running clock anew, or those against one organ, by the calendar that a notice has just changed. The caller holds
+    the calendar alone."""
     clocks = await access.running_held(organ_id)
     calendars = await access.calendars({clock.organ_id for clock in clocks})
     histories = await access.events_by_clock([clock.id for clock in clocks])
-    today, changed, events = time.today(), [], []
+    today, before, events = time.today(), {}, []
     for clock in clocks:
         calendar, history = calendars[clock.organ_id], histories[clock.id]
-        if asdict(rules.state_of(TermUnit(clock.unit), history, calendar)) != _standing(clock):
+        stood = _standing(clock)
+        if _standing(rules.state_of(TermUnit(clock.unit), history, calendar)) != stood:
             events.append(_befalls(work, clock, history, calendar, EventKind.RECOMPUTED, today, notice=notice))
-            changed.append(clock)
-    if changed:
-        await _write(changed, events)
+            before[clock] = stood
+    if changed := list(before):
+        await _write(before, events)
         moved = sum(event.due_before != event.due_after for event in events)
         work.audit(
             Verb.CLOCKS_RECOMPUTED,
@@ -129,7 +130,6 @@ async def recompute(work: Work, notice: str, organ_id: UUID | None = None) -> in
             clocks=len(changed),
             moved=moved,
         )
-    return len(changed)
 
 
 async def _happens(actor: Actor, clock_ids: Collection[UUID], kind: EventKind, on: date, **told: Any) -> list[Clock]:
@@ -142,13 +142,13 @@ async def _happens(actor: Actor, clock_ids: Collection[UUID], kind: EventKind, o
         clocks = await access.held(clock_ids)
         calendars = await access.calendars({clock.organ_id for clock in clocks})
         histories = await access.events_by_clock([clock.id for clock in clocks])
-        events = []
+        before, events = {clock: _standing(clock) for clock in clocks}, []
         for clock in clocks:
             history = histories[clock.id]
             rules.check_event(clock, history, kind, on)
             rules.check_clock_term(TermUnit(clock.unit), clock.quantity + told.get("quantity", 0))
             events.append(_befalls(work, clock, history, calendars[clock.organ_id], kind, on, **told))
-        await _write(clocks, events)
+        await _write(before, events)
         shown = {name: value for name, value in told.items() if value}
         work.audit(_VERBS[kind], *_subject(clocks), rows=clocks, made=events, on=on, clocks=len(clocks), **shown)
     return clocks
@@ -185,17 +185,19 @@ def _befalls(
         by=work.actor.official_id,
         **told,
     )
-    clock.update_from_dict(asdict(rules.state_of(TermUnit(clock.unit), [*history, event], calendar)))
+    clock.update_from_dict(_standing(rules.state_of(TermUnit(clock.unit), [*history, event], calendar)))
     event.due_after, event.calendar_digest = clock.due_on, clock.calendar_digest
     return event
 
 
-def _standing(clock: Clock) -> dict[str, Any]:
-    return {name: getattr(clock, name) for name in _DERIVED}
+def _standing(of: Clock | rules.Standing) -> dict[str, Any]:
+    return {name: getattr(of, name) for name in _DERIVED}
 
 
-async def _write(clocks: Iterable[Clock], events: Iterable[ClockEvent]) -> None:
-    await Clock.bulk_update(clocks, fields=_DERIVED, batch_size=AT_ONCE)
+async def _write(before: Mapping[Clock, dict[str, Any]], events: Iterable[ClockEvent]) -> None:
+    """Write the columns of clocks in which any of them now stands otherwise than before, and what befell them."""
+    columns = [name for name in _DERIVED if any(getattr(clock, name) != stood[name] for clock, stood in before.items())]
+    await Clock.bulk_update(before, fields=columns, batch_size=AT_ONCE)
     await ClockEvent.bulk_create(events, batch_size=AT_ONCE)
 
 

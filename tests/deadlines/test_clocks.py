@@ -327,6 +327,15 @@ async def test_a_paused_clock_waits_for_the_new_calendar(city: City) -> None:
     await assert_derived(clock.id)
 
 
+async def test_a_notice_is_entered_meanwhile(city: City) -> None:
+    """Clocks that start while a notice is being entered count by it, whichever of the two was first."""
+    term = Term(TermUnit.WORKING_DAY, 60)
+    starts = [clocks.start_clocks(SYSTEM, [start(city, day("2026-11-20"), term)]) for _ in range(8)]
+    for one in await asyncio.gather(*starts[:4], enter_2027(), *starts[4:]):
+        if one is not None:
+            assert (await assert_derived(one[0].id)).due_on == day("2027-02-23")
+
+
 async def test_a_local_holiday(city: City) -> None:
     """A day off of one organ moves the clocks against it, and no others; taken back, they are due as before."""
     there, elsewhere = await begun(city), await begun(city, organ="JC003")
