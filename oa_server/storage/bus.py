@@ -93,11 +93,13 @@ class _Relayed(ABC):
     @staticmethod
     async def _again(event: str, work: Callable[[], Awaitable[None]]) -> None:
         """Whatever the bus's client raises, it costs wake-ups only, so it is noted and tried again."""
-        while not is_ending():
+        while True:
             try:
                 await work()
             except Exception as error:  # noqa: BLE001
                 log.warning(event, error=type(error).__name__)
+            if is_ending():
+                return
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _relay(self) -> None:
