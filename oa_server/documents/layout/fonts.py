@@ -126,7 +126,6 @@ class FontLibrary:
         self._infos: list[Any] = self.engine_fonts.fonts()
         self._present = {info.family for info in self._infos}
         self.chains = {style: tuple(face for face in chains[style] if face.family in self._present) for style in Style}
-        self._inks: dict[tuple[Style, str], tuple[float, float]] = {}
         if missing := [STYLE_NAMES[style] for style, chain in self.chains.items() if not chain]:
             raise Unavailable(FONTS_MISSING, styles=missing)
 
@@ -177,14 +176,12 @@ class FontLibrary:
     def ink(self, style: Style, text: str) -> tuple[float, float]:
         """How far the strokes of `text` reach above and under the base line, in em. (The engine's own bounds count the
         control points of curves, which lie outside of the strokes.) Raises Invalid when a character has no glyph."""
-        if (style, text) not in self._inks:
-            chars: dict[tuple[Path, int], set[str]] = defaultdict(set)
-            for char in set(text) - _UNDRAWN:
-                chars[self.file_for(style, char)].add(char)
-            edges = [edge for font, of in chars.items() for edge in _read_edges(*font, "".join(sorted(of)))]
-            above, below = max((top for top, _ in edges), default=1.0), min((foot for _, foot in edges), default=0.0)
-            self._inks[style, text] = above, -below
-        return self._inks[style, text]
+        chars: dict[tuple[Path, int], set[str]] = defaultdict(set)
+        for char in set(text) - _UNDRAWN:
+            chars[self.file_for(style, char)].add(char)
+        edges = [edge for font, of in chars.items() for edge in _read_edges(*font, "".join(sorted(of)))]
+        above, below = max((top for top, _ in edges), default=1.0), min((foot for _, foot in edges), default=0.0)
+        return above, -below
 
     def _face_for(self, style: Style, char: str) -> Face | None:
         return next((face for face in self.chains[style] if ord(char) in self._repertoire(style, face)), None)
@@ -199,7 +196,8 @@ class FontLibrary:
         return Path(info.path), info.index
 
 
-# Opened fonts are large and the same for everybody, so a process keeps each once, however many libraries it makes.
+# Opened fonts are large, slow to read and the same for everybody, so a process keeps each once, however many libraries it
+# makes; and of their glyphs, what was asked for: the heads of the same organs, again and again.
 
 
 @lru_cache(maxsize=8)
@@ -215,7 +213,8 @@ def _read_repertoire(path: Path, index: int) -> frozenset[int]:
         return frozenset(font.getBestCmap())
 
 
-def _read_edges(path: Path, index: int, chars: str) -> list[tuple[float, float]]:
+@lru_cache(maxsize=1024)
+def _read_edges(path: Path, index: int, chars: str) -> tuple[tuple[float, float], ...]:
     """The upper and lower edges of glyphs' strokes, in em."""
     from fontTools.pens.boundsPen import BoundsPen
     from fontTools.ttLib import TTFont
@@ -228,4 +227,4 @@ def _read_edges(path: Path, index: int, chars: str) -> list[tuple[float, float]]
             glyphs[names[ord(char)]].draw(pen)
             _, foot, _, top = pen.bounds or (0, 0, 0, 0)
             edges.append((top / em, foot / em))
-    return edges
+    return tuple(edges)
