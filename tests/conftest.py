@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import shutil
+import sys
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager
@@ -28,6 +29,11 @@ from tests.city import City, found_city
 
 if TYPE_CHECKING:
     from tests.journey import Begin, Journey, Stages
+
+# Bytecode is kept, whatever the shell says: our programs are started a thousand times, and to compile them takes longer than
+# what they then do.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How long an example takes says more of the machine than of us.
 hypothesis.settings.register_profile("oa", deadline=None)
@@ -109,7 +115,8 @@ def production_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     """Private PostgreSQL, Redis and SeaweedFS."""
     base = tmp_path_factory.mktemp("servers")
     with ExitStack() as stack:
-        postgres, redis = stack.enter_context(servers.Postgres()), stack.enter_context(servers.Redis(base))
+        postgres = stack.enter_context(servers.Postgres(in_memory=True))
+        redis = stack.enter_context(servers.Redis(base))
         yield Servers(postgres, redis, stack.enter_context(servers.SeaweedFS(base)))
 
 

@@ -31,6 +31,7 @@ START_SECONDS = 30
 STOP_SECONDS = 20
 # The test file of EICAR in two halves, so that this source is not to be found by what knows it.
 EICAR = (rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$", b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*")
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
 SHORT = 60  # The path of a socket holds 107 bytes.
 POSTGRES_DIRS = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True),)
 
@@ -165,14 +166,19 @@ def children_of(pid: int) -> list[int]:
 
 
 class Postgres(Server):
-    """A PostgreSQL cluster; `url` is that of its `postgres` database. As root it runs as the user postgres."""
+    """A PostgreSQL cluster; `url` is that of its `postgres` database. As root it runs as the user postgres.
+
+    `in_memory` it lies in memory where there is room: a database has 700 files, and on a disk to copy and remove them for a
+    test takes longer than most tests.
+    """
 
     polite = signal.SIGINT
 
-    def __init__(self) -> None:
+    def __init__(self, *, in_memory: bool = False) -> None:
         self._programs = Path(os.environ["PG_BINDIR"]) if "PG_BINDIR" in os.environ else POSTGRES_DIRS[0]
         # A folder of its own: those of the test runner are closed to other users, and closed anew by each further run.
-        self._base = Path(tempfile.mkdtemp(prefix="oa-postgres-"))
+        has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+        self._base = Path(tempfile.mkdtemp(prefix="oa-postgres-", dir=MEMORY if in_memory and has_room else None))
         self.log = self._base / "log"
         self._user: dict[str, Any] = _as_postgres(self._base) if os.geteuid() == 0 else {}
         self.port = free_port()
