@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import hypothesis
 import pytest
+from coverage import Coverage
 
 from oa_server.app import configure_logging, create_app, open_house, upgrade_house
 from oa_server.settings import Settings, load
@@ -41,6 +42,30 @@ hypothesis.settings.load_profile("oa")
 
 FONTS = Path(__file__).parent.parent / "var" / "fonts"
 COLUMNS = os.environ.get("OA_TEST_COLUMNS", "embedded,production").split(",")
+
+
+# What both columns run is measured in one of them, for measuring doubles the time of a test. Storage differs between them.
+MEASURED_TWICE = Path(__file__).parent / "storage"
+MEASURES_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Leave out of the coverage what the same test does in the other column too."""
+    parameters = (
+        item.callspec.params.values() if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ()
+    )
+    measuring = Coverage.current() if "embedded" in parameters and "production" in COLUMNS else None
+    if measuring is None or MEASURED_TWICE in item.path.parents:
+        return (yield)
+    children = os.environ.pop(MEASURES_CHILDREN, None)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        measuring.start()
+        if children is not None:
+            os.environ[MEASURES_CHILDREN] = children
 
 
 def embedded(folder: Path, **others: object) -> Settings:
