@@ -32,6 +32,7 @@ import oa_server.identity.administration
 import oa_server.identity.routes
 import oa_server.installation.routes
 import oa_server.pki.routes
+import oa_server.proposals.routes
 import oa_server.signing.routes
 import oa_server.workflow.routes
 from crypto.webhooks import WebhookKey
@@ -68,6 +69,7 @@ from oa_server.pki import access as pki
 from oa_server.pki import issuing
 from oa_server.pki.actions import CertificateRegister
 from oa_server.pki.signer import Signer
+from oa_server.proposals.judging import expire as expire_feedback
 from oa_server.settings import Settings
 from oa_server.signing.actions import SigningDesk
 from oa_server.storage import cleaning, data_keys, timekeeping
@@ -319,6 +321,7 @@ def _api_routes(settings: Settings) -> list[BaseRoute]:
         *oa_server.signing.routes.routes,
         *oa_server.installation.routes.routes,
         *oa_server.deadlines.routes.routes,
+        *oa_server.proposals.routes.routes,
         *oa_server.audit.routes.routes,
         *oa_server.departments.routes.routes,
         about_route(settings),
@@ -400,6 +403,7 @@ def _timed(house: House) -> list[Coroutine[Any, Any, None]]:
         (HEAD_SECONDS, "pki.lists", lambda: _renew_lists(house)),
         (HEAD_SECONDS, "pki.issue", lambda: _issue_waiting(house)),
         (CLEANING_SECONDS, "deadlines.seed", seed_calendar),
+        (CLEANING_SECONDS, "proposals.expire", expire_feedback),
         (CLEANING_SECONDS, "storage.clean", lambda: _clean(house)),
     ]
     return [

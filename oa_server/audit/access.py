@@ -10,7 +10,7 @@ from uuid import UUID
 
 from oa_server.audit import rules
 from oa_server.audit.models import AuditHead, AuditLeaf, AuditRecord, AuditSubtree
-from oa_server.audit.verbs import OF_A_DOCUMENT, TITLES, TURNED_DOWN, Verb
+from oa_server.audit.verbs import OF_A_DOCUMENT, OF_A_PROPOSAL, TITLES, TURNED_DOWN, Verb
 from oa_server.core import clock
 from oa_server.core.actor import Actor
 from oa_server.core.errors import NOT_FOUND, NotFound
@@ -105,10 +105,11 @@ async def is_quiet_since(head: AuditHead, size: int) -> bool:
     return told_of == str(head.id)
 
 
-async def of_subject(subject_id: UUID) -> list[AuditRecord]:
-    """What happened to one subject, oldest first, without the entries that only machines care for."""
-    shown = [verb.value for verb in OF_A_DOCUMENT]
-    rows = AuditRecord.filter(subject_id=str(subject_id), verb__in=shown)
+async def of_subject(*subject_ids: UUID) -> list[AuditRecord]:
+    """What happened to a document, or to a proposal and what was given out of it, oldest first, without the entries that only
+    machines care for."""
+    shown = [verb.value for verb in OF_A_DOCUMENT | OF_A_PROPOSAL]
+    rows = AuditRecord.filter(subject_id__in=[str(one) for one in subject_ids], verb__in=shown)
     return await rows.order_by("id").limit(HISTORY_LIMIT)
 
 

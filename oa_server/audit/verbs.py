@@ -125,6 +125,59 @@ class Verb(StrEnum):
     HANDLED = "documents.handled"  # opinion
     INCOMING_CLOSED = "documents.incoming_closed"  # result
 
+    # proposals, sittings
+    SITTING_OPENED = "proposals.sitting_opened"  # title
+    SITTING_LIMIT_SET = "proposals.sitting_limit_set"  # limit, before, after
+    MEMBERS_KEPT = "proposals.members_kept"  # entered, changed
+
+    # proposals, cases
+    PROPOSAL_DRAFTED = "proposals.drafted"  # title
+    PROPOSAL_REVISED = "proposals.revised"  # –
+    COSIGNERS_ASKED = "proposals.cosigners_asked"  # asked
+    CONSENTED = "proposals.consented"  # –
+    CONSENT_DECLINED = "proposals.consent_declined"  # –
+    PAPER_CONSENT_RECORDED = "proposals.paper_consent_recorded"  # members
+    PROPOSAL_SUBMITTED = "proposals.submitted"  # version, text_sha256
+    PROPOSAL_DISCARDED = "proposals.discarded"  # –
+    PROPOSAL_WITHDRAWN = "proposals.withdrawn"  # asked, waiting
+    PROPOSAL_REGISTERED = "proposals.registered"  # case_no
+    PROPOSAL_REVIEWED = "proposals.reviewed"  # level
+    PROPOSAL_RETURNED = "proposals.returned"  # –
+    PROPOSAL_FILED = "proposals.filed"  # –
+    PROPOSAL_REJECTED = "proposals.rejected"  # code, forwarding
+    PROPOSAL_CONVERTED = "proposals.converted"  # was, case_no
+    PROPOSAL_MERGED = "proposals.merged"  # into
+    PROPOSAL_UNMERGED = "proposals.unmerged"  # –
+    PROPOSAL_DISPATCHED = "proposals.dispatched"  # handlers
+    KEY_MARKED = "proposals.key_marked"  # leader
+    PROPOSAL_SUSPENDED = "proposals.suspended"  # –
+    PROPOSAL_RESUMED = "proposals.resumed"  # –
+    FEEDBACK_ASKED = "proposals.feedback_asked"  # proposers
+    CODE_HANDED_OVER = "proposals.code_handed_over"  # proposer
+    PAPER_JUDGEMENT_ENTERED = "proposals.paper_judgement_entered"  # –
+    JUDGED = "proposals.judged"  # how, contact, attitude, result
+    FEEDBACK_EXPIRED = "proposals.feedback_expired"  # expired
+    ROUND_BEGUN = "proposals.round_begun"  # round
+    PROPOSAL_CONCLUDED = "proposals.concluded"  # after
+
+    # proposals, what organs were given
+    ASSIGNMENT_ACCEPTED = "proposals.assignment_accepted"  # –
+    RETURN_ASKED = "proposals.return_asked"  # after
+    REASSIGNED = "proposals.reassigned"  # organ, after
+    RETURN_REFUSED = "proposals.return_refused"  # –
+    ARBITRATED = "proposals.arbitrated"  # organ
+    SUCCEEDED = "proposals.succeeded"  # was, organ
+    COHANDLER_OPINED = "proposals.cohandler_opined"  # –
+    CONTACT_RECORDED = "proposals.contact_recorded"  # form
+    POINTS_SET = "proposals.points_set"  # points
+    EXTENSION_ASKED = "proposals.extension_asked"  # months
+    EXTENSION_GRANTED = "proposals.extension_granted"  # months
+    EXTENSION_REFUSED = "proposals.extension_refused"  # –
+    REPLY_PRESENTED = "proposals.reply_presented"  # document, result
+    REPLY_PASSED = "proposals.reply_passed"  # –
+    REPLY_SENT_BACK = "proposals.reply_sent_back"  # –
+    POINT_REVIEWED = "proposals.point_reviewed"  # before, after
+
 
 # Every act in the words of officials.
 TITLES = {
@@ -219,10 +272,60 @@ TITLES = {
     Verb.ASSIGNED: "分办",
     Verb.HANDLED: "承办",
     Verb.INCOMING_CLOSED: "办结",
+    Verb.SITTING_OPENED: "设立届次",
+    Verb.SITTING_LIMIT_SET: "修改届次时限",
+    Verb.MEMBERS_KEPT: "登记代表、委员",
+    Verb.PROPOSAL_DRAFTED: "起草",
+    Verb.PROPOSAL_REVISED: "修改文本",
+    Verb.COSIGNERS_ASKED: "征集附议",
+    Verb.CONSENTED: "附议",
+    Verb.CONSENT_DECLINED: "谢绝附议",
+    Verb.PAPER_CONSENT_RECORDED: "代录书面签名",
+    Verb.PROPOSAL_SUBMITTED: "提交",
+    Verb.PROPOSAL_DISCARDED: "放弃",
+    Verb.PROPOSAL_WITHDRAWN: "申请撤案",
+    Verb.PROPOSAL_REGISTERED: "登记编号",
+    Verb.PROPOSAL_REVIEWED: "审查",
+    Verb.PROPOSAL_RETURNED: "退回修改",
+    Verb.PROPOSAL_FILED: "立案",
+    Verb.PROPOSAL_REJECTED: "不予立案",
+    Verb.PROPOSAL_CONVERTED: "转为建议",
+    Verb.PROPOSAL_MERGED: "并案",
+    Verb.PROPOSAL_UNMERGED: "撤销并案",
+    Verb.PROPOSAL_DISPATCHED: "交办",
+    Verb.KEY_MARKED: "列为重点",
+    Verb.PROPOSAL_SUSPENDED: "中止办理",
+    Verb.PROPOSAL_RESUMED: "恢复办理",
+    Verb.FEEDBACK_ASKED: "征求评价",
+    Verb.CODE_HANDED_OVER: "交付评价码",
+    Verb.PAPER_JUDGEMENT_ENTERED: "代录书面评价",
+    Verb.JUDGED: "评价",
+    Verb.FEEDBACK_EXPIRED: "评价逾期",
+    Verb.ROUND_BEGUN: "交回重新办理",
+    Verb.PROPOSAL_CONCLUDED: "办理结束",
+    Verb.ASSIGNMENT_ACCEPTED: "签收承办",
+    Verb.RETURN_ASKED: "申请退办",
+    Verb.REASSIGNED: "同意退办，改办",
+    Verb.RETURN_REFUSED: "不予退办",
+    Verb.ARBITRATED: "裁定承办单位",
+    Verb.SUCCEEDED: "由承接单位接办",
+    Verb.COHANDLER_OPINED: "提出协办意见",
+    Verb.CONTACT_RECORDED: "记录面商",
+    Verb.POINTS_SET: "列明建议点",
+    Verb.EXTENSION_ASKED: "申请延期",
+    Verb.EXTENSION_GRANTED: "同意延期",
+    Verb.EXTENSION_REFUSED: "不同意延期",
+    Verb.REPLY_PRESENTED: "提交答复",
+    Verb.REPLY_PASSED: "答复审核通过",
+    Verb.REPLY_SENT_BACK: "答复退回重办",
+    Verb.POINT_REVIEWED: "跟踪建议点",
 }
 
 # Those that a document's history shows; the rest concerns administrators and machines.
 OF_A_DOCUMENT = frozenset(verb for verb in Verb if verb.startswith("documents.") and verb is not Verb.REVISED)
+
+# Those that a proposal's history shows, with what became of it at each organ.
+OF_A_PROPOSAL = frozenset(verb for verb in Verb if verb.startswith("proposals."))
 
 # What somebody tried and was not let do, or what was turned down.
 TURNED_DOWN = frozenset({Verb.SIGN_IN_REFUSED, Verb.CLIENT_REFUSED, Verb.CERTIFICATE_REFUSED, Verb.REFUSED})
@@ -236,6 +339,7 @@ AREAS = {
     "files": "附件",
     "workflow": "流程",
     "documents": "公文",
+    "proposals": "建议提案",
     "deadlines": "工作日历与期限",
     "departments": "部门接口",
     "audit": "审计",

@@ -196,3 +196,9 @@ def _parts(ids: Collection[UUID]) -> Iterator[list[UUID]]:
     rest = list(ids)
     for first in range(0, len(rest), AT_ONCE):
         yield rest[first : first + AT_ONCE]
+
+
+async def overdue(subject_type: str, policy: str, today: date) -> list[UUID]:
+    """The subjects whose clock of this limit still runs and had run out before today."""
+    rows = Clock.filter(subject_type=subject_type, policy=policy, state=ClockState.RUNNING, due_on__lt=today)
+    return await rows.distinct().values_list("subject_id", flat=True)  # type: ignore[return-value]  # untyped in the library

@@ -9,7 +9,7 @@ by those among them who are cleared for it. Everybody else gets the same 404 as 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -296,3 +296,9 @@ async def receives(actor: Actor, document_id: UUID) -> bool:
 async def ledger() -> list[NumberLedger]:
     """Every number ever given, series by series in its order."""
     return await NumberLedger.all().order_by("series_id", "year", "seq")
+
+
+async def numbers_of(document_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The numbers of documents that another domain knows of and shows."""
+    rows = OutgoingDocument.filter(id__in=list(document_ids))
+    return dict(await rows.values_list("id", "doc_no"))

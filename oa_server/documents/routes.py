@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
@@ -18,7 +16,6 @@ from oa_server.core.errors import (
     NOT_FOUND,
     Conflict,
     Gone,
-    Invalid,
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
@@ -50,7 +47,6 @@ from oa_server.documents.schemas import (
     OutgoingQuery,
     PreviewIn,
     ReceiptFile,
-    SignatureIn,
     VocabularyOut,
     WordOut,
 )
@@ -64,8 +60,7 @@ from oa_server.documents.states import (
     RefusalCode,
     Urgency,
 )
-from oa_server.signing.actions import KeyChoice
-from oa_server.web.bodies import INVALID
+from oa_server.signing.answers import assembled, chosen_key
 from oa_server.web.endpoint import Binary, Call, endpoint, inline, resource
 from oa_server.web.sheets import CSV, EXPORT_LIMIT, leave_as_csv, whole
 from oa_server.workflow import actions as workflow_actions
@@ -233,36 +228,18 @@ async def _pdf(call: Call[Any], sha256: str, name: str) -> Response:
     return inline(f"{name}.pdf", PDF.media_type, data, etag=sha256)
 
 
-def _key(body: AskIn) -> KeyChoice:
-    try:
-        chain = tuple(base64.b64decode(item, validate=True) for item in body.chain)
-        return KeyChoice(base64.b64decode(body.certificate, validate=True), chain)
-    except binascii.Error as error:
-        raise Invalid(INVALID, str(error)) from None
-
-
 @endpoint(summary="请求对一项操作签名", body=AskIn, returns=AskOut, status=201, refuses=[Conflict])
 async def ask_outgoing(call: Call[AskIn]) -> AskOut:
     body = call.body
     wanted = Act(body.verb, body.opinion, body.reason, body.parameters, read_sha256=body.pages_sha256)
-    asked = await asking.ask(_office(call), call.actor, call.id(), wanted, _key(body))
+    asked = await asking.ask(_office(call), call.actor, call.id(), wanted, chosen_key(body.certificate, body.chain))
     return AskOut(asked.request_id, asked.request, asked.expires_at)
 
 
 async def _act(call: Call[ActIn], subject_id: UUID) -> Act:
     body = call.body
-    signed = await _assembled(call, subject_id, body.signature) if body.signature else None
+    signed = await assembled(_office(call).signing, call.actor, subject_id, body.verb, body.signature)
     return Act(body.verb, body.opinion, body.reason, body.parameters, signed)
-
-
-async def _assembled(call: Call[ActIn], subject_id: UUID, signature: SignatureIn) -> Any:
-    try:
-        value = base64.b64decode(signature.value, validate=True)
-    except binascii.Error as error:
-        raise Invalid(INVALID, str(error)) from None
-    return await _office(call).signing.assemble(
-        call.actor, signature.request_id, value, verb=call.body.verb, subject_id=subject_id
-    )
 
 
 @endpoint(
@@ -360,7 +337,7 @@ async def read_incoming_pages(call: Call[None]) -> Response:
 async def ask_incoming(call: Call[AskIn]) -> AskOut:
     body = call.body
     wanted = Act(body.verb, body.opinion, body.reason, body.parameters)
-    asked = await receiving.ask(_office(call), call.actor, call.id(), wanted, _key(body))
+    asked = await receiving.ask(_office(call), call.actor, call.id(), wanted, chosen_key(body.certificate, body.chain))
     return AskOut(asked.request_id, asked.request, asked.expires_at)
 
 

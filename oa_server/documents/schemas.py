@@ -9,10 +9,10 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from oa_server.documents.states import Classification, DocKind, IncomingState, OutgoingState, Publicity, Urgency
+from oa_server.signing.schemas import Base64, SignatureIn
 from oa_server.web.pagination import Cursor, PageLimit
 from oa_server.web.shapes import AbilityOut, Named
 
-Base64 = Annotated[str, Meta(max_length=64 * 1024, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 ShortText = Annotated[str, Meta(max_length=200)]
 LongText = Annotated[str, Meta(max_length=2000)]
 Organs = Annotated[list[UUID], Meta(max_length=5000)]
@@ -73,13 +73,6 @@ class DraftIn(Struct, forbid_unknown_fields=True):
 class DraftPatch(Struct, forbid_unknown_fields=True):
     elements: Elements | UnsetType = UNSET
     body: Body | UnsetType = UNSET
-
-
-class SignatureIn(Struct, forbid_unknown_fields=True):
-    """A signature made by the key agent for a request of ours: the raw value in base64."""
-
-    request_id: UUID
-    value: Base64
 
 
 class ActIn(Struct, forbid_unknown_fields=True):

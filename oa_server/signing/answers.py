@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
@@ -9,18 +11,42 @@ from uuid import UUID
 from oa_server.audit import access as audit
 from oa_server.audit.verbs import Verb
 from oa_server.core.actor import Actor, Role
-from oa_server.core.errors import NotFound
+from oa_server.core.errors import Invalid, NotFound
 from oa_server.core.ids import moment_of
 from oa_server.core.ports import ports
 from oa_server.identity import access as identity
 from oa_server.pki import access as pki
 from oa_server.pki import answers as certificates
 from oa_server.signing import access
+from oa_server.signing.actions import Assembled, KeyChoice, SigningDesk
 from oa_server.signing.models import Seal, Signature
-from oa_server.signing.schemas import SealOut, UseOut
+from oa_server.signing.schemas import SealOut, SignatureIn, UseOut
+from oa_server.web.bodies import INVALID
 from oa_server.web.shapes import Named
 
 RECEIPT = "sign_for"
+
+
+def chosen_key(certificate: str, chain: Sequence[str]) -> KeyChoice:
+    """The certificate that somebody is going to sign with, as it comes over the wire. Raises Invalid."""
+    return KeyChoice(_octets(certificate), tuple(map(_octets, chain)))
+
+
+async def assembled(
+    desk: SigningDesk, actor: Actor, subject_id: UUID, verb: str, signature: SignatureIn | None
+) -> Assembled | None:
+    """The checked signature that an act came with; None when it came without. Raises what `SigningDesk.assemble` does."""
+    if signature is None:
+        return None
+    value = _octets(signature.value)
+    return await desk.assemble(actor, signature.request_id, value, verb=verb, subject_id=subject_id)
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise Invalid(INVALID, str(error)) from None
 
 
 async def seal_rows(rows: Sequence[Seal]) -> list[SealOut]:

@@ -14,6 +14,15 @@ from oa_server.web.shapes import AbilityOut, Named
 
 Serial = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[0-9a-f]+$")]
 
+Base64 = Annotated[str, Meta(max_length=64 * 1024, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
+
+
+class SignatureIn(Struct, forbid_unknown_fields=True):
+    """A signature made by the key agent for a request of ours: the raw value in base64."""
+
+    request_id: UUID
+    value: Base64
+
 
 class SealFilter(Struct):
     q: Annotated[str, Meta(max_length=60)] = ""

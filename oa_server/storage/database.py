@@ -34,6 +34,7 @@ MODELS = (
     "oa_server.deadlines.models",
     "oa_server.workflow.models",
     "oa_server.documents.models",
+    "oa_server.proposals.models",
     "oa_server.departments.models",
 )
 

@@ -13,6 +13,7 @@ from oa_server.files.models import StoredFile
 from oa_server.identity import models as identity
 from oa_server.installation.models import Setting
 from oa_server.pki import models as pki
+from oa_server.proposals import models as proposals
 from oa_server.signing.models import Seal, Signature
 from oa_server.storage.fields import Model
 from oa_server.storage.protection import digest_of, name_of, pages_of, rows_of
@@ -59,6 +60,19 @@ PROTECTED: tuple[type[Model], ...] = (
     documents.NumberLedger,
     documents.Consignment,
     documents.IncomingDocument,
+    proposals.Sitting,
+    proposals.SittingLimit,
+    proposals.Member,
+    proposals.Proposal,
+    proposals.ProposalVersion,
+    proposals.Proposer,
+    proposals.Review,
+    proposals.Assignment,
+    proposals.Contact,
+    proposals.Point,
+    proposals.PointReview,
+    proposals.Reply,
+    proposals.Feedback,
 )
 
 

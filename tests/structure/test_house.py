@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent.parent
 FOLDERS = ("oa_server", "crypto", "clients/agent", "clients/sdk")
 SOURCES = sorted(p for folder in FOLDERS for p in (ROOT / folder).rglob("*.py"))
 DOMAINS = (
-    "audit", "identity", "installation", "pki", "signing", "files", "deadlines", "workflow", "documents", "departments",
+    "audit", "identity", "installation", "pki", "signing", "files", "deadlines", "workflow", "documents", "proposals", "departments",
 )  # fmt: skip
 
 # What anybody may ask before signing in; nothing else may be added without a reason given here.
@@ -42,6 +42,8 @@ OPEN_ENDPOINTS = {
     ("POST", "/api/pki/enrolment/done"),  # and nothing is done without one
     ("POST", "/api/pki/ocsp"),  # RFC 6960: whoever relies on a certificate may ask
     ("GET", "/api/pki/ocsp/{request:path}"),
+    ("POST", "/api/judgements/code"),  # a member without a certificate has a single-use code,
+    ("POST", "/api/judgements"),  # which is good for one judgement and nothing else
     ("POST", "/api/pki/timestamp"),  # RFC 3161: a stamp binds nobody to anything
 }
 

@@ -1,0 +1,337 @@
+"""The only door for reading proposals: every query is already narrowed to what the actor may see.
+
+A draft is seen by its proposers, once they were asked, by who entered it, and by the secretariat while it waits for paper. What
+was submitted is seen by the offices of the secretariat; what was filed, by those of the dispatching and the oversight organ;
+what was given to an organ, by that organ's. Proposers see their own to the end. Everybody else gets the same 404 as for what
+does not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TypeVar
+from uuid import UUID
+
+from oa_server.core.actor import Actor, Role
+from oa_server.core.errors import NOT_FOUND, NotFound
+from oa_server.proposals.limits import DEFAULTS, Allowed, Limit, LimitUnit
+from oa_server.proposals.models import (
+    Assignment,
+    Contact,
+    Feedback,
+    Member,
+    Point,
+    PointReview,
+    Proposal,
+    Proposer,
+    Reply,
+    Review,
+    Sitting,
+    SittingLimit,
+)
+from oa_server.proposals.states import AssignmentState, Consent, ProposalState
+from oa_server.storage.fields import Count, Q, QuerySet, Subquery
+
+PROPOSAL, ASSIGNMENT, SITTING = "proposal", "assignment", "sitting"
+
+# Roles that see what their organ has to do with; everybody else sees what is their own.
+_OFFICE_ROLES = (Role.CLERK, Role.OFFICE_REVIEWER, Role.LEADER, Role.UNIT_HEAD)
+_UNSUBMITTED = (ProposalState.DRAFT, ProposalState.COSIGNING)
+_UNFILED = (
+    *_UNSUBMITTED,
+    ProposalState.SUBMITTED,
+    ProposalState.RETURNED,
+    ProposalState.REGISTERED,
+    ProposalState.UNDER_REVIEW,
+    ProposalState.REJECTED,
+    ProposalState.WITHDRAWN,
+)
+
+# What lists show of a proposal: not its text, which is long and sealed.
+LISTED = (
+    "id", "sitting_id", "kind", "form", "occasion", "state", "case_no", "title", "category", "subcategory", "submitted_on",
+    "dispatched_on", "closed_on", "is_suspended", "round", "key_leader_id", "merged_into_id", "row_version",
+)  # fmt: skip
+
+Row = TypeVar("Row")
+Listed = TypeVar("Listed", Proposal, Assignment)
+
+
+def _found(row: Row | None) -> Row:
+    if row is None:
+        raise NotFound(NOT_FOUND)
+    return row
+
+
+# --- sittings ---------------------------------------------------------------------------------------------------------
+
+
+async def sittings() -> list[Sitting]:
+    """Every sitting, the newest first. They are no secret."""
+    return await Sitting.all().order_by("-opens_on", "-id")
+
+
+async def sitting(sitting_id: UUID) -> Sitting:
+    """Raises NotFound."""
+    return _found(await Sitting.get_or_none(id=sitting_id))
+
+
+async def limits(sitting_id: UUID) -> dict[Limit, Allowed]:
+    """What a sitting allows: the defaults, each replaced by the newest row that the sitting has for it."""
+    allowed = {one.limit: one for one in DEFAULTS}
+    for row in await SittingLimit.filter(sitting_id=sitting_id).order_by("id"):
+        limit = Limit(row.limit)
+        unit, source = LimitUnit(row.unit), row.source
+        allowed[limit] = replace(allowed[limit], unit=unit, quantity=row.quantity, source=source)
+    return allowed
+
+
+async def members(sitting_id: UUID, words: str = "", limit: int = 1000) -> list[Member]:
+    """Who may put something forward at a sitting, in the order of their numbers."""
+    rows = Member.filter(sitting_id=sitting_id)
+    if words:
+        rows = rows.filter(Q(name__contains=words) | Q(code__contains=words) | Q(delegation__contains=words))
+    return await rows.order_by("code").limit(limit)
+
+
+async def members_named(ids: Collection[UUID]) -> dict[UUID, Member]:
+    """Members by their ids; nobody is missed."""
+    return {row.id: row for row in await Member.filter(id__in=list(ids))}
+
+
+async def membership(actor: Actor, sitting_id: UUID) -> Member | None:
+    """The actor as a member of a sitting."""
+    if actor.official_id is None:
+        return None
+    return await Member.get_or_none(sitting_id=sitting_id, official_id=actor.official_id)
+
+
+# --- proposals --------------------------------------------------------------------------------------------------------
+
+
+def proposals(actor: Actor) -> QuerySet[Proposal]:
+    """The proposals that `actor` may see."""
+    if actor.is_system:
+        return Proposal.all()
+    if actor.client_id is not None:
+        return Proposal.filter(id__in=[])
+    seen = Q(entered_by_id=actor.official_id) | Q(id__in=_own(actor))
+    if any(actor.has(role) for role in _OFFICE_ROLES):
+        given = _given_to(actor)
+        of_dispatching = Q(sitting__dispatching_id=actor.organ_id) | Q(sitting__oversight_id=actor.organ_id)
+        of_secretariat = Q(sitting__secretariat_id=actor.organ_id)
+        seen |= of_secretariat & ~Q(state__in=_UNSUBMITTED)
+        seen |= of_secretariat & Q(state=ProposalState.COSIGNING, id__in=_asked_on_paper())
+        seen |= of_dispatching & ~Q(state__in=_UNFILED)
+        seen |= Q(id__in=given) | Q(merged_into_id__in=given)
+    return Proposal.filter(seen)
+
+
+def _own(actor: Actor) -> Subquery:
+    """What the actor leads, and what they were asked to stand behind."""
+    asked = Proposer.filter(member__official_id=actor.official_id).exclude(consent=Consent.DECLINED)
+    shown = asked.filter(Q(position=0) | ~Q(proposal__state=ProposalState.DRAFT))
+    return Subquery(shown.values("proposal_id"))
+
+
+def _asked_on_paper() -> Subquery:
+    """Where somebody is asked who signs on paper, which the secretariat's clerk enters."""
+    return Subquery(Proposer.filter(consent=Consent.ASKED, member__official_id=None).values("proposal_id"))
+
+
+def _given_to(actor: Actor) -> Subquery:
+    given = Assignment.filter(organ_id=actor.organ_id).exclude(state=AssignmentState.SUPERSEDED)
+    return Subquery(given.values("proposal_id"))
+
+
+async def proposal(actor: Actor, proposal_id: UUID) -> Proposal:
+    """One proposal. Raises NotFound when there is none that `actor` may see."""
+    return _found(await proposals(actor).get_or_none(id=proposal_id))
+
+
+@dataclass(frozen=True, slots=True)
+class ListFilter:
+    """How a list of proposals is narrowed. `words` are looked for in titles and case numbers; `after` is the last row of the
+    page before."""
+
+    sitting_id: UUID | None = None
+    states: tuple[str, ...] = ()
+    kind: str | None = None
+    category: str = ""
+    organ_id: UUID | None = None
+    words: str = ""
+    mine: bool = False
+    key: bool = False
+    oldest_first: bool = False
+    after: UUID | None = None
+    limit: int = 50
+
+
+async def proposal_list(actor: Actor, wanted: ListFilter) -> list[Proposal]:
+    """A page of the proposals that `actor` may see, the newest or the oldest first."""
+    rows = proposals(actor)
+    exactly = {"sitting_id": wanted.sitting_id, "kind": wanted.kind, "category": wanted.category or None}
+    rows = rows.filter(**{name: value for name, value in exactly.items() if value is not None})
+    if wanted.states:
+        rows = rows.filter(state__in=wanted.states)
+    if wanted.words:
+        rows = rows.filter(Q(title__contains=wanted.words) | Q(case_no__contains=wanted.words))
+    if wanted.organ_id:
+        given = Assignment.filter(organ_id=wanted.organ_id).exclude(state=AssignmentState.SUPERSEDED)
+        rows = rows.filter(id__in=Subquery(given.values("proposal_id")))
+    if wanted.mine:
+        rows = rows.filter(Q(entered_by_id=actor.official_id) | Q(id__in=_own(actor)))
+    if wanted.key:
+        rows = rows.filter(key_leader_id__not_isnull=True)
+    return await _page(rows, wanted).only(*LISTED)
+
+
+def _page(rows: QuerySet[Listed], wanted: ListFilter | AssignmentFilter) -> QuerySet[Listed]:
+    """Identifiers grow with time, so they order a list by age."""
+    if wanted.after:
+        rows = rows.filter(**{"id__gt" if wanted.oldest_first else "id__lt": wanted.after})
+    return rows.order_by("id" if wanted.oldest_first else "-id").limit(wanted.limit)
+
+
+async def proposers(proposal_ids: Collection[UUID]) -> list[Proposer]:
+    """Who stands behind these proposals, each one's lead first, with their members."""
+    rows = Proposer.filter(proposal_id__in=list(proposal_ids)).exclude(consent=Consent.DECLINED)
+    return await rows.order_by("proposal_id", "position").prefetch_related("member")
+
+
+async def own_proposer(actor: Actor, proposal_id: UUID) -> Proposer | None:
+    """The actor as a proposer."""
+    if actor.official_id is None:
+        return None
+    rows = Proposer.filter(proposal_id=proposal_id, member__official_id=actor.official_id)
+    return await rows.exclude(consent=Consent.DECLINED).first()
+
+
+async def reviews(proposal_id: UUID) -> list[Review]:
+    """What each level of review said of each version, in its order."""
+    return await Review.filter(proposal_id=proposal_id).order_by("version_no", "level")
+
+
+async def reviewers(proposal: Proposal) -> list[UUID]:
+    """Who has reviewed the version that stands."""
+    rows = Review.filter(proposal_id=proposal.id, version_no=proposal.version_no)
+    return await rows.values_list("official_id", flat=True)  # type: ignore[return-value]  # untyped in the library
+
+
+async def merged_into(proposal_id: UUID) -> list[Proposal]:
+    """What was merged into a proposal."""
+    return await Proposal.filter(merged_into_id=proposal_id, state=ProposalState.MERGED).order_by("id")
+
+
+async def answered_with(proposal_id: UUID) -> list[UUID]:
+    """The proposals that one reply answers: this one, and what was merged into it."""
+    return [proposal_id, *(row.id for row in await merged_into(proposal_id))]
+
+
+# --- assignments ------------------------------------------------------------------------------------------------------
+
+
+def assignments(actor: Actor) -> QuerySet[Assignment]:
+    """The assignments that `actor` may see: those of their organ, and those of the sittings that it sees to."""
+    if actor.is_system:
+        return Assignment.all()
+    if actor.client_id is not None or not any(actor.has(role) for role in _OFFICE_ROLES):
+        return Assignment.filter(id__in=[])
+    of_secretariat = Q(proposal__sitting__secretariat_id=actor.organ_id)
+    of_dispatching = Q(proposal__sitting__dispatching_id=actor.organ_id)
+    of_oversight = Q(proposal__sitting__oversight_id=actor.organ_id)
+    return Assignment.filter(Q(organ_id=actor.organ_id) | of_secretariat | of_dispatching | of_oversight)
+
+
+async def assignment(actor: Actor, assignment_id: UUID) -> Assignment:
+    """One assignment. Raises NotFound when there is none that `actor` may see."""
+    return _found(await assignments(actor).get_or_none(id=assignment_id))
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentFilter:
+    """How a list of assignments is narrowed; `own` to those of the actor's organ."""
+
+    sitting_id: UUID | None = None
+    states: tuple[str, ...] = ()
+    role: str | None = None
+    organ_id: UUID | None = None
+    own: bool = False
+    words: str = ""
+    oldest_first: bool = False
+    after: UUID | None = None
+    limit: int = 50
+
+
+async def assignment_list(actor: Actor, wanted: AssignmentFilter) -> list[Assignment]:
+    """A page of assignments with their proposals; what was given on is left out unless asked for."""
+    rows = assignments(actor)
+    organ_id = actor.organ_id if wanted.own else wanted.organ_id
+    exactly = {"proposal__sitting_id": wanted.sitting_id, "role": wanted.role, "organ_id": organ_id}
+    rows = rows.filter(**{name: value for name, value in exactly.items() if value is not None})
+    rows = rows.filter(state__in=wanted.states) if wanted.states else rows.exclude(state=AssignmentState.SUPERSEDED)
+    if wanted.words:
+        rows = rows.filter(Q(proposal__title__contains=wanted.words) | Q(proposal__case_no__contains=wanted.words))
+    return await _page(rows, wanted).prefetch_related("proposal")
+
+
+async def assignments_of(proposal_ids: Collection[UUID]) -> list[Assignment]:
+    """Every assignment of these proposals, also those that were given on, in their order."""
+    return await Assignment.filter(proposal_id__in=list(proposal_ids)).order_by("id")
+
+
+async def standing_assignments(proposal_id: UUID) -> list[Assignment]:
+    """The assignments of a proposal that were not given on."""
+    rows = Assignment.filter(proposal_id=proposal_id).exclude(state=AssignmentState.SUPERSEDED)
+    return await rows.order_by("id")
+
+
+async def load_of(sitting_id: UUID) -> dict[UUID, int]:
+    """How many cases of a sitting each organ has been given."""
+    rows = Assignment.filter(proposal__sitting_id=sitting_id).exclude(state=AssignmentState.SUPERSEDED)
+    counted = rows.annotate(count=Count("id")).group_by("organ_id")
+    return dict(await counted.values_list("organ_id", "count"))
+
+
+async def contacts(assignment_ids: Collection[UUID]) -> list[Contact]:
+    """Who was spoken with, and when."""
+    return await Contact.filter(assignment_id__in=list(assignment_ids)).order_by("id")
+
+
+async def points(assignment_ids: Collection[UUID]) -> list[Point]:
+    """What is asked for, point by point."""
+    return await Point.filter(assignment_id__in=list(assignment_ids)).order_by("assignment_id", "position")
+
+
+async def point_reviews(point_ids: Collection[UUID]) -> list[PointReview]:
+    """How points stood when somebody looked at them again."""
+    return await PointReview.filter(point_id__in=list(point_ids)).order_by("id")
+
+
+async def replies(assignment_ids: Collection[UUID]) -> list[Reply]:
+    """Every reply, also those that were sent back."""
+    return await Reply.filter(assignment_id__in=list(assignment_ids)).order_by("id")
+
+
+async def feedback(proposal_ids: Collection[UUID], round_no: int | None = None) -> list[Feedback]:
+    """What proposers said of the replies; of one round, or of all."""
+    rows = Feedback.filter(proposal_id__in=list(proposal_ids))
+    return await (rows.filter(round=round_no) if round_no else rows).order_by("id")
+
+
+async def to_dispatch(actor: Actor, ids: Collection[UUID]) -> list[Proposal]:
+    """These proposals, each with its sitting. Raises NotFound unless `actor` may see every one."""
+    rows = await proposals(actor).filter(id__in=list(ids)).prefetch_related("sitting").order_by("id")
+    if len(rows) != len(ids):
+        raise NotFound(NOT_FOUND)
+    return rows
+
+
+async def counts(actor: Actor) -> dict[UUID, dict[str, int]]:
+    """Of the proposals that `actor` may see, how many of each sitting are in each state."""
+    rows = proposals(actor).annotate(count=Count("id")).group_by("sitting_id", "state")
+    found: dict[UUID, dict[str, int]] = {}
+    for sitting_id, state, count in await rows.values_list("sitting_id", "state", "count"):
+        found.setdefault(sitting_id, {})[state] = count
+    return found

@@ -1,0 +1,342 @@
+"""Proposals over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from starlette.responses import Response
+
+from oa_server.audit.verbs import Verb
+from oa_server.core.errors import NOT_FOUND, Conflict, Gone, Invalid, NotFound, PreconditionFailed, PreconditionRequired
+from oa_server.core.words import Word
+from oa_server.deadlines import access as deadlines
+from oa_server.deadlines.answers import explanation_out
+from oa_server.deadlines.schemas import ClockExplanationOut
+from oa_server.documents.actions import Act
+from oa_server.documents.schemas import AskIn, AskOut
+from oa_server.identity import access as identity
+from oa_server.proposals import access, actions, answers, asking, assigning, drafting, judging, rules, sittings, states
+from oa_server.proposals.access import AssignmentFilter, ListFilter
+from oa_server.proposals.limits import Limit
+from oa_server.proposals.schemas import (
+    AskedByCode,
+    AssignmentList,
+    AssignmentQuery,
+    CodeIn,
+    CodeOut,
+    DispatchIn,
+    DispatchOut,
+    JudgedByCode,
+    JudgementIn,
+    LimitIn,
+    LimitList,
+    LimitOut,
+    LoadList,
+    LoadOut,
+    MemberList,
+    MemberQuery,
+    MembersIn,
+    ProposalActIn,
+    ProposalElements,
+    ProposalFilter,
+    ProposalIn,
+    ProposalList,
+    ProposalOut,
+    ProposalPatch,
+    ProposalQuery,
+    ProposalWords,
+    SittingIn,
+    SittingList,
+)
+from oa_server.signing.actions import SigningDesk
+from oa_server.signing.answers import assembled, chosen_key
+from oa_server.web.endpoint import Access, Call, endpoint, resource
+from oa_server.web.shapes import Named, ability_out
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, leave_as_csv, whole
+
+
+def _desk(call: Call[Any]) -> SigningDesk:
+    found: SigningDesk = call.request.app.state.office.signing
+    return found
+
+
+# --- sittings -----------------------------------------------------------------------------------------------------------
+
+
+@endpoint(summary="建议提案用语：类别、形式、状态、办理结果", returns=ProposalWords)
+async def vocabulary(_call: Call[None]) -> ProposalWords:
+    kinds = [kind for kind in vars(states).values() if isinstance(kind, type) and issubclass(kind, Word)]
+    return ProposalWords({kind.__name__: _words(kind) for kind in kinds if kind is not Word}, [*rules.CHECKLIST_ITEMS])
+
+
+def _words(words: Iterable[Word]) -> list[list[str]]:
+    return [[word.value, word.title_zh] for word in words]
+
+
+@endpoint(summary="届次", returns=SittingList)
+async def list_sittings(call: Call[None]) -> SittingList:
+    items = await answers.sittings_out(call.actor, await access.sittings(), call.language)
+    return SittingList(items, [ability_out(a, call.language) for a in rules.opening_abilities(call.actor)])
+
+
+@endpoint(summary="设立届次", body=SittingIn, returns=SittingList, status=201, once=True, refuses=(NotFound, Conflict))
+async def open_sitting(call: Call[SittingIn]) -> SittingList:
+    row = await sittings.open_sitting(call.actor, **msgspec.structs.asdict(call.body))
+    return SittingList(await answers.sittings_out(call.actor, [row], call.language), [])
+
+
+@endpoint(summary="届次的时限与规则", returns=LimitList)
+async def list_limits(call: Call[None]) -> LimitList:
+    await access.sitting(call.id())
+    allowed = await access.limits(call.id())
+    return LimitList([LimitOut(a.limit, a.title, a.unit, a.quantity, a.source) for a in allowed.values()])
+
+
+@endpoint(summary="修改届次的一项时限", body=LimitIn, refuses=[NotFound])
+async def set_limit(call: Call[LimitIn]) -> None:
+    try:
+        limit = Limit(call.request.path_params["limit"])
+    except ValueError:
+        raise NotFound(rules.BAD_LIMIT) from None
+    await sittings.set_limit(call.actor, call.id(), limit, **msgspec.structs.asdict(call.body))
+
+
+@endpoint(summary="届次的代表、委员名册", query=MemberQuery, returns=MemberList)
+async def list_members(call: Call[None]) -> MemberList:
+    await access.sitting(call.id())
+    return MemberList([answers.member_out(row) for row in await access.members(call.id(), call.query.q.strip())])
+
+
+@endpoint(summary="登记代表、委员", body=MembersIn, returns=MemberList, refuses=(NotFound, Conflict))
+async def keep_members(call: Call[MembersIn]) -> MemberList:
+    rows = [msgspec.structs.asdict(row) for row in call.body.members]
+    return MemberList([answers.member_out(row) for row in await sittings.keep_members(call.actor, call.id(), rows)])
+
+
+@endpoint(summary="各单位承办件数", returns=LoadList)
+async def show_load(call: Call[None]) -> LoadList:
+    await access.sitting(call.id())
+    load = await access.load_of(call.id())
+    names = await identity.organ_short_names(load)
+    items = [LoadOut(Named(organ_id, names[organ_id]), count) for organ_id, count in load.items()]
+    return LoadList(sorted(items, key=lambda one: -one.count))
+
+
+# --- cases --------------------------------------------------------------------------------------------------------------
+
+
+def _filter(query: ProposalFilter, **more: Any) -> ListFilter:
+    return ListFilter(
+        sitting_id=query.sitting_id,
+        states=tuple(filter(None, query.state.split(","))),
+        kind=query.kind,
+        category=query.category,
+        organ_id=query.organ_id,
+        words=query.q.strip(),
+        mine=query.mine,
+        key=query.key,
+        oldest_first=query.sort == "oldest",
+        **more,
+    )
+
+
+@endpoint(summary="建议提案清单", query=ProposalQuery, returns=ProposalList)
+async def list_proposals(call: Call[None]) -> ProposalList:
+    wanted = _filter(call.query, after=call.after("proposals"), limit=call.query.limit)
+    rows = await access.proposal_list(call.actor, wanted)
+    return ProposalList(await answers.proposal_rows(rows), call.further("proposals", rows))
+
+
+@endpoint(summary="导出建议提案清单", query=ProposalFilter, returns=CSV)
+async def export_proposals(call: Call[None]) -> Response:
+    rows = whole(await access.proposal_list(call.actor, _filter(call.query, limit=EXPORT_LIMIT + 1)))
+    header = ("案号", "案由", "类别", "状态", "领衔人", "提案人数", "内容分类", "承办单位", "提交日期", "时限", "重点")
+    cells = [
+        (
+            row.case_no,
+            row.title,
+            row.kind_title,
+            row.state_title,
+            row.lead,
+            row.proposers,
+            row.category,
+            "、".join(row.handlers),
+            row.submitted_on,
+            row.clock.due if row.clock else "",
+            "是" if row.is_key else "",
+        )
+        for row in await answers.proposal_rows(rows)
+    ]
+    return await leave_as_csv(call, "建议提案清单.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="proposals")
+
+
+def _columns(elements: ProposalElements) -> dict[str, Any]:
+    return msgspec.structs.asdict(elements)
+
+
+@endpoint(summary="起草建议提案", body=ProposalIn, returns=ProposalOut, status=201, once=True, refuses=[NotFound])
+async def create_proposal(call: Call[ProposalIn]) -> ProposalOut:
+    body = call.body
+    row = await drafting.draft(call.actor, body.sitting_id, _columns(body.elements), body.members)
+    return await answers.proposal_out(call.actor, row, call.language)
+
+
+@endpoint(summary="一件建议提案及其全部经过", returns=ProposalOut)
+async def show_proposal(call: Call[None]) -> ProposalOut:
+    row = await access.proposal(call.actor, call.id())
+    return await answers.proposal_out(call.actor, row, call.language)
+
+
+@endpoint(
+    summary="修改建议提案草稿",
+    body=ProposalPatch,
+    returns=ProposalOut,
+    needs=["If-Match"],
+    refuses=(Conflict, PreconditionFailed, PreconditionRequired),
+)
+async def change_proposal(call: Call[ProposalPatch]) -> ProposalOut:
+    body = call.body
+    row = await drafting.revise(call.actor, call.id(), call.if_match, _columns(body.elements), body.members)
+    return await answers.proposal_out(call.actor, row, call.language)
+
+
+@endpoint(summary="请求对建议提案的一项操作签名", body=AskIn, returns=AskOut, status=201, refuses=[Conflict])
+async def ask_case(call: Call[AskIn]) -> AskOut:
+    wanted = Act(call.body.verb, call.body.opinion, call.body.reason, call.body.parameters)
+    asked = await asking.ask(
+        _desk(call), call.actor, call.id(), wanted, chosen_key(call.body.certificate, call.body.chain)
+    )
+    return AskOut(asked.request_id, asked.request, asked.expires_at)
+
+
+async def _act(call: Call[ProposalActIn], subject_id: UUID) -> Act:
+    body = call.body
+    signed = await assembled(_desk(call), call.actor, subject_id, body.verb, body.signature)
+    return Act(body.verb, body.opinion, body.reason, body.parameters, signed)
+
+
+@endpoint(summary="对建议提案进行一项操作", body=ProposalActIn, returns=ProposalOut, refuses=(Conflict, Gone))
+async def act_on_case(call: Call[ProposalActIn]) -> ProposalOut:
+    await access.proposal(call.actor, call.id())
+    wanted = await _act(call, call.id())
+    if wanted.verb == asking.JUDGE:
+        if wanted.signed is None:
+            raise Invalid(rules.NOT_JUDGED_YET)
+        await judging.judge_signed(call.actor, call.id(), wanted.signed)
+        row = await access.proposal(call.actor, call.id())
+    else:
+        row = await actions.act(call.actor, call.id(), wanted)
+    return await answers.proposal_out(call.actor, row, call.language)
+
+
+@endpoint(summary="一项时限逐日的计算", returns=ClockExplanationOut, refuses=[NotFound])
+async def explain_clock(call: Call[None]) -> ClockExplanationOut:
+    proposal = await access.proposal(call.actor, call.id())
+    subjects = {proposal.id, *(row.id for row in await access.assignments_of([proposal.id]))}
+    clock = await deadlines.clock(call.id("clock"))
+    if clock.subject_id not in subjects:
+        raise NotFound(NOT_FOUND)
+    return await explanation_out(clock)
+
+
+@endpoint(summary="批量交办", body=DispatchIn, returns=DispatchOut, refuses=(NotFound, Conflict))
+async def dispatch(call: Call[DispatchIn]) -> DispatchOut:
+    given = [
+        assigning.Given(one.proposal_id, [(handler.organ_id, handler.role) for handler in one.handlers])
+        for one in call.body.cases
+    ]
+    return DispatchOut(len(given), await assigning.dispatch_many(call.actor, given))
+
+
+# --- assignments --------------------------------------------------------------------------------------------------------
+
+
+@endpoint(summary="承办件清单", query=AssignmentQuery, returns=AssignmentList)
+async def list_assignments(call: Call[None]) -> AssignmentList:
+    query: AssignmentQuery = call.query
+    wanted = AssignmentFilter(
+        sitting_id=query.sitting_id,
+        states=tuple(filter(None, query.state.split(","))),
+        role=query.role,
+        organ_id=query.organ_id,
+        own=query.own,
+        words=query.q.strip(),
+        oldest_first=query.sort == "oldest",
+        after=call.after("assignments"),
+        limit=query.limit,
+    )
+    rows = await access.assignment_list(call.actor, wanted)
+    return AssignmentList(await answers.assignment_rows(rows), call.further("assignments", rows))
+
+
+@endpoint(summary="请求对承办件的一项操作签名", body=AskIn, returns=AskOut, status=201, refuses=[Conflict])
+async def ask_on_assignment(call: Call[AskIn]) -> AskOut:
+    wanted = Act(call.body.verb, call.body.opinion, call.body.reason, call.body.parameters)
+    asked = await asking.ask_on_assignment(
+        _desk(call), call.actor, call.id(), wanted, chosen_key(call.body.certificate, call.body.chain)
+    )
+    return AskOut(asked.request_id, asked.request, asked.expires_at)
+
+
+@endpoint(summary="对承办件进行一项操作", body=ProposalActIn, returns=ProposalOut, refuses=(Conflict, Gone))
+async def act_on_assignment(call: Call[ProposalActIn]) -> ProposalOut:
+    await access.assignment(call.actor, call.id())
+    row = await actions.act_on_assignment(call.actor, call.id(), await _act(call, call.id()))
+    proposal = await access.proposal(call.actor, row.proposal_id)
+    return await answers.proposal_out(call.actor, proposal, call.language)
+
+
+# --- judgements ---------------------------------------------------------------------------------------------------------
+
+
+@endpoint(summary="交给提案人一次性评价码（只显示这一次）", returns=CodeOut, status=201, refuses=(NotFound, Conflict))
+async def hand_over_code(call: Call[None]) -> CodeOut:
+    return CodeOut(await judging.hand_over_code(call.actor, call.id()))
+
+
+@endpoint(summary="代录书面评价（另一人复核后生效）", body=JudgementIn, refuses=(NotFound, Conflict))
+async def enter_paper(call: Call[JudgementIn]) -> None:
+    await judging.enter_paper(call.actor, call.id(), msgspec.structs.asdict(call.body))
+
+
+@endpoint(summary="复核代录的书面评价", refuses=(NotFound, Conflict))
+async def confirm_paper(call: Call[None]) -> None:
+    await judging.confirm_paper(call.actor, call.id())
+
+
+@endpoint(summary="评价码对应的事项", body=CodeIn, returns=AskedByCode, access=Access.OPEN, refuses=[NotFound])
+async def asked_by_code(call: Call[CodeIn]) -> AskedByCode:
+    return await answers.asked_by_code(await judging.by_code(call.body.code))
+
+
+@endpoint(summary="用评价码评价", body=JudgedByCode, access=Access.OPEN, refuses=(NotFound, Conflict))
+async def judge_by_code(call: Call[JudgedByCode]) -> None:
+    await judging.judge_by_code(call.body.code, msgspec.structs.asdict(call.body.judgement))
+
+
+routes = [
+    resource("/api/proposals/vocabulary", GET=vocabulary),
+    resource("/api/sittings", GET=list_sittings, POST=open_sitting),
+    resource("/api/sittings/{id}/limits", GET=list_limits),
+    resource("/api/sittings/{id}/limits/{limit}", PUT=set_limit),
+    resource("/api/sittings/{id}/members", GET=list_members, PUT=keep_members),
+    resource("/api/sittings/{id}/load", GET=show_load),
+    resource("/api/proposals", GET=list_proposals, POST=create_proposal),
+    resource("/api/proposals.csv", GET=export_proposals),
+    resource("/api/proposals/dispatch", POST=dispatch),
+    resource("/api/proposals/{id}", GET=show_proposal, PATCH=change_proposal),
+    resource("/api/proposals/{id}/signatures", POST=ask_case),
+    resource("/api/proposals/{id}/acts", POST=act_on_case),
+    resource("/api/proposals/{id}/clocks/{clock}", GET=explain_clock),
+    resource("/api/assignments", GET=list_assignments),
+    resource("/api/assignments/{id}/signatures", POST=ask_on_assignment),
+    resource("/api/assignments/{id}/acts", POST=act_on_assignment),
+    resource("/api/feedback/{id}/code", POST=hand_over_code),
+    resource("/api/feedback/{id}/paper", PUT=enter_paper),
+    resource("/api/feedback/{id}/confirmation", POST=confirm_paper),
+    resource("/api/judgements/code", POST=asked_by_code),
+    resource("/api/judgements", POST=judge_by_code),
+]

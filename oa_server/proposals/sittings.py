@@ -1,0 +1,103 @@
+"""What is set up for a sitting: the sitting itself, its limits, its members, and the codes with which some of them judge."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from oa_server.audit.verbs import Verb
+from oa_server.core.actor import Actor, Role
+from oa_server.core.errors import Denied, Invalid
+from oa_server.core.ids import new_id
+from oa_server.identity import access as identity
+from oa_server.proposals import access, rules
+from oa_server.proposals.limits import Limit, LimitUnit
+from oa_server.proposals.models import Member, Sitting, SittingLimit
+from oa_server.storage.unit_of_work import conflict_on, unit_of_work
+
+
+async def open_sitting(actor: Actor, **columns: Any) -> Sitting:
+    """Open a sitting and name the organs that see to it. Raises Denied, Invalid, NotFound, Conflict."""
+    rules.opening_abilities(actor)[0].check()
+    if columns["closes_on"] < columns["opens_on"]:
+        raise Invalid(rules.BAD_DAYS)
+    for organ_id in {columns["secretariat_id"], columns["dispatching_id"], columns["oversight_id"]}:
+        await identity.organ(organ_id)
+    async with unit_of_work(actor) as work:
+        async with conflict_on(rules.SITTING_KNOWN):
+            row = await Sitting.create(id=new_id(), created_at=work.now, **columns)
+        work.audit(Verb.SITTING_OPENED, access.SITTING, row.id, made=[row], title=row.title)
+    return row
+
+
+def check_keeper(actor: Actor, sitting: Sitting) -> None:
+    """Raises Denied for who does not keep a sitting's list and limits."""
+    if not actor.is_system and not rules.in_secretariat(actor, sitting, Role.CLERK):
+        raise Denied(rules.NOT_SECRETARIAT)
+
+
+async def set_limit(
+    actor: Actor, sitting_id: UUID, limit: Limit, *, unit: LimitUnit, quantity: int, source: str
+) -> None:
+    """Set one limit of a sitting; what was begun under the former one keeps it. Raises Denied, Invalid, NotFound."""
+    sitting = await access.sitting(sitting_id)
+    check_keeper(actor, sitting)
+    before = (await access.limits(sitting_id))[limit]
+    rules.check_limit(before, unit, quantity)
+    rules.check_reason(source)
+    async with unit_of_work(actor) as work:
+        row = await SittingLimit.create(
+            id=new_id(),
+            sitting_id=sitting_id,
+            limit=limit,
+            unit=unit,
+            quantity=quantity,
+            source=source,
+            entered_by=actor.official_id,
+            at=work.now,
+        )
+        work.audit(
+            Verb.SITTING_LIMIT_SET,
+            access.SITTING,
+            sitting_id,
+            made=[row],
+            limit=limit,
+            before=f"{before.quantity} {before.unit}",
+            after=f"{quantity} {unit}",
+        )
+
+
+async def keep_members(actor: Actor, sitting_id: UUID, rows: Collection[dict[str, Any]]) -> list[Member]:
+    """Enter members, or change those whose number is known. Raises Denied, Invalid, NotFound."""
+    sitting = await access.sitting(sitting_id)
+    check_keeper(actor, sitting)
+    _check_officials(rows)
+    async with unit_of_work(actor) as work:
+        known = {row.code: row for row in await Member.filter(sitting_id=sitting_id)}
+        fresh = [Member(id=new_id(), sitting_id=sitting_id, **row) for row in rows if row["code"] not in known]
+        async with conflict_on(rules.MEMBER_KNOWN):
+            await Member.bulk_create(fresh)
+        changed = [known[row["code"]].update_from_dict(row) for row in rows if row["code"] in known]
+        for member in changed:
+            await member.save()
+        work.audit(
+            Verb.MEMBERS_KEPT,
+            access.SITTING,
+            sitting_id,
+            rows=changed,
+            made=fresh,
+            entered=len(fresh),
+            changed=len(changed),
+        )
+    return [*fresh, *changed]
+
+
+def _check_officials(rows: Collection[dict[str, Any]]) -> None:
+    """Nobody is two members of one sitting. Raises Invalid."""
+    officials = [row["official_id"] for row in rows if row.get("official_id")]
+    codes = [row["code"] for row in rows]
+    if len(set(officials)) != len(officials):
+        raise Invalid(rules.OFFICIAL_IS_MEMBER)
+    if len(set(codes)) != len(codes):
+        raise Invalid(rules.MEMBER_KNOWN)
