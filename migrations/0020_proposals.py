@@ -157,6 +157,7 @@ class Migration(migrations.Migration):
                 ("liaison_phone", fields.BinaryField()),
                 ("extension_reason", fields.BinaryField()),
                 ("extension_months", fields.IntField(null=True)),
+                ("extended_months", fields.IntField(default=0)),
                 ("row_version", fields.IntField(default=1)),
             ],
             options={

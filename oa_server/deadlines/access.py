@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime, time
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from oa_server.core.errors import NOT_FOUND, NotFound
@@ -196,6 +196,24 @@ def _parts(ids: Collection[UUID]) -> Iterator[list[UUID]]:
     rest = list(ids)
     for first in range(0, len(rest), AT_ONCE):
         yield rest[first : first + AT_ONCE]
+
+
+class Run(NamedTuple):
+    """How a clock ran: whose it is, its first day, when it was due and when it stopped."""
+
+    subject_id: UUID
+    started_on: date
+    due_on: date | None
+    ended_on: date | None
+
+
+async def runs(subject_type: str, policy: str, subject_ids: Collection[UUID]) -> list[Run]:
+    """How the clocks of a limit ran for these subjects."""
+    found: list[Run] = []
+    for some in _parts(subject_ids):
+        rows = Clock.filter(subject_type=subject_type, policy=policy, subject_id__in=some).order_by("id")
+        found += [Run(*row) for row in await rows.values_list(*Run._fields)]
+    return found
 
 
 async def overdue(subject_type: str, policy: str, today: date) -> list[UUID]:

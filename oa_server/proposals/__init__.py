@@ -11,6 +11,7 @@ separate, 退办 = return, 裁定 = arbitrate, 面商 = contact, 建议点 = poi
 
 Files beyond the usual: `states.py` the vocabulary, `limits.py` the time limits and customs with their sources, `sittings.py` what
 the secretariat sets up, `drafting.py` text and co-signers, `assigning.py` the way of a case to organs and back, `answering.py`
-replies and what leads to them, `judging.py` feedback and what follows from it, `asking.py` what is to be signed, `answers.py` rows
+replies and what leads to them, `judging.py` feedback and what follows from it, `asking.py` what is to be signed, `figures.py` what is
+counted of what, `answers.py` rows
 in the words of the wire.
 """

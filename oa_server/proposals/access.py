@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import NOT_FOUND, NotFound
+from oa_server.deadlines import access as deadlines
+from oa_server.proposals.figures import AssignmentFact, CaseFact, ClockFact, Facts, JudgementFact, ReplyFact
 from oa_server.proposals.limits import DEFAULTS, Allowed, Limit, LimitUnit
 from oa_server.proposals.models import (
     Assignment,
@@ -30,7 +32,7 @@ from oa_server.proposals.models import (
     Sitting,
     SittingLimit,
 )
-from oa_server.proposals.states import AssignmentState, Consent, ProposalState
+from oa_server.proposals.states import AssignmentState, Consent, ProposalState, ReplyState, ResultClass
 from oa_server.storage.fields import Count, Q, QuerySet, Subquery
 
 PROPOSAL, ASSIGNMENT, SITTING = "proposal", "assignment", "sitting"
@@ -107,6 +109,13 @@ async def membership(actor: Actor, sitting_id: UUID) -> Member | None:
     return await Member.get_or_none(sitting_id=sitting_id, official_id=actor.official_id)
 
 
+async def sittings_of(actor: Actor) -> set[UUID]:
+    """The sittings that the actor is a member of."""
+    if actor.official_id is None:
+        return set()
+    return set(await Member.filter(official_id=actor.official_id).values_list("sitting_id", flat=True))  # type: ignore[arg-type]  # untyped in the library
+
+
 # --- proposals --------------------------------------------------------------------------------------------------------
 
 
@@ -152,7 +161,8 @@ async def proposal(actor: Actor, proposal_id: UUID) -> Proposal:
 
 @dataclass(frozen=True, slots=True)
 class ListFilter:
-    """How a list of proposals is narrowed. `words` are looked for in titles and case numbers; `after` is the last row of the
+    """How a list of proposals is narrowed. `words` are looked for in titles and case numbers; `ids` are what stands behind a figure;
+    `after` is the last row of the
     page before."""
 
     sitting_id: UUID | None = None
@@ -163,6 +173,7 @@ class ListFilter:
     words: str = ""
     mine: bool = False
     key: bool = False
+    ids: Collection[UUID] | None = None
     oldest_first: bool = False
     after: UUID | None = None
     limit: int = 50
@@ -182,6 +193,8 @@ async def proposal_list(actor: Actor, wanted: ListFilter) -> list[Proposal]:
         rows = rows.filter(id__in=Subquery(given.values("proposal_id")))
     if wanted.mine:
         rows = rows.filter(Q(entered_by_id=actor.official_id) | Q(id__in=_own(actor)))
+    if wanted.ids is not None:
+        rows = rows.filter(id__in=list(wanted.ids))
     if wanted.key:
         rows = rows.filter(key_leader_id__not_isnull=True)
     return await _page(rows, wanted).only(*LISTED)
@@ -227,6 +240,62 @@ async def merged_into(proposal_id: UUID) -> list[Proposal]:
 async def answered_with(proposal_id: UUID) -> list[UUID]:
     """The proposals that one reply answers: this one, and what was merged into it."""
     return [proposal_id, *(row.id for row in await merged_into(proposal_id))]
+
+
+# --- figures ------------------------------------------------------------------------------------------------------------
+
+
+async def facts(actor: Actor, sitting_id: UUID) -> Facts:
+    """What the figures of a sitting are made of, as far as `actor` may see its cases: a few statements, whatever its size."""
+    own = proposals(actor).filter(sitting_id=sitting_id)
+    seen = Subquery(own.values("id"))
+    given = Assignment.filter(proposal_id__in=seen)
+    given_ids = Subquery(given.values("id"))
+    columns = ("id", "proposal_id", "organ_id", "role", "state", "previous_id", "extended_months")
+    assignments = [
+        AssignmentFact(one, case, organ, role, state, before is not None, extended)
+        for one, case, organ, role, state, before, extended in await given.values_list(*columns)
+    ]
+    replies = Reply.filter(assignment_id__in=given_ids, state=ReplyState.PASSED).order_by("id")
+    passed = {row[0]: ReplyFact(*row) for row in await replies.values_list("assignment_id", "result", "publicity")}
+    judgements = Feedback.filter(proposal_id__in=seen)
+    reviews = PointReview.filter(point__proposal_id__in=seen, before=ResultClass.B)
+    reviewed = await reviews.values_list("point_id", "point__proposal_id", "after")
+    promised = await Point.filter(proposal_id__in=seen, result=ResultClass.B).values_list("id", "proposal_id")
+    runs = await deadlines.runs(ASSIGNMENT, Limit.REPLY, [one.id for one in assignments])
+    contacts: Any = await Contact.filter(assignment_id__in=given_ids).values_list("assignment_id", "form")
+    return Facts(
+        cases=await _case_facts(own),
+        assignments=assignments,
+        clocks=[ClockFact(*run) for run in runs],
+        replies=list(passed.values()),
+        judgements=[JudgementFact(*row) for row in await judgements.values_list(*JudgementFact.__slots__)],
+        contacts=contacts,
+        improved={row[0] for row in reviewed if row[2] == ResultClass.A},
+        promised={row[0] for row in (*reviewed, *promised)},
+        point_cases={row[0]: row[1] for row in (*reviewed, *promised)},
+    )
+
+
+async def _case_facts(own: QuerySet[Proposal]) -> list[CaseFact]:
+    rows = await own.values_list("id", "state", "kind", "category", "round", "key_leader_id")
+    leads = Proposer.filter(position=0, proposal_id__in=Subquery(own.values("id")))
+    delegations = dict(await leads.values_list("proposal_id", "member__delegation"))
+    return [
+        CaseFact(case_id, state, kind, category, delegations.get(case_id, ""), round_no, key is not None)
+        for case_id, state, kind, category, round_no, key in rows
+    ]
+
+
+async def sessions(actor: Actor) -> dict[UUID, dict[str, int]]:
+    """Of every sitting, how many cases were answered with which class: what one sitting is held against another by."""
+    seen = Subquery(proposals(actor).values("id"))
+    passed = Reply.filter(state=ReplyState.PASSED, assignment__proposal_id__in=seen)
+    rows = passed.annotate(count=Count("id")).group_by("assignment__proposal__sitting_id", "result")
+    found: dict[UUID, dict[str, int]] = {}
+    for sitting_id, result, count in await rows.values_list("assignment__proposal__sitting_id", "result", "count"):
+        found.setdefault(sitting_id, {})[result] = count
+    return found
 
 
 # --- assignments ------------------------------------------------------------------------------------------------------

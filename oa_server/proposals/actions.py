@@ -10,6 +10,7 @@ from oa_server.core.errors import Invalid
 from oa_server.documents.actions import Act
 from oa_server.proposals import access, answering, assigning, cases, drafting, reviewing, rules
 from oa_server.proposals.models import Assignment, Proposal
+from oa_server.storage.database import Lock, alone
 from oa_server.storage.unit_of_work import Work, unit_of_work
 
 _CASE: Mapping[str, Callable[[Work, rules.Standing, rules.CaseMove, Act], Awaitable[None]]] = {
@@ -54,9 +55,15 @@ _ASSIGNMENT: Mapping[str, Callable[[Work, rules.Given, rules.AssignmentMove, Act
 }
 
 
+# Whoever merges holds two cases; two who hold one each would wait for each other.
+_OF_TWO_CASES = frozenset({"merge", "unmerge"})
+
+
 async def act(actor: Actor, proposal_id: UUID, wanted: Act) -> Proposal:
     """Do one verb on a case. Raises NotFound, Denied with the verb's reason, Conflict, Invalid."""
     async with unit_of_work(actor) as work:
+        if wanted.verb in _OF_TWO_CASES:
+            await alone(Lock.MERGING)
         at, move = await cases.hold(actor, proposal_id, wanted.verb)
         if wanted.verb not in _CASE:
             raise Invalid(rules.UNKNOWN_VERB, verb=wanted.verb)

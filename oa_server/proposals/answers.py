@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from oa_server.deadlines.states import ClockState
 from oa_server.documents import access as documents
 from oa_server.documents.schemas import HistoryOut
 from oa_server.identity import access as identity
-from oa_server.proposals import access, assigning, cases, rules
+from oa_server.proposals import access, assigning, cases, figures, rules
 from oa_server.proposals.models import Assignment, Feedback, Member, Point, Proposal, Proposer, Reply, Sitting
 from oa_server.proposals.schemas import (
     AskedByCode,
@@ -25,7 +26,10 @@ from oa_server.proposals.schemas import (
     AssignmentRow,
     ContactOut,
     FeedbackOut,
+    FigureOut,
+    FiguresOut,
     MemberOut,
+    PartOut,
     PointOut,
     PointReviewOut,
     ProposalElements,
@@ -34,12 +38,13 @@ from oa_server.proposals.schemas import (
     ProposerOut,
     ReplyOut,
     ReviewOut,
+    SessionOfFigures,
     SittingOut,
 )
 from oa_server.proposals.states import (
+    Assembly,
     AssignmentRole,
     AssignmentState,
-    Body,
     Consent,
     ContactForm,
     FeedbackState,
@@ -55,6 +60,7 @@ from oa_server.proposals.states import (
     Satisfaction,
 )
 from oa_server.web.shapes import Named, ability_out
+from oa_server.web.sheets import Sheet
 
 W = TypeVar("W", bound=Word)
 
@@ -76,6 +82,7 @@ async def sittings_out(actor: Actor, rows: Sequence[Sitting], language: str) -> 
         {one for row in rows for one in (row.secretariat_id, row.dispatching_id, row.oversight_id)}
     )
     counts = await access.counts(actor)
+    joined = await access.sittings_of(actor)
 
     def named(organ_id: UUID) -> Named:
         return Named(organ_id, organs[organ_id].full_name)
@@ -83,8 +90,8 @@ async def sittings_out(actor: Actor, rows: Sequence[Sitting], language: str) -> 
     return [
         SittingOut(
             id=row.id,
-            body=Body(row.body),
-            body_title=Body(row.body).title_zh,
+            body=Assembly(row.body),
+            body_title=Assembly(row.body).title_zh,
             title=row.title,
             opens_on=row.opens_on,
             closes_on=row.closes_on,
@@ -92,11 +99,10 @@ async def sittings_out(actor: Actor, rows: Sequence[Sitting], language: str) -> 
             dispatching=named(row.dispatching_id),
             oversight=named(row.oversight_id),
             review_levels=row.review_levels,
-            kinds=list(rules.KINDS[Body(row.body)]),
+            kinds=list(rules.KINDS[Assembly(row.body)]),
             counts=counts.get(row.id, {}),
             abilities=[
-                ability_out(ability, language)
-                for ability in rules.sitting_abilities(actor, row, await access.membership(actor, row.id) is not None)
+                ability_out(ability, language) for ability in rules.sitting_abilities(actor, row, row.id in joined)
             ],
         )
         for row in rows
@@ -115,7 +121,15 @@ async def proposal_rows(rows: Sequence[Proposal]) -> list[ProposalRow]:
         if one.state != AssignmentState.SUPERSEDED:
             given[one.proposal_id].append(one)
     organs = await identity.organ_short_names({one.organ_id for of in given.values() for one in of})
-    clocks = await _first_clocks({one.id: one.proposal_id for of in given.values() for one in of})
+    shown_at = {one.id: one.proposal_id for of in given.values() for one in of}
+    of_assignments = await deadlines.clocks_of(access.ASSIGNMENT, list(shown_at))
+    of_cases = await deadlines.clocks_of(access.PROPOSAL, ids)
+    clocks = await _first_clocks(
+        [
+            *((shown_at[assignment_id], one) for assignment_id, of in of_assignments.items() for one in of),
+            *((row_id, one) for row_id, of in of_cases.items() for one in of),
+        ]
+    )
     return [
         ProposalRow(
             id=row.id,
@@ -145,27 +159,27 @@ async def _leads(proposal_ids: Collection[UUID]) -> tuple[dict[UUID, str], Count
     return leads, Counter(row.proposal_id for row in proposers)
 
 
-async def _first_clocks(shown_at: Mapping[UUID, UUID]) -> dict[UUID, ClockOut]:
-    """Of the clocks that run on assignments, for each row that shows some of them the one that runs out first."""
-    running = await deadlines.clocks_of(access.ASSIGNMENT, list(shown_at))
+async def _first_clocks(running: Iterable[tuple[UUID, Any]]) -> dict[UUID, ClockOut]:
+    """Of clocks, each with the row that shows it, those that have not stopped and for each row run out first."""
     first: dict[UUID, Any] = {}
-    for assignment_id, of in running.items():
-        row_id = shown_at[assignment_id]
-        for one in of:
-            is_sooner = row_id not in first or (one.due_on or one.started_on) < (
-                first[row_id].due_on or first[row_id].started_on
-            )
-            if one.ended_on is None and is_sooner:
-                first[row_id] = one
+    for row_id, one in running:
+        if one.ended_on is None and (row_id not in first or _ends(one) < _ends(first[row_id])):
+            first[row_id] = one
     shown = await clocks_out({row_id: [one] for row_id, one in first.items()})
     return {row_id: one for row_id, (one,) in shown.items()}
+
+
+def _ends(one: Any) -> date:
+    """When a clock runs out; one that stands still comes behind those that run."""
+    return one.due_on or date.max
 
 
 async def assignment_rows(rows: Sequence[Assignment]) -> list[AssignmentRow]:
     """Rows of the list of assignments."""
     leads, _numbers = await _leads({row.proposal_id for row in rows})
     organs = await identity.organ_short_names({row.organ_id for row in rows})
-    clocks = await _first_clocks({row.id: row.id for row in rows})
+    running = await deadlines.clocks_of(access.ASSIGNMENT, [row.id for row in rows])
+    clocks = await _first_clocks((row_id, one) for row_id, of in running.items() for one in of)
     return [
         AssignmentRow(
             id=row.id,
@@ -289,8 +303,8 @@ async def _assignments_out(actor: Actor, proposal: Proposal, sitting: Sitting, l
     shown = await clocks_out(clocks)
     standing = await identity.organs_in_use({row.organ_id for row in rows})
     contacts = _by_assignment(await access.contacts(ids))
-    points = _by_assignment(await access.points(ids))
-    replies = _by_assignment(await access.replies(ids))
+    points, point_reviews = await _points_and_reviews(ids)
+    replies, numbers = await _replies_and_numbers(ids)
     names = {row.id: row.member.name for row in await cases.proposers_to_answer(proposal.id)} if rows else {}
     found = []
     for row in rows:
@@ -332,8 +346,8 @@ async def _assignments_out(actor: Actor, proposal: Proposal, sitting: Sitting, l
                     )
                     for one in contacts[row.id]
                 ],
-                points=await _points_out(points[row.id]),
-                replies=await _replies_out(replies[row.id]),
+                points=[_point_out(one, point_reviews[one.id]) for one in points[row.id]],
+                replies=[_reply_out(one, numbers) for one in replies[row.id]],
                 abilities=[ability_out(a, language) for a in rules.assignment_abilities(actor, given)],
             )
         )
@@ -351,34 +365,42 @@ def _by_assignment(rows: Iterable[Any]) -> dict[UUID, list[Any]]:
     return found
 
 
-async def _points_out(rows: Sequence[Point]) -> list[PointOut]:
-    reviews = defaultdict(list)
+async def _points_and_reviews(
+    assignment_ids: Sequence[UUID],
+) -> tuple[dict[UUID, list[Point]], dict[UUID, list[PointReviewOut]]]:
+    """The points of assignments, and how each stood when it was looked at again."""
+    rows = await access.points(assignment_ids)
+    reviews: dict[UUID, list[PointReviewOut]] = defaultdict(list)
     for one in await access.point_reviews([row.id for row in rows]):
         reviews[one.point_id].append(PointReviewOut(one.before, one.after, one.explanation, one.at))
-    return [
-        PointOut(row.id, row.text, row.result, row.measure, row.owner, row.planned_on, reviews[row.id]) for row in rows
-    ]
+    return _by_assignment(rows), reviews
 
 
-async def _replies_out(rows: Sequence[Reply]) -> list[ReplyOut]:
-    numbers = await documents.numbers_of([row.document_id for row in rows])
-    return [
-        ReplyOut(
-            document_id=row.document_id,
-            doc_no=numbers.get(row.document_id, ""),
-            round=row.round,
-            result=row.result,
-            result_title=ResultClass(row.result).title_zh,
-            publicity=ReplyPublicity(row.publicity),
-            publicity_title=ReplyPublicity(row.publicity).title_zh,
-            publicity_ground=row.publicity_ground,
-            state=row.state,
-            state_title=ReplyState(row.state).title_zh,
-            check_reason=row.check_reason,
-            at=row.at,
-        )
-        for row in rows
-    ]
+def _point_out(row: Point, reviews: list[PointReviewOut]) -> PointOut:
+    return PointOut(row.id, row.text, row.result, row.measure, row.owner, row.planned_on, reviews)
+
+
+async def _replies_and_numbers(assignment_ids: Sequence[UUID]) -> tuple[dict[UUID, list[Reply]], dict[UUID, str]]:
+    """The replies of assignments, and the numbers of the documents that they are."""
+    rows = await access.replies(assignment_ids)
+    return _by_assignment(rows), await documents.numbers_of([row.document_id for row in rows])
+
+
+def _reply_out(row: Reply, numbers: Mapping[UUID, str]) -> ReplyOut:
+    return ReplyOut(
+        document_id=row.document_id,
+        doc_no=numbers.get(row.document_id, ""),
+        round=row.round,
+        result=row.result,
+        result_title=ResultClass(row.result).title_zh,
+        publicity=ReplyPublicity(row.publicity),
+        publicity_title=ReplyPublicity(row.publicity).title_zh,
+        publicity_ground=row.publicity_ground,
+        state=row.state,
+        state_title=ReplyState(row.state).title_zh,
+        check_reason=row.check_reason,
+        at=row.at,
+    )
 
 
 async def _feedback_out(actor: Actor, at: rules.Standing, rows: Sequence[Feedback]) -> list[FeedbackOut]:
@@ -413,3 +435,69 @@ async def asked_by_code(row: Feedback) -> AskedByCode:
     proposal = await Proposal.get(id=row.proposal_id)
     names = {one.id: one.member.name for one in await cases.proposers_to_answer(proposal.id)}
     return AskedByCode(proposal.title, proposal.case_no or "", names[row.proposer_id], row.round)
+
+
+# --- figures ------------------------------------------------------------------------------------------------------------
+
+PARTS = {"organ": "单位", "category": "内容分类", "delegation": "代表团、界别"}
+
+
+async def figures_out(actor: Actor, sitting: Sitting, by: str) -> FiguresOut:
+    """The figures of a sitting, as far as the actor may see its cases, of the whole and of each part."""
+    return await _figures_by(await access.facts(actor, sitting.id), sitting, by)
+
+
+async def _figures_by(facts: figures.Facts, sitting: Sitting, by: str) -> FiguresOut:
+    calendar = await deadlines.calendar()
+
+    def mean(part: set[UUID] | None = None) -> float | None:
+        return figures.mean_working_days(facts, calendar.worked_between, part)
+
+    parts = figures.parts(facts, by)
+    names = await identity.organ_short_names([UUID(key) for key in parts]) if by == "organ" else {}
+    shown = [
+        PartOut(key, names[UUID(key)] if by == "organ" else key, _figures(figures.values(facts, part)), mean(part))
+        for key, part in parts.items()
+    ]
+    return FiguresOut(
+        sitting=Named(sitting.id, sitting.title),
+        figures=_figures(figures.values(facts)),
+        mean_days=mean(),
+        by=by,
+        parts=sorted(shown, key=lambda one: one.name),
+    )
+
+
+def _figures(values: Sequence[figures.Value]) -> list[FigureOut]:
+    return [
+        FigureOut(one.figure.code, one.figure.title, one.figure.of, one.counted, one.out_of, one.figure.explanation)
+        for one in values
+    ]
+
+
+async def figure_sheets(actor: Actor, sitting: Sitting) -> dict[str, Sheet]:
+    """The figures as sheets of a workbook: of the whole, and by organ, category and delegation."""
+    header = ("指标", "数值", "分子", "分母", "单位", "口径")
+    facts = await access.facts(actor, sitting.id)
+    shown = {by: await _figures_by(facts, sitting, by) for by in PARTS}
+    sheets: dict[str, Sheet] = {"总表": (header, [_figure_cells(one) for one in shown["organ"].figures])}
+    for by, title in PARTS.items():
+        rows = [(part.name, *_figure_cells(one)) for part in shown[by].parts for one in part.figures]
+        sheets[f"按{title}"] = ((title, *header), rows)
+    return sheets
+
+
+def _figure_cells(one: FigureOut) -> tuple[str, ...]:
+    if one.out_of is None:
+        return (one.title, str(one.counted), str(one.counted), "", one.of, one.explanation)
+    share = f"{one.counted / one.out_of:.1%}" if one.out_of else "—"
+    return (one.title, share, str(one.counted), str(one.out_of), one.of, one.explanation)
+
+
+async def sessions_out(actor: Actor) -> list[SessionOfFigures]:
+    """Sittings side by side, the newest first."""
+    states, results = await access.counts(actor), await access.sessions(actor)
+    return [
+        SessionOfFigures(Named(row.id, row.title), states.get(row.id, {}), results.get(row.id, {}))
+        for row in await access.sittings()
+    ]

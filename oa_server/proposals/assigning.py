@@ -37,13 +37,13 @@ from oa_server.proposals.schemas import (
 )
 from oa_server.proposals.states import AssignmentRole, AssignmentState, ProposalState
 from oa_server.storage.fields import F
-from oa_server.storage.unit_of_work import Work, lock_row, transition, unit_of_work
+from oa_server.storage.unit_of_work import Work, lock_row, lock_rows, transition, unit_of_work
 
 Handlers = Sequence[tuple[UUID, AssignmentRole]]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Dispatch:
     """One case with the organs that it is given to."""
 
     proposal_id: UUID
@@ -61,6 +61,7 @@ async def dispatch(work: Work, at: rules.Standing, move: rules.CaseMove, wanted:
         await cases.standing_organ(organ_id)
     today = _today(work)
     await cases.move(work, at.proposal, move.next, dispatched_on=today)
+    await cases.stop_clocks(work, [at.proposal.id])
     rows = [_assignment(at.proposal.id, organ_id, role, today) for organ_id, role in handlers]
     await _give(work, rows, await access.limits(at.sitting.id))
     work.audit(
@@ -68,7 +69,7 @@ async def dispatch(work: Work, at: rules.Standing, move: rules.CaseMove, wanted:
     )
 
 
-async def dispatch_many(actor: Actor, given: Sequence[Given]) -> int:
+async def dispatch_many(actor: Actor, given: Sequence[Dispatch]) -> int:
     """Give many cases of one sitting to organs, all or none. Returns how many assignments were made.
 
     Raises NotFound for a case that the actor may not see, Denied and Conflict for one that cannot be given out, Invalid for
@@ -82,6 +83,7 @@ async def dispatch_many(actor: Actor, given: Sequence[Given]) -> int:
     for organ_id in {organ_id for one in given for organ_id, _role in one.handlers}:
         await cases.standing_organ(organ_id)
     async with unit_of_work(actor) as work:
+        await lock_rows(Proposal, handlers)
         rows = await access.to_dispatch(actor, list(handlers))
         sittings = {row.sitting_id for row in rows}
         for row in rows:
@@ -90,6 +92,7 @@ async def dispatch_many(actor: Actor, given: Sequence[Given]) -> int:
         moved = Proposal.filter(id__in=list(handlers), state=ProposalState.FILED)
         if await moved.update(row_version=F("row_version") + 1, **change) != len(rows):
             raise Conflict(rules.WRONG_STATE)
+        await cases.stop_clocks(work, list(handlers))
         made = [
             _assignment(row.id, organ_id, role, _today(work)) for row in rows for organ_id, role in handlers[row.id]
         ]
@@ -320,7 +323,7 @@ async def ask_extension(work: Work, at: rules.Given, _move: rules.AssignmentMove
     months = cases.asked_for(wanted, ExtensionAsked).months
     rules.check_reason(wanted.reason)
     limits = await access.limits(at.sitting.id)
-    if limits[Limit.REPLY].quantity + months > limits[Limit.EXTENSION].quantity:
+    if limits[Limit.REPLY].quantity + at.assignment.extended_months + months > limits[Limit.EXTENSION].quantity:
         raise Invalid(rules.EXTENSION_TOO_LONG, most=limits[Limit.EXTENSION].quantity)
     await move(work, at, None, extension_months=months, extension_reason=wanted.reason)
     work.push(f"clerks:{at.sitting.dispatching_id}", "assignment.extension", {"id": str(at.assignment.id)})
@@ -339,7 +342,8 @@ async def grant_extension(work: Work, at: rules.Given, _move: rules.AssignmentMo
             work.actor, clock_id, more=months, approved_by=work.actor.official_id, reason=at.assignment.extension_reason,
             on=_today(work),
         )  # fmt: skip
-    await move(work, at, None, extension_months=None, decision=told)
+    extended = at.assignment.extended_months + months
+    await move(work, at, None, extension_months=None, extended_months=extended, decision=told)
     work.audit(Verb.EXTENSION_GRANTED, access.ASSIGNMENT, at.assignment.id, rows=[at.assignment], months=months)
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from oa_server.core.actor import Actor
+from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import Invalid
+from oa_server.deadlines import access as deadlines
+from oa_server.deadlines import clocks
+from oa_server.deadlines.clocks import ClockStart
 from oa_server.documents.actions import Act
 from oa_server.identity import access as identity
 from oa_server.proposals import access, rules
+from oa_server.proposals.limits import Allowed
 from oa_server.proposals.models import Assignment, Proposal, Proposer
 from oa_server.proposals.states import ProposalState
 from oa_server.storage.fields import F
@@ -95,6 +100,20 @@ async def _organs_concerned(proposal_id: UUID) -> set[UUID]:
 async def proposers_to_answer(proposal_id: UUID) -> list[Proposer]:
     """Everybody who is answered when a proposal is: its own proposers, and those of what was merged into it."""
     return await access.proposers(await access.answered_with(proposal_id))
+
+
+async def start_clock(work: Work, proposal_id: UUID, organ_id: UUID, allowed: Allowed) -> None:
+    """Start a clock of a case as a whole, against one of the organs that see to the sitting."""
+    today = work.now.astimezone(OFFICE_ZONE).date()
+    start = ClockStart(access.PROPOSAL, proposal_id, allowed.limit, allowed.title, organ_id, allowed.term, today)
+    await clocks.start_clocks(work.actor, [start])
+
+
+async def stop_clocks(work: Work, proposal_ids: Collection[UUID]) -> None:
+    """Stop the clocks of these cases as a whole: what they measured is done."""
+    found = await deadlines.clocks_of(access.PROPOSAL, proposal_ids)
+    running = [one.id for of in found.values() for one in of if one.ended_on is None]
+    await clocks.stop_clocks(work.actor, running, on=work.now.astimezone(OFFICE_ZONE).date())
 
 
 async def standing_organ(organ_id: UUID) -> Any:

@@ -21,7 +21,7 @@ from oa_server.proposals import access, cases, rules
 from oa_server.proposals.limits import Limit
 from oa_server.proposals.models import Member, Proposal, ProposalVersion, Proposer, Sitting
 from oa_server.proposals.schemas import MembersNamed
-from oa_server.proposals.states import Body, Consent, ProposalForm, ProposalKind, ProposalState
+from oa_server.proposals.states import Assembly, Consent, ProposalForm, ProposalKind, ProposalState
 from oa_server.signing import actions as signing
 from oa_server.storage.unit_of_work import Work, unit_of_work
 
@@ -59,7 +59,7 @@ async def _check_may_draft(actor: Actor, sitting: Sitting, members: Sequence[UUI
 
 
 def _check_elements(sitting: Sitting, elements: dict[str, Any], members: Sequence[UUID]) -> None:
-    rules.check_draft(ProposalKind(elements["kind"]), Body(sitting.body), ProposalForm(elements["form"]), members)
+    rules.check_draft(ProposalKind(elements["kind"]), Assembly(sitting.body), ProposalForm(elements["form"]), members)
 
 
 async def _members(sitting_id: UUID, ids: Collection[UUID]) -> dict[UUID, Member]:
@@ -221,6 +221,8 @@ async def withdraw(work: Work, at: rules.Standing, _move: rules.CaseMove, wanted
         await row.save(update_fields=["withdrew_at", "withdrawal_id"])
     waiting = [row for row in at.proposers if row.withdrew_at is None and row not in rows]
     await cases.move(work, at.proposal, None if waiting else ProposalState.WITHDRAWN)
+    if not waiting:
+        await cases.stop_clocks(work, [at.proposal.id])
     work.audit(
         Verb.PROPOSAL_WITHDRAWN,
         access.PROPOSAL,

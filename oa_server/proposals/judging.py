@@ -16,7 +16,7 @@ from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import SYSTEM, Actor, Role
 from oa_server.core.clock import OFFICE_ZONE
-from oa_server.core.errors import Conflict, Denied, NotFound
+from oa_server.core.errors import NOT_FOUND, Conflict, Denied, NotFound
 from oa_server.core.ids import new_id
 from oa_server.deadlines import access as deadlines
 from oa_server.deadlines import clocks
@@ -49,12 +49,9 @@ async def ask_everybody(work: Work, proposal: Proposal, sitting: Sitting) -> Non
     ]
     await Feedback.bulk_create(rows)
     await cases.move(work, await Proposal.get(id=proposal.id), ProposalState.REPLIED)
-    allowed = (await access.limits(sitting.id))[Limit.FEEDBACK]
-    today = work.now.astimezone(OFFICE_ZONE).date()
-    start = ClockStart(
-        access.PROPOSAL, proposal.id, Limit.FEEDBACK, allowed.title, sitting.secretariat_id, allowed.term, today
+    await cases.start_clock(
+        work, proposal.id, sitting.secretariat_id, (await access.limits(sitting.id))[Limit.FEEDBACK]
     )
-    await clocks.start_clocks(work.actor, [start])
     for row in proposers:
         if row.member.official_id:
             work.push(f"official:{row.member.official_id}", "feedback.asked", {"id": str(proposal.id)})
@@ -89,7 +86,7 @@ async def _held(actor: Actor, feedback_id: UUID) -> tuple[Feedback, Proposal]:
     """A judgement that is asked for, held with its case, for a clerk of the secretariat. Raises NotFound, Denied."""
     row = await Feedback.get_or_none(id=feedback_id)
     if row is None:
-        raise NotFound(rules.NOT_JUDGED_YET)
+        raise NotFound(NOT_FOUND)
     proposal = await access.proposal(actor, row.proposal_id)
     if not rules.in_secretariat(actor, await access.sitting(proposal.sitting_id), Role.CLERK):
         raise Denied(rules.UNIT_CANNOT_JUDGE)
@@ -201,17 +198,14 @@ async def _conclude(work: Work, proposal: Proposal) -> None:
     given = await access.feedback([proposal.id], proposal.round)
     if proposal.state != ProposalState.REPLIED or not rules.is_settled(given):
         return
-    await clocks.stop_clocks(work.actor, await _running(proposal), on=work.now.astimezone(OFFICE_ZONE).date())
+    await cases.stop_clocks(work, [proposal.id])
+    limits = await access.limits(proposal.sitting_id)
     lead = (await access.proposers([proposal.id]))[0]
-    if rules.wants_another_round(given, lead.id):
+    is_again = rules.wants_another_round(given, lead.id, limits[Limit.UNSATISFIED].quantity)
+    if is_again and proposal.round < limits[Limit.ROUNDS].quantity:
         await _begin_round(work, proposal)
     else:
         await _end(work, proposal)
-
-
-async def _running(proposal: Proposal) -> list[UUID]:
-    rows = (await deadlines.clocks_of(access.PROPOSAL, [proposal.id])).get(proposal.id, [])
-    return [row.id for row in rows if row.ended_on is None]
 
 
 async def _begin_round(work: Work, proposal: Proposal) -> None:

@@ -23,6 +23,8 @@ class Limit(StrEnum):
     FEEDBACK = "feedback"
     COSIGNERS = "cosigners"
     RETURNS = "returns"
+    ROUNDS = "rounds"
+    UNSATISFIED = "unsatisfied"
 
 
 class LimitUnit(StrEnum):
@@ -32,6 +34,7 @@ class LimitUnit(StrEnum):
     DAY = TermUnit.DAY.value
     MONTH = TermUnit.MONTH.value
     COUNT = "count"
+    PERCENT = "percent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +64,8 @@ DEFAULTS = (
         Limit.COSIGNERS, "议案联名人数", LimitUnit.COUNT, 10, "代表法：县级以上代表十人以上联名，全国人大为三十人以上"
     ),
     Allowed(Limit.RETURNS, "退办次数", LimitUnit.COUNT, 2, "同一件退办两次后由交办机关裁定，不得再退"),
+    Allowed(Limit.ROUNDS, "办理轮次", LimitUnit.COUNT, 2, "再次答复后仍不满意的，不再重新交办，由督查机关跟踪"),
+    Allowed(
+        Limit.UNSATISFIED, "不满意比例", LimitUnit.PERCENT, 50, "领衔人不满意，或不满意的提案人达到此比例，重新交办"
+    ),
 )

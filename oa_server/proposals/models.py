@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from oa_server.proposals.limits import LimitUnit
 from oa_server.proposals.states import (
+    Assembly,
     AssignmentRole,
     AssignmentState,
-    Body,
     Consent,
     ContactForm,
     FeedbackState,
@@ -31,7 +31,7 @@ class Sitting(fields.Model):
     """
 
     id = fields.Key()
-    body = fields.State(Body)
+    body = fields.State(Assembly)
     term = fields.Number()
     session = fields.Number()
     title = fields.Text(120)
@@ -231,6 +231,7 @@ class Assignment(fields.Model):
     liaison_phone = fields.SealedText(40, default="")
     extension_reason = fields.SealedText(1000, default="")
     extension_months = fields.Number(null=True)
+    extended_months = fields.Number(default=0)
     row_version = fields.Number(default=1)
 
     class Meta:

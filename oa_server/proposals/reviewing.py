@@ -8,6 +8,7 @@ from oa_server.audit.verbs import Verb
 from oa_server.core.ids import new_id
 from oa_server.documents.actions import Act
 from oa_server.proposals import access, cases, rules
+from oa_server.proposals.limits import Limit
 from oa_server.proposals.models import CaseCounter, Proposal, Review
 from oa_server.proposals.schemas import ChecklistConfirmed, MergeInto, Rejected
 from oa_server.proposals.states import ProposalKind, ProposalState
@@ -67,7 +68,14 @@ async def file(work: Work, at: rules.Standing, move: rules.CaseMove, wanted: Act
     """立案."""
     rules.check_checklist(cases.asked_for(wanted, ChecklistConfirmed).checklist)
     await cases.move(work, at.proposal, move.next)
+    await _await_dispatch(work, at)
     work.audit(Verb.PROPOSAL_FILED, access.PROPOSAL, at.proposal.id, rows=[at.proposal])
+
+
+async def _await_dispatch(work: Work, at: rules.Standing) -> None:
+    """From its filing on a case waits to be given out, and not for ever."""
+    allowed = (await access.limits(at.sitting.id))[Limit.DISPATCH]
+    await cases.start_clock(work, at.proposal.id, at.sitting.dispatching_id, allowed)
 
 
 async def reject(work: Work, at: rules.Standing, move: rules.CaseMove, wanted: Act) -> None:
@@ -107,6 +115,7 @@ async def convert(work: Work, at: rules.Standing, move: rules.CaseMove, wanted: 
         case_seq=seq,
         reason=wanted.reason,
     )
+    await _await_dispatch(work, at)
     work.audit(
         Verb.PROPOSAL_CONVERTED,
         access.PROPOSAL,
@@ -124,6 +133,7 @@ async def merge(work: Work, at: rules.Standing, move: rules.CaseMove, wanted: Ac
     target = await access.proposal(work.actor, into)
     rules.check_merge(at.proposal, target)
     await cases.move(work, at.proposal, move.next, merged_into_id=into, merged_from_state=at.proposal.state)
+    await cases.stop_clocks(work, [at.proposal.id])
     work.audit(Verb.PROPOSAL_MERGED, access.PROPOSAL, at.proposal.id, rows=[at.proposal], into=target.case_no)
 
 
@@ -137,4 +147,6 @@ async def unmerge(work: Work, at: rules.Standing, _move: rules.CaseMove, wanted:
         merged_into_id=None,
         merged_from_state=None,
     )
+    if at.proposal.merged_from_state == ProposalState.FILED:
+        await _await_dispatch(work, at)
     work.audit(Verb.PROPOSAL_UNMERGED, access.PROPOSAL, at.proposal.id, rows=[at.proposal])

@@ -20,6 +20,7 @@ from oa_server.documents.schemas import AskIn, AskOut
 from oa_server.identity import access as identity
 from oa_server.proposals import access, actions, answers, asking, assigning, drafting, judging, rules, sittings, states
 from oa_server.proposals.access import AssignmentFilter, ListFilter
+from oa_server.proposals.figures import BY_CODE, members, parts
 from oa_server.proposals.limits import Limit
 from oa_server.proposals.schemas import (
     AskedByCode,
@@ -29,6 +30,8 @@ from oa_server.proposals.schemas import (
     CodeOut,
     DispatchIn,
     DispatchOut,
+    FiguresOut,
+    FiguresQuery,
     JudgedByCode,
     JudgementIn,
     LimitIn,
@@ -48,6 +51,7 @@ from oa_server.proposals.schemas import (
     ProposalPatch,
     ProposalQuery,
     ProposalWords,
+    SessionsCompared,
     SittingIn,
     SittingList,
 )
@@ -55,7 +59,7 @@ from oa_server.signing.actions import SigningDesk
 from oa_server.signing.answers import assembled, chosen_key
 from oa_server.web.endpoint import Access, Call, endpoint, resource
 from oa_server.web.shapes import Named, ability_out
-from oa_server.web.sheets import CSV, EXPORT_LIMIT, leave_as_csv, whole
+from oa_server.web.sheets import CSV, EXPORT_LIMIT, XLSX, leave_as_book, leave_as_csv, whole
 
 
 def _desk(call: Call[Any]) -> SigningDesk:
@@ -125,6 +129,24 @@ async def show_load(call: Call[None]) -> LoadList:
     return LoadList(sorted(items, key=lambda one: -one.count))
 
 
+@endpoint(summary="届次的统计", query=FiguresQuery, returns=FiguresOut, refuses=[NotFound])
+async def show_figures(call: Call[None]) -> FiguresOut:
+    return await answers.figures_out(call.actor, await access.sitting(call.id()), call.query.by)
+
+
+@endpoint(summary="导出届次的统计", returns=XLSX, refuses=[NotFound])
+async def export_figures(call: Call[None]) -> Response:
+    sitting = await access.sitting(call.id())
+    sheets = await answers.figure_sheets(call.actor, sitting)
+    name = f"{sitting.title}建议提案统计.xlsx"
+    return await leave_as_book(call, name, sheets, verb=Verb.LIST_EXPORTED, subject="figures")
+
+
+@endpoint(summary="各届次对比", returns=SessionsCompared)
+async def compare_sessions(call: Call[None]) -> SessionsCompared:
+    return SessionsCompared(await answers.sessions_out(call.actor))
+
+
 # --- cases --------------------------------------------------------------------------------------------------------------
 
 
@@ -143,16 +165,29 @@ def _filter(query: ProposalFilter, **more: Any) -> ListFilter:
     )
 
 
+async def _behind(call: Call[Any]) -> set[UUID] | None:
+    """The cases behind a figure, where the list is asked for those. Raises Invalid for no figure of a sitting."""
+    query: ProposalFilter = call.query
+    if not query.figure:
+        return None
+    if query.sitting_id is None or query.figure not in BY_CODE:
+        raise Invalid(rules.NO_SUCH_FIGURE)
+    facts = await access.facts(call.actor, query.sitting_id)
+    part = parts(facts, query.by).get(query.part, set()) if query.part else None
+    return members(facts, query.figure, counted=query.counted, part=part)
+
+
 @endpoint(summary="建议提案清单", query=ProposalQuery, returns=ProposalList)
 async def list_proposals(call: Call[None]) -> ProposalList:
-    wanted = _filter(call.query, after=call.after("proposals"), limit=call.query.limit)
+    wanted = _filter(call.query, ids=await _behind(call), after=call.after("proposals"), limit=call.query.limit)
     rows = await access.proposal_list(call.actor, wanted)
     return ProposalList(await answers.proposal_rows(rows), call.further("proposals", rows))
 
 
 @endpoint(summary="导出建议提案清单", query=ProposalFilter, returns=CSV)
 async def export_proposals(call: Call[None]) -> Response:
-    rows = whole(await access.proposal_list(call.actor, _filter(call.query, limit=EXPORT_LIMIT + 1)))
+    wanted = _filter(call.query, ids=await _behind(call), limit=EXPORT_LIMIT + 1)
+    rows = whole(await access.proposal_list(call.actor, wanted))
     header = ("案号", "案由", "类别", "状态", "领衔人", "提案人数", "内容分类", "承办单位", "提交日期", "时限", "重点")
     cells = [
         (
@@ -245,7 +280,7 @@ async def explain_clock(call: Call[None]) -> ClockExplanationOut:
 @endpoint(summary="批量交办", body=DispatchIn, returns=DispatchOut, refuses=(NotFound, Conflict))
 async def dispatch(call: Call[DispatchIn]) -> DispatchOut:
     given = [
-        assigning.Given(one.proposal_id, [(handler.organ_id, handler.role) for handler in one.handlers])
+        assigning.Dispatch(one.proposal_id, [(handler.organ_id, handler.role) for handler in one.handlers])
         for one in call.body.cases
     ]
     return DispatchOut(len(given), await assigning.dispatch_many(call.actor, given))
@@ -323,7 +358,10 @@ routes = [
     resource("/api/sittings/{id}/limits", GET=list_limits),
     resource("/api/sittings/{id}/limits/{limit}", PUT=set_limit),
     resource("/api/sittings/{id}/members", GET=list_members, PUT=keep_members),
+    resource("/api/sittings/compared", GET=compare_sessions),
     resource("/api/sittings/{id}/load", GET=show_load),
+    resource("/api/sittings/{id}/figures", GET=show_figures),
+    resource("/api/sittings/{id}/figures.xlsx", GET=export_figures),
     resource("/api/proposals", GET=list_proposals, POST=create_proposal),
     resource("/api/proposals.csv", GET=export_proposals),
     resource("/api/proposals/dispatch", POST=dispatch),

@@ -16,9 +16,9 @@ from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import Ability, Conflict, Invalid, Reason
 from oa_server.proposals.limits import Allowed, LimitUnit
 from oa_server.proposals.states import (
+    Assembly,
     AssignmentRole,
     AssignmentState,
-    Body,
     Consent,
     FeedbackState,
     ProposalForm,
@@ -248,6 +248,7 @@ BAD_CODE = Reason(
 POINT_CLASS = Reason(
     "proposals.point_class", "只有B、C类建议点需要跟踪，结果须有说明", "Only what is in class B or C is followed up."
 )
+NO_SUCH_FIGURE = Reason("proposals.no_such_figure", "没有这项统计", "There is no such figure.")
 UNKNOWN_VERB = Reason("proposals.unknown_verb", "没有这项操作", "There is no such act.")
 NOTHING_TO_SIGN = Reason("proposals.nothing_to_sign", "此操作不需要签名", "This act needs no signature.")
 NO_CHOICE = Reason("proposals.no_choice", "所选内容不正确，请重新选择", "What was chosen is not right; choose again.")
@@ -262,8 +263,8 @@ CHOSEN_NOT_LEADER = Reason(
 
 CHECKLIST_ITEMS = ("one_matter", "three_parts", "within_scope", "not_secret")
 KINDS = {
-    Body.CONGRESS: (ProposalKind.BILL, ProposalKind.SUGGESTION),
-    Body.CONSULTATIVE: (ProposalKind.PROPOSAL,),
+    Assembly.CONGRESS: (ProposalKind.BILL, ProposalKind.SUGGESTION),
+    Assembly.CONSULTATIVE: (ProposalKind.PROPOSAL,),
 }
 BEFORE_FILING = frozenset(
     {ProposalState.SUBMITTED, ProposalState.REGISTERED, ProposalState.UNDER_REVIEW, ProposalState.FILED}
@@ -374,9 +375,10 @@ def _paper(actor: Actor, at: Standing) -> Reason | None:
 
 
 def _withdrawer(actor: Actor, at: Standing) -> Reason | None:
-    if at.own is not None and at.own.withdrew_at is None:
-        return HAS_MERGED if at.merged_here else None
-    return NOT_PROPOSER if not in_secretariat(actor, at.sitting, Role.CLERK) else None
+    is_own = at.own is not None and at.own.withdrew_at is None
+    if not is_own and not in_secretariat(actor, at.sitting, Role.CLERK):
+        return NOT_PROPOSER
+    return HAS_MERGED if at.merged_here else None
 
 
 def _reviewer(actor: Actor, at: Standing) -> Reason | None:
@@ -474,7 +476,7 @@ def text_digest(title: str, situation: str, analysis: str, request: str) -> str:
     return sha256(canonical_json(parts)).hexdigest()
 
 
-def check_draft(kind: ProposalKind, body: Body, form: ProposalForm, members: Sequence[UUID]) -> None:
+def check_draft(kind: ProposalKind, body: Assembly, form: ProposalForm, members: Sequence[UUID]) -> None:
     """What even a draft must say of itself. Raises Invalid."""
     if kind not in KINDS[body]:
         raise Invalid(KIND_OF_BODY)
@@ -541,11 +543,19 @@ def case_number(sitting: Sitting, kind: ProposalKind, seq: int) -> str:
 
 def check_limit(allowed: Allowed, unit: LimitUnit, quantity: int) -> None:
     """Raises Invalid for a limit that counts something else, or nothing."""
-    if (unit is LimitUnit.COUNT) != (allowed.unit is LimitUnit.COUNT) or not 1 <= quantity <= LIMIT_MOST[unit]:
+    is_time = allowed.unit in _TIME and unit in _TIME
+    if not (is_time or unit is allowed.unit) or not 1 <= quantity <= LIMIT_MOST[unit]:
         raise Invalid(BAD_LIMIT, limit=allowed.limit)
 
 
-LIMIT_MOST = {LimitUnit.WORKING_DAY: 250, LimitUnit.DAY: 366, LimitUnit.MONTH: 24, LimitUnit.COUNT: 100}
+_TIME = frozenset({LimitUnit.WORKING_DAY, LimitUnit.DAY, LimitUnit.MONTH})
+LIMIT_MOST = {
+    LimitUnit.WORKING_DAY: 250,
+    LimitUnit.DAY: 366,
+    LimitUnit.MONTH: 24,
+    LimitUnit.COUNT: 100,
+    LimitUnit.PERCENT: 100,
+}
 
 
 def opening_abilities(actor: Actor) -> list[Ability]:
@@ -751,11 +761,11 @@ def is_settled(feedback: Sequence[Feedback]) -> bool:
     return all(row.state in JUDGED | {FeedbackState.EXPIRED} for row in feedback)
 
 
-def wants_another_round(feedback: Sequence[Feedback], lead_id: UUID) -> bool:
-    """A case is handled again when its lead proposer is not satisfied, or at least half of those who judged are not."""
+def wants_another_round(feedback: Sequence[Feedback], lead_id: UUID, percent: int) -> bool:
+    """A case is handled again when its lead proposer is not satisfied, or so many of a hundred who judged are not."""
     judged = [row for row in feedback if row.state in JUDGED]
     unsatisfied = [row for row in judged if row.result == Satisfaction.UNSATISFIED]
-    return any(row.proposer_id == lead_id for row in unsatisfied) or 2 * len(unsatisfied) >= len(judged) > 0
+    return any(row.proposer_id == lead_id for row in unsatisfied) or 100 * len(unsatisfied) >= percent * len(judged) > 0
 
 
 def after_judgement(points: Sequence[Point]) -> ProposalState:

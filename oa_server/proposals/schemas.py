@@ -12,9 +12,9 @@ from oa_server.deadlines.schemas import ClockOut
 from oa_server.documents.schemas import HistoryOut, LongText, ShortText
 from oa_server.proposals.limits import Limit, LimitUnit
 from oa_server.proposals.states import (
+    Assembly,
     AssignmentRole,
     AssignmentState,
-    Body,
     ContactForm,
     Forwarding,
     Occasion,
@@ -141,7 +141,7 @@ class JudgementIn(Struct, forbid_unknown_fields=True):
 
 
 class SittingIn(Struct, forbid_unknown_fields=True):
-    body: Body
+    body: Assembly
     term: SmallNumber
     session: SmallNumber
     title: Annotated[str, Meta(min_length=1, max_length=120)]
@@ -155,7 +155,7 @@ class SittingIn(Struct, forbid_unknown_fields=True):
 
 class SittingOut(Struct):
     id: UUID
-    body: Body
+    body: Assembly
     body_title: str
     title: str
     opens_on: date
@@ -321,6 +321,11 @@ class ProposalFilter(Struct, forbid_unknown_fields=True):
     q: Words = ""
     mine: bool = False
     key: bool = False
+    # What stands behind a figure of the sitting: of what is counted, or out of what; of one organ, category or delegation.
+    figure: Annotated[str, Meta(max_length=40)] = ""
+    counted: bool = True
+    by: Literal["organ", "category", "delegation"] = "organ"
+    part: Name = ""
     sort: Literal["newest", "oldest"] = "newest"
 
 
@@ -533,6 +538,53 @@ class AskedByCode(Struct):
     case_no: str
     proposer: str
     round: int
+
+
+# --- figures ------------------------------------------------------------------------------------------------------------
+
+
+class FigureOut(Struct):
+    """A figure: `counted` of `out_of` (none where it is a mere count), of the unit `of` (件、件次、人次、条)."""
+
+    code: str
+    title: str
+    of: str
+    counted: int
+    out_of: int | None
+    explanation: str
+
+
+class PartOut(Struct):
+    """The figures of one organ, category or delegation."""
+
+    key: str
+    name: str
+    figures: list[FigureOut]
+    mean_days: float | None
+
+
+class FiguresOut(Struct):
+    sitting: Named
+    figures: list[FigureOut]
+    mean_days: float | None
+    by: str
+    parts: list[PartOut]
+
+
+class FiguresQuery(Struct, forbid_unknown_fields=True):
+    by: Literal["organ", "category", "delegation"] = "organ"
+
+
+class SessionOfFigures(Struct):
+    """One sitting beside others: its cases by state, its replies by class."""
+
+    sitting: Named
+    states: dict[str, int]
+    results: dict[str, int]
+
+
+class SessionsCompared(Struct):
+    items: list[SessionOfFigures]
 
 
 # --- vocabulary ---------------------------------------------------------------------------------------------------------

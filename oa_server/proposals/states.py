@@ -5,8 +5,8 @@ from __future__ import annotations
 from oa_server.core.words import Word
 
 
-class Body(Word):
-    """The assembly whose sitting it is."""
+class Assembly(Word):
+    """Whose sitting it is."""
 
     CONGRESS = "congress", "人民代表大会"
     CONSULTATIVE = "consultative", "政协委员会"

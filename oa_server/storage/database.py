@@ -135,6 +135,7 @@ class Lock(IntEnum):
     SETTINGS = 7
     MASTER_KEY = 8
     CALENDAR = 9
+    MERGING = 10
 
 
 async def alone(lock: int) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import asyncpg
 from tortoise.exceptions import DBConnectionError, OperationalError
 
-from oa_server.core.errors import OaError, Reason, Unavailable
+from oa_server.core.errors import STALE, Conflict, OaError, Reason, Unavailable
 
 DATABASE_AWAY = Reason(
     "storage.database_away", "数据库暂时无法访问，操作未生效，请稍后重试", "The database is away; nothing was changed."
@@ -51,6 +51,8 @@ def as_refusal(error: BaseException) -> OaError | None:
         return Unavailable(DISK_FULL)
     if _has_no_table(error):
         return Unavailable(NO_SCHEMA)
+    if isinstance(error, asyncpg.DeadlockDetectedError):
+        return Conflict(STALE)  # Of two who waited for each other, this one was chosen to give way.
     if isinstance(error, _AWAY) or _says(error, "database is locked", "unable to open database"):
         return Unavailable(DATABASE_AWAY)
     return None

@@ -209,6 +209,11 @@ async def lock_row(model: type[Model], row_id: UUID) -> None:
     await model.filter(id=row_id).select_for_update().only("id").first()
 
 
+async def lock_rows(model: type[Model], row_ids: Iterable[UUID]) -> None:
+    """Hold many rows, always in the same order, so that of two who want some of the same neither waits for the other's."""
+    await model.filter(id__in=list(row_ids)).order_by("id").select_for_update().only("id")
+
+
 async def transition(
     model: type[Model], row_id: UUID, *, reason: Reason = STALE, expect: dict[str, Any], change: dict[str, Any]
 ) -> None:

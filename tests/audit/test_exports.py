@@ -34,6 +34,12 @@ LISTS = {
     "/api/documents.csv": ("wang", "mine=true", {"mine": True, "sort": "newest"}),
     "/api/documents/{id}/consignments.csv": ("wang", "", {}),
     "/api/incoming.csv": ("zhou", "", {"sort": "newest"}),
+    "/api/proposals.csv": (
+        "sun",
+        "q=停车",
+        {"q": "停车", "mine": False, "key": False, "counted": True, "by": "organ", "sort": "newest"},
+    ),
+    "/api/sittings/{id}/figures.xlsx": ("sun", "", {}),
 }
 TAKEN = (Verb.LIST_EXPORTED, Verb.DIRECTORY_EXPORTED)
 
@@ -49,14 +55,29 @@ def rows_in(data: bytes) -> int:
     return sum(page.max_row - 1 for page in openpyxl.load_workbook(io.BytesIO(data)))
 
 
+async def opened_sitting(city: City) -> str:
+    """The identifier of a sitting of which the government office is the secretariat."""
+    organ = city.organs["JC001"]
+    wanted = {"body": "congress", "term": 15, "session": 4, "title": "四次会议"}
+    wanted |= {"opens_on": "2026-01-12", "closes_on": "2026-01-16"}
+    wanted |= {"secretariat_id": organ, "dispatching_id": organ, "oversight_id": organ}
+    opened = await (await city.signed_in("sys")).send("POST", "/api/sittings", json=wanted)
+    return str(opened.raise_for_status().json()["items"][0]["id"])
+
+
 @pytest.mark.norm("D-8.1.4.11")
 async def test_whoever_takes_a_list_is_on_record(begin: Begin) -> None:
     """Every list that leaves as a file leaves a record: who took which file, narrowed how, and how many rows it has."""
     assert {path for path, _, item in endpoints_of(routes()) if item.returns in {CSV, XLSX}} == LISTS.keys()
     async with begin("sent") as story:
+        sitting = await opened_sitting(story.city)
         for path, (person, query, narrowed) in LISTS.items():
             place = path
-            for known, found in (("/rolls/{id}", story.city.organs["JC001"]), ("/documents/{id}", story.path[15:])):
+            for known, found in (
+                ("/rolls/{id}", story.city.organs["JC001"]),
+                ("/documents/{id}", story.path[15:]),
+                ("/sittings/{id}", sitting),
+            ):
                 place = place.replace(known, known.replace("{id}", found))
             desk = await story.desk(person)
             answer = (await desk.get(f"{place}?{query}")).raise_for_status()
