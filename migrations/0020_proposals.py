@@ -134,6 +134,21 @@ class Migration(migrations.Migration):
             bases=["Model"],
         ),
         ops.CreateModel(
+            name="ProposalTerm",
+            fields=[
+                ("id", fields.BigIntField(generated=True, primary_key=True, unique=True, db_index=True)),
+                ("term", fields.BigIntField()),
+                ("proposal", _reference("oa.Proposal", "proposal_id")),
+            ],
+            options={
+                "table": "proposal_term",
+                "app": "oa",
+                "indexes": [Index(fields=["term", "proposal_id"])],
+                "pk_attr": "id",
+            },
+            bases=["Model"],
+        ),
+        ops.CreateModel(
             name="Assignment",
             fields=[
                 ("id", _key()),

@@ -10,8 +10,8 @@ co-signer, 案号 = case number, 立案 = file, 不予立案 = reject, 并案 = 
 separate, 退办 = return, 裁定 = arbitrate, 面商 = contact, 建议点 = point, 答复 = reply, 二次办理 = second round.
 
 Files beyond the usual: `states.py` the vocabulary, `limits.py` the time limits and customs with their sources, `sittings.py` what
-the secretariat sets up, `drafting.py` text and co-signers, `assigning.py` the way of a case to organs and back, `answering.py`
-replies and what leads to them, `judging.py` feedback and what follows from it, `asking.py` what is to be signed, `figures.py` what is
-counted of what, `answers.py` rows
-in the words of the wire.
+is set up for a sitting, `cases.py` a case that is held while somebody acts, `drafting.py` text and co-signers, `reviewing.py` the
+secretariat's decisions, `assigning.py` the way of a case to organs and back, `answering.py` replies and what leads to them,
+`judging.py` feedback and what follows from it, `asking.py` what is to be signed, `likeness.py` and `indexing.py` which are alike,
+`figures.py` what is counted of what, `answers.py` rows in the words of the wire.
 """

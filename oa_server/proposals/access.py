@@ -8,7 +8,7 @@ does not exist.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
@@ -26,6 +26,7 @@ from oa_server.proposals.models import (
     Point,
     PointReview,
     Proposal,
+    ProposalTerm,
     Proposer,
     Reply,
     Review,
@@ -33,6 +34,7 @@ from oa_server.proposals.models import (
     SittingLimit,
 )
 from oa_server.proposals.states import AssignmentState, Consent, ProposalState, ReplyState, ResultClass
+from oa_server.storage.database import select
 from oa_server.storage.fields import Count, Q, QuerySet, Subquery
 
 PROPOSAL, ASSIGNMENT, SITTING = "proposal", "assignment", "sitting"
@@ -240,6 +242,42 @@ async def merged_into(proposal_id: UUID) -> list[Proposal]:
 async def answered_with(proposal_id: UUID) -> list[UUID]:
     """The proposals that one reply answers: this one, and what was merged into it."""
     return [proposal_id, *(row.id for row in await merged_into(proposal_id))]
+
+
+# --- alike --------------------------------------------------------------------------------------------------------------
+
+
+async def known_terms(terms: Collection[int]) -> dict[int, int]:
+    """How many proposals have each of these words."""
+    if not terms:
+        return {}
+    counted = ProposalTerm.filter(term__in=list(terms)).annotate(count=Count("id")).group_by("term")
+    return dict(await counted.values_list("term", "count"))
+
+
+async def sharing(terms: Mapping[int, float], limit: int) -> list[UUID]:
+    """The proposals that have most of these words, each counting what it weighs; one statement over one index."""
+    if not terms:
+        return []
+    cases = " ".join("WHEN ? THEN CAST(? AS DOUBLE PRECISION)" for _ in terms)
+    values: list[Any] = [value for pair in terms.items() for value in pair]
+    places = ", ".join("?" * len(terms))
+    # No word of the caller enters the text: words are bound by their numbers.
+    rows = await select(
+        f"SELECT proposal_id, SUM(CASE term {cases} END) AS score FROM proposal_term WHERE term IN ({places})"  # noqa: S608
+        f" GROUP BY proposal_id ORDER BY score DESC, proposal_id LIMIT ?",
+        [*values, *terms, limit],
+    )
+    return [row["proposal_id"] if isinstance(row["proposal_id"], UUID) else UUID(row["proposal_id"]) for row in rows]
+
+
+async def shown_alike(actor: Actor, ids: Collection[UUID]) -> list[Proposal]:
+    """Of these proposals, those that `actor` may see, and those of which everybody may know: filed, and not kept from the
+    public."""
+    own = set(await proposals(actor).filter(id__in=list(ids)).values_list("id", flat=True))
+    public = Q(is_public=True) & ~Q(state__in=_UNFILED)
+    rows = Proposal.filter(Q(id__in=list(own)) | public, id__in=list(ids))
+    return await rows.exclude(state__in=_UNSUBMITTED).prefetch_related("sitting")
 
 
 # --- figures ------------------------------------------------------------------------------------------------------------

@@ -19,8 +19,12 @@ from oa_server.documents import access as documents
 from oa_server.documents.schemas import HistoryOut
 from oa_server.identity import access as identity
 from oa_server.proposals import access, assigning, cases, figures, rules
+from oa_server.proposals.indexing import Alike
+from oa_server.proposals.indexing import suggested as suggested_by
 from oa_server.proposals.models import Assignment, Feedback, Member, Point, Proposal, Proposer, Reply, Sitting
 from oa_server.proposals.schemas import (
+    AlikeList,
+    AlikeOut,
     AskedByCode,
     AssignmentOut,
     AssignmentRow,
@@ -40,6 +44,7 @@ from oa_server.proposals.schemas import (
     ReviewOut,
     SessionOfFigures,
     SittingOut,
+    SuggestedOrgan,
 )
 from oa_server.proposals.states import (
     Assembly,
@@ -435,6 +440,29 @@ async def asked_by_code(row: Feedback) -> AskedByCode:
     proposal = await Proposal.get(id=row.proposal_id)
     names = {one.id: one.member.name for one in await cases.proposers_to_answer(proposal.id)}
     return AskedByCode(proposal.title, proposal.case_no or "", names[row.proposer_id], row.round)
+
+
+# --- alike --------------------------------------------------------------------------------------------------------------
+
+
+async def alike_out(found: Sequence[Alike]) -> AlikeList:
+    """What is alike, why, and which organs led it."""
+    suggested = suggested_by(found)
+    names = await identity.organ_short_names({organ_id for one in found for organ_id in one.leads})
+    items = [
+        AlikeOut(
+            id=one.proposal.id,
+            sitting=one.proposal.sitting.title,
+            case_no=one.proposal.case_no or "",
+            title=one.proposal.title,
+            state_title=ProposalState(one.proposal.state).title_zh,
+            likeness=round(one.score, 3),
+            shared=one.shared,
+            organs=[names[organ_id] for organ_id in one.leads],
+        )
+        for one in found
+    ]
+    return AlikeList(items, [SuggestedOrgan(Named(key, names[key]), round(share, 3)) for key, share in suggested])
 
 
 # --- figures ------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from oa_server.core.errors import STALE, Conflict, Denied, Invalid, Precondition
 from oa_server.core.ids import new_id
 from oa_server.documents import opinions
 from oa_server.documents.actions import Act
-from oa_server.proposals import access, cases, rules
+from oa_server.proposals import access, cases, indexing, rules
 from oa_server.proposals.limits import Limit
 from oa_server.proposals.models import Member, Proposal, ProposalVersion, Proposer, Sitting
 from oa_server.proposals.schemas import MembersNamed
@@ -191,6 +191,7 @@ async def submit(work: Work, at: rules.Standing, move: rules.CaseMove, wanted: A
         at=work.now,
         **{name: getattr(at.proposal, name) for name in ("title", "situation", "analysis", "request", "text_sha256")},
     )
+    await indexing.index([at.proposal])
     day = work.now.astimezone(OFFICE_ZONE).date()
     await cases.move(work, at.proposal, move.next, version_no=no, submitted_on=day, review_level=0)
     work.audit(

@@ -170,6 +170,19 @@ class ProposalVersion(fields.Model):
         unique_together = (("proposal", "no"),)
 
 
+class ProposalTerm(fields.Model):
+    """One of the words that stand for a proposal when others are looked for that are like it, under its number."""
+
+    id = fields.BigNumber(primary_key=True, generated=True)
+    term = fields.BigNumber()
+    proposal = fields.ForeignKey("oa.Proposal")
+
+    class Meta:
+        app = "oa"
+        table = "proposal_term"
+        indexes = (fields.Index(fields=("term", "proposal_id")),)
+
+
 class Proposer(fields.Model):
     """提案人: the lead or a co-signer of one proposal. A consent holds for the very text whose digest it names."""
 

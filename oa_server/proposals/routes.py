@@ -18,11 +18,26 @@ from oa_server.deadlines.schemas import ClockExplanationOut
 from oa_server.documents.actions import Act
 from oa_server.documents.schemas import AskIn, AskOut
 from oa_server.identity import access as identity
-from oa_server.proposals import access, actions, answers, asking, assigning, drafting, judging, rules, sittings, states
+from oa_server.proposals import (
+    access,
+    actions,
+    answers,
+    asking,
+    assigning,
+    drafting,
+    indexing,
+    judging,
+    rules,
+    sittings,
+    states,
+)
 from oa_server.proposals.access import AssignmentFilter, ListFilter
 from oa_server.proposals.figures import BY_CODE, members, parts
+from oa_server.proposals.likeness import Text
 from oa_server.proposals.limits import Limit
 from oa_server.proposals.schemas import (
+    AlikeIn,
+    AlikeList,
     AskedByCode,
     AssignmentList,
     AssignmentQuery,
@@ -175,6 +190,16 @@ async def _behind(call: Call[Any]) -> set[UUID] | None:
     facts = await access.facts(call.actor, query.sitting_id)
     part = parts(facts, query.by).get(query.part, set()) if query.part else None
     return members(facts, query.figure, counted=query.counted, part=part)
+
+
+@endpoint(summary="相似的建议提案和建议的承办单位", body=AlikeIn, returns=AlikeList, refuses=[NotFound])
+async def find_alike(call: Call[AlikeIn]) -> AlikeList:
+    wanted = call.body
+    if wanted.proposal_id is not None:
+        text = indexing.text_of(await access.proposal(call.actor, wanted.proposal_id))
+    else:
+        text = Text(wanted.title, f"{wanted.situation}\n{wanted.analysis}\n{wanted.request}")
+    return await answers.alike_out(await indexing.alike(call.actor, text, besides=wanted.proposal_id))
 
 
 @endpoint(summary="建议提案清单", query=ProposalQuery, returns=ProposalList)
@@ -365,6 +390,7 @@ routes = [
     resource("/api/proposals", GET=list_proposals, POST=create_proposal),
     resource("/api/proposals.csv", GET=export_proposals),
     resource("/api/proposals/dispatch", POST=dispatch),
+    resource("/api/proposals/alike", POST=find_alike),
     resource("/api/proposals/{id}", GET=show_proposal, PATCH=change_proposal),
     resource("/api/proposals/{id}/signatures", POST=ask_case),
     resource("/api/proposals/{id}/acts", POST=act_on_case),

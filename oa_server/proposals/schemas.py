@@ -540,6 +540,42 @@ class AskedByCode(Struct):
     round: int
 
 
+# --- alike --------------------------------------------------------------------------------------------------------------
+
+
+class AlikeIn(Struct, forbid_unknown_fields=True):
+    """A text that is being entered; of a case that is known, `proposal_id`."""
+
+    title: Title = ""
+    situation: Part = ""
+    analysis: Part = ""
+    request: Part = ""
+    proposal_id: UUID | None = None
+
+
+class AlikeOut(Struct):
+    """A proposal that is like it: `likeness` from 0 to 1, and the phrases that both have."""
+
+    id: UUID
+    sitting: str
+    case_no: str
+    title: str
+    state_title: str
+    likeness: float
+    shared: list[str]
+    organs: list[str]
+
+
+class SuggestedOrgan(Struct):
+    organ: Named
+    share: float
+
+
+class AlikeList(Struct):
+    items: list[AlikeOut]
+    suggested: list[SuggestedOrgan]
+
+
 # --- figures ------------------------------------------------------------------------------------------------------------
 
 

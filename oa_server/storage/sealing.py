@@ -6,6 +6,7 @@ master key wraps this one key anew and touches no row and no object. Each proces
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ class _Keys:
 
     values: bytes | None = None
     objects: bytes | None = None
+    words: bytes | None = None
 
 
 _keys = _Keys()
@@ -57,11 +59,12 @@ def hold(masters: MasterKeys, key_id: object, wrapped: bytes) -> None:
     key = masters.unwrap(wrapped, _context_of_key(key_id))
     _keys.values = envelope.derive_key(key, b"values")
     _keys.objects = envelope.derive_key(key, b"objects")
+    _keys.words = envelope.derive_key(key, b"words")
 
 
 def forget() -> None:
     """Know no data key: what is sealed can be neither read nor written, as before the first `hold`."""
-    _keys.values = _keys.objects = None
+    _keys.values = _keys.objects = _keys.words = None
 
 
 def _known(key: bytes | None) -> bytes:
@@ -88,6 +91,18 @@ def opened(table: str, column: str, row: object, value: Any) -> bytes:
     if not isinstance(value, (bytes, memoryview)):
         raise EnvelopeRefused("envelope.changed", f"{table}.{column} of {row} holds what was never sealed")
     return envelope.open_value(_known(_keys.values), _place(table, column, row), bytes(value))
+
+
+# --- words of sealed texts ----------------------------------------------------------------------------------------------
+
+
+def number_of(word: str) -> int:
+    """The number (63 bits) under which a word of a sealed text can be looked up. Without the key it says nothing of the word.
+
+    Raises Unavailable.
+    """
+    digest = hmac.digest(_known(_keys.words), word.encode(), "sha256")
+    return int.from_bytes(digest[:8]) >> 1
 
 
 # --- objects ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,98 @@
+"""Keeping the index of what proposals say, and asking it which are alike. The words themselves are not in it, only their numbers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from oa_server.core.actor import Actor
+from oa_server.proposals import access, likeness
+from oa_server.proposals.likeness import Text
+from oa_server.proposals.models import Proposal, ProposalTerm
+from oa_server.proposals.states import AssignmentRole, AssignmentState
+from oa_server.storage.sealing import number_of
+
+CANDIDATES, SHOWN = 40, 8
+LEAST = 0.08  # below this two texts have no more in common than any two
+TELLING = 12  # of its words, by which a text is looked for
+COMMON_SHARE = 0.05  # a word that so many of all proposals have tells none from another
+AT_ONCE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """A proposal that is like another: how much, and the phrases that both have."""
+
+    proposal: Proposal
+    score: float
+    shared: list[str]
+    leads: tuple[UUID, ...]
+
+
+def text_of(row: Proposal) -> Text:
+    """A proposal's text as it is compared."""
+    return Text(row.title, f"{row.situation}\n{row.analysis}\n{row.request}")
+
+
+async def index(rows: Collection[Proposal]) -> None:
+    """Have these proposals found by what they say now, inside the unit of work that is open."""
+    await ProposalTerm.filter(proposal_id__in=[row.id for row in rows]).delete()
+    entries = [
+        ProposalTerm(term=number_of(word), proposal_id=row.id) for row in rows for word in likeness.terms(text_of(row))
+    ]
+    await ProposalTerm.bulk_create(entries, batch_size=AT_ONCE)
+
+
+async def alike(actor: Actor, text: Text, *, besides: UUID | None = None) -> list[Alike]:
+    """Proposals of this and earlier sittings that are like a text, the most alike first."""
+    numbers = {number_of(word): word for word in likeness.terms(text)}
+    counts = await access.known_terms(numbers)
+    total = await Proposal.all().count()
+    rarity = likeness.rarities({numbers[number]: count for number, count in counts.items()}, total)
+    weighed = likeness.weights(text)
+    telling = {
+        number: weighed[numbers[number]] * rarity[numbers[number]] ** 2
+        for number, count in counts.items()
+        if count <= max(AT_ONCE, COMMON_SHARE * total)
+    }
+    most = sorted(telling, key=lambda number: -telling[number])[:TELLING]
+    candidates = await access.sharing({number: telling[number] for number in most}, CANDIDATES)
+    rows = await access.shown_alike(actor, [one for one in candidates if one != besides])
+    leads = await _leads([row.id for row in rows])
+    found = [_compared(row, text, weighed, rarity, leads) for row in rows]
+    return sorted((one for one in found if one.score >= LEAST), key=lambda one: -one.score)[:SHOWN]
+
+
+def _compared(
+    row: Proposal,
+    text: Text,
+    weighed: Mapping[str, float],
+    rarity: Mapping[str, float],
+    leads: Mapping[UUID, list[UUID]],
+) -> Alike:
+    other = text_of(row)
+    score = likeness.likeness(weighed, likeness.weights(other), rarity)
+    phrases = likeness.shared(f"{text.title}\n{text.body}", f"{other.title}\n{other.body}")
+    return Alike(row, score, phrases, tuple(leads.get(row.id, ())))
+
+
+async def _leads(proposal_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """The organs that lead, or answer separately, each of these cases now."""
+    found: dict[UUID, list[UUID]] = defaultdict(list)
+    for one in await access.assignments_of(proposal_ids):
+        if AssignmentRole(one.role).answers and one.state != AssignmentState.SUPERSEDED:
+            found[one.proposal_id].append(one.organ_id)
+    return found
+
+
+def suggested(found: Collection[Alike]) -> list[tuple[UUID, float]]:
+    """Which organs led what is alike, with their share of the likeness: a hint, and a person decides."""
+    shares: dict[UUID, float] = defaultdict(float)
+    for one in found:
+        for organ_id in one.leads:
+            shares[organ_id] += one.score
+    whole = sum(shares.values())
+    ranked = sorted(shares, key=lambda organ_id: -shares[organ_id])
+    return [(organ_id, shares[organ_id] / whole) for organ_id in ranked]

@@ -1,0 +1,79 @@
+"""Which proposals are alike, and why."""
+
+from __future__ import annotations
+
+from oa_server.proposals import likeness
+from oa_server.proposals.likeness import Text
+from tests.proposals.assembly import TEXT, Assembly
+
+PARKING = Text(
+    "关于加强老旧小区停车管理的建议", "老旧小区停车位严重不足，消防通道时有占用。利用边角地块建设立体停车设施。"
+)
+SAME = Text(
+    "关于缓解小区停车难问题的建议", "不少老旧小区停车位严重不足，车辆乱停，占用消防通道。建议错时开放机关停车场。"
+)
+OTHER = Text("关于推进乡村小学营养午餐的提案", "山区小学食堂条件差，学生午餐质量不高。建议财政补助食材配送。")
+
+
+def score(one: Text, other: Text) -> float:
+    return likeness.likeness(likeness.weights(one), likeness.weights(other), {})
+
+
+def test_the_same_matter_in_other_words_is_alike() -> None:
+    """Two texts on one matter are far more alike than two on different ones, whatever phrases all proposals have."""
+    assert score(PARKING, SAME) > 0.3
+    assert score(PARKING, OTHER) < 0.05
+    assert abs(score(PARKING, PARKING) - 1) < 1e-9
+
+
+def test_why_is_told_in_their_own_words() -> None:
+    """What both say is shown in phrases that stand in both, the longest first, and none within another."""
+    phrases = likeness.shared(PARKING.body, SAME.body)
+    assert phrases[0] == "老旧小区停车位严重不足"
+    assert "消防通道" in phrases
+    assert all(phrase in PARKING.body and phrase in SAME.body for phrase in phrases)
+    assert likeness.shared(PARKING.body, OTHER.body) == []
+
+
+def test_words_of_every_proposal_stand_for_none() -> None:
+    """The forms of the genre are no terms; a text without any others has none."""
+    assert likeness.terms(Text("关于进一步加强管理工作的建议", "")) == []
+    assert "停车" in likeness.terms(PARKING)
+    assert len(likeness.terms(PARKING)) <= likeness.TERMS
+
+
+async def test_found_while_registering_and_while_entering(assembly: Assembly) -> None:
+    """The clerk sees which case is like the one before them, why, and which organ led it; so does who is still writing."""
+    path = await assembly.filed()
+    await assembly.dispatched(path, JC002="lead")
+    await assembly.filed(
+        title=OTHER.title.replace("提案", "建议"), situation=OTHER.body, analysis="食堂", request="补助食材"
+    )
+    drafted = await assembly.drafts(
+        "lin", ["D003"], form="individual", title=SAME.title, situation=SAME.body, analysis="乱", request="改"
+    )
+    lin = await assembly.desk("lin")
+    case = drafted.json()["id"]
+    found = (await lin.send("POST", "/api/proposals/alike", json={"proposal_id": case})).json()
+    assert [one["id"] for one in found["items"]] == [path.rpartition("/")[2]]
+    assert found["items"][0]["likeness"] > 0.3
+    assert "停车位严重不足" in "".join(found["items"][0]["shared"])
+    assert [(one["organ"]["name"], one["share"]) for one in found["suggested"]] == [("市财政局", 1.0)]
+    writing = {"title": SAME.title, "request": TEXT["request"]}
+    dai = await assembly.desk("dai")
+    assert (await dai.send("POST", "/api/proposals/alike", json=writing)).json()["items"][0]["case_no"]
+
+
+async def test_what_is_kept_from_the_public_is_not_shown_to_others(assembly: Assembly) -> None:
+    """A deputy learns nothing of a case that is not theirs and not public; nobody of drafts."""
+    await assembly.filed(is_public=False)
+    await assembly.drafts("lin", ["D003"], form="individual", title=SAME.title)
+    dai = await assembly.desk("dai")
+    found = await dai.send("POST", "/api/proposals/alike", json={"title": PARKING.title, "situation": PARKING.body})
+    assert found.json() == {"items": [], "suggested": []}
+
+
+async def test_an_empty_text_is_like_nothing(assembly: Assembly) -> None:
+    """A text that says nothing yet is like nothing."""
+    dai = await assembly.desk("dai")
+    assert (await dai.send("POST", "/api/proposals/alike", json={})).json()["items"] == []
