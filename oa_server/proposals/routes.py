@@ -70,6 +70,7 @@ from oa_server.proposals.schemas import (
     SittingIn,
     SittingList,
 )
+from oa_server.proposals.states import AssignmentState, ProposalState
 from oa_server.signing.actions import SigningDesk
 from oa_server.signing.answers import assembled, chosen_key
 from oa_server.web.endpoint import Access, Call, endpoint, resource
@@ -165,10 +166,18 @@ async def compare_sessions(call: Call[None]) -> SessionsCompared:
 # --- cases --------------------------------------------------------------------------------------------------------------
 
 
+def _states(text: str, words: type[Word]) -> tuple[str, ...]:
+    """States that are named one after another. Raises Invalid for one that there is not."""
+    try:
+        return tuple(words(one) for one in text.split(",") if one)
+    except ValueError:
+        raise Invalid(rules.NO_CHOICE) from None
+
+
 def _filter(query: ProposalFilter, **more: Any) -> ListFilter:
     return ListFilter(
         sitting_id=query.sitting_id,
-        states=tuple(filter(None, query.state.split(","))),
+        states=_states(query.state, ProposalState),
         kind=query.kind,
         category=query.category,
         organ_id=query.organ_id,
@@ -319,7 +328,7 @@ async def list_assignments(call: Call[None]) -> AssignmentList:
     query: AssignmentQuery = call.query
     wanted = AssignmentFilter(
         sitting_id=query.sitting_id,
-        states=tuple(filter(None, query.state.split(","))),
+        states=_states(query.state, AssignmentState),
         role=query.role,
         organ_id=query.organ_id,
         own=query.own,

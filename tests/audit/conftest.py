@@ -23,6 +23,8 @@ from tests.city import City
 from tests.conftest import Founded
 from tests.identity.system import System, let_in
 from tests.journey import Journey, Stages
+from tests.proposals.assembly import gathered, set_up, sitting_of
+from tests.proposals.test_answering import BAD, GOOD, in_hand, prepared, replies
 
 
 async def _finish(stages: Stages, founded: Founded, folder: Path) -> Founded:
@@ -31,6 +33,7 @@ async def _finish(stages: Stages, founded: Founded, folder: Path) -> Founded:
         await go_through(story)
         await let_others_in(story.city)
         await administer(story.city)
+        await handle_proposals(story.city)
         settings = story.city.settings
     # A running server signs heads by itself, now and then; here nobody else does.
     async with open_house(settings):
@@ -108,6 +111,34 @@ async def administer(city: City) -> None:
     starts = [ClockStart("case", new_id(), "reply", "答复", organ, term, on) for _ in range(2)]
     first, _second = await start_clocks(SYSTEM, starts)
     await pause_clocks(SYSTEM, [first.id], ground=PauseGround.CORRECTION, reason="材料不齐", on=on)
+
+
+async def handle_proposals(city: City) -> None:
+    """A suggestion that is answered twice and followed up, another that is filed, limits of a sitting's own, and a second
+    sitting."""
+    await set_up(city)
+    assembly = await gathered(city)
+    path, given = await in_hand(assembly)
+    await assembly.filed()
+    await prepared(assembly, path, given)
+    await assembly.done("jiang", "give_opinion", given["JC003"], opinion="同意")
+    for title, judgement in (("答复函", BAD), ("再次答复函", GOOD)):
+        await replies(assembly, given, title=f"关于停车管理建议的{title}")
+        await assembly.done("zhao", "pass", given["JC002"])
+        await assembly.done("dai", "judge", path, parameters=judgement)
+        case = await assembly.done("qiu", "judge", path, parameters=GOOD)
+        if judgement is BAD:
+            await prepared(assembly, path, given)
+    planned = next(one["id"] for one in case["assignments"][0]["points"] if one["result"] == "B")
+    for result in ("B", "A"):
+        looked_at = {"point_id": planned, "result": result}
+        await assembly.done("zhou", "review_point", given["JC002"], parameters=looked_at, reason="已开工")
+    lin, sys = await assembly.desk("lin"), await assembly.desk("sys")
+    for limit in ("return", "reply"):
+        wanted = {"unit": "working_day", "quantity": 7, "source": "本届规定"}
+        await lin.send("PUT", f"/api/sittings/{assembly.sitting}/limits/{limit}", json=wanted)
+    opened = await sys.send("POST", "/api/sittings", json=sitting_of(assembly.organs, session=5))
+    assert opened.status_code == 201, opened.text
 
 
 @pytest.fixture(scope="module")

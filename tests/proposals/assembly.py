@@ -161,7 +161,7 @@ class Assembly:
 CHECKLIST = ["one_matter", "three_parts", "within_scope", "not_secret"]
 
 
-async def _open(city: City) -> Assembly:
+async def gathered(city: City) -> Assembly:
     """Everything there is to know of the sitting that was opened."""
     organs = {row["code"]: str(row["id"]) for row in await identity.organs()}
     people = {code: str((await identity.official_by_code(code)).id) for code in CAST}
@@ -174,7 +174,22 @@ async def _open(city: City) -> Assembly:
     return assembly
 
 
-async def _set_up(city: City) -> None:
+def sitting_of(organs: dict[str, str], session: int = 4) -> dict[str, Any]:
+    """A sitting of the congress, whose office is its secretariat; the government's office dispatches and oversees."""
+    return {
+        "body": "congress",
+        "term": 15,
+        "session": session,
+        "title": f"江城市第十五届人民代表大会第{session}次会议",
+        "opens_on": "2026-01-12",
+        "closes_on": "2026-01-16",
+        "secretariat_id": organs["JC010"],
+        "dispatching_id": organs["JC001"],
+        "oversight_id": organs["JC001"],
+    }
+
+
+async def set_up(city: City) -> None:
     """Found the congress by the acts that administrators and its office would use."""
     await import_directory(SYSTEM, "机关.csv", ORGANS.encode())
     await import_directory(SYSTEM, "人员.csv", OFFICIALS.encode())
@@ -183,19 +198,8 @@ async def _set_up(city: City) -> None:
     )
     for person in CAST:
         await enrolment.official((await identity.official_by_code(person)).id, person, PIN)
-    assembly = await _open(city)
-    wanted = {
-        "body": "congress",
-        "term": 15,
-        "session": 4,
-        "title": "江城市第十五届人民代表大会第四次会议",
-        "opens_on": "2026-01-12",
-        "closes_on": "2026-01-16",
-        "secretariat_id": assembly.organs["JC010"],
-        "dispatching_id": assembly.organs["JC001"],
-        "oversight_id": assembly.organs["JC001"],
-    }
-    opened = await (await assembly.desk("sys")).send("POST", "/api/sittings", json=wanted)
+    assembly = await gathered(city)
+    opened = await (await assembly.desk("sys")).send("POST", "/api/sittings", json=sitting_of(assembly.organs))
     assert opened.status_code == 201, opened.text
     sitting = opened.json()["items"][0]["id"]
     members = [
@@ -221,9 +225,9 @@ class Sittings:
         if founded.folder not in self._known:
             settings = await asyncio.to_thread(founded.copy, self._folder / f"{len(self._known)}" / "var")
             async with running(settings) as city:
-                await _set_up(city)
+                await set_up(city)
             self._known[founded.folder] = founded.at(settings)
         settings = await asyncio.to_thread(self._known[founded.folder].copy, folder)
         async with running(settings) as city:
-            yield await _open(city)
+            yield await gathered(city)
         await asyncio.to_thread(founded.drop, settings)

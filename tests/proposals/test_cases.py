@@ -279,7 +279,9 @@ async def test_lists_narrow_and_export(assembly: Assembly) -> None:
     rest = (await lin.get("/api/proposals", params={"limit": 2, "sort": "oldest", "cursor": page["next"]})).json()
     titles = [one["title"] for one in (*page["items"], *rest["items"])]
     assert titles == [f"关于第{n}条道路的建议" for n in range(3)]
-    assert (await lin.get("/api/proposals", params={"state": "filed"})).json()["items"] == []
+    assert (await lin.get("/api/proposals", params={"state": "filed,closed"})).json()["items"] == []
+    for path in ("/api/proposals", "/api/assignments"):
+        assert told(await lin.get(path, params={"state": "0" * 200})) == (422, "proposals.no_choice")
     sheet = (await lin.get("/api/proposals.csv")).content.decode("utf-8-sig")
     assert sheet.splitlines()[1].startswith("2026-15-4-建-0003,关于第2条道路的建议,建议,待审查,何平安")
     assert (await (await assembly.desk("feng")).get("/api/proposals")).json()["items"] == []
