@@ -85,7 +85,7 @@ class Member(fields.Model):
     class Meta:
         app = "oa"
         table = "member"
-        unique_together = (("sitting", "code"),)
+        unique_together = (("sitting", "code"), ("sitting", "official"))
 
 
 class CaseCounter(fields.Model):

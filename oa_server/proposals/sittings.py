@@ -76,11 +76,11 @@ async def keep_members(actor: Actor, sitting_id: UUID, rows: Collection[dict[str
     async with unit_of_work(actor) as work:
         known = {row.code: row for row in await Member.filter(sitting_id=sitting_id)}
         fresh = [Member(id=new_id(), sitting_id=sitting_id, **row) for row in rows if row["code"] not in known]
-        async with conflict_on(rules.MEMBER_KNOWN):
-            await Member.bulk_create(fresh)
         changed = [known[row["code"]].update_from_dict(row) for row in rows if row["code"] in known]
-        for member in changed:
-            await member.save()
+        async with conflict_on(rules.OFFICIAL_IS_MEMBER):
+            await Member.bulk_create(fresh)
+            for member in changed:
+                await member.save()
         work.audit(
             Verb.MEMBERS_KEPT,
             access.SITTING,

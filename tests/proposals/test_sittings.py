@@ -1,0 +1,100 @@
+"""What is set up for a sitting, and by whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.city import told
+from tests.proposals.assembly import Assembly, sitting_of
+
+
+async def test_a_sitting_is_opened_once_by_the_administrator(assembly: Assembly) -> None:
+    """The system administrator opens a sitting and names the organs that see to it; the same one is not opened twice."""
+    sys, lin = await assembly.desk("sys"), await assembly.desk("lin")
+    wanted = sitting_of(assembly.organs, session=5)
+    assert told(await lin.send("POST", "/api/sittings", json=wanted)) == (403, "proposals.not_system_admin")
+    backwards = wanted | {"closes_on": "2026-01-01"}
+    assert told(await sys.send("POST", "/api/sittings", json=backwards)) == (422, "proposals.bad_days")
+    assert (await sys.send("POST", "/api/sittings", json=wanted)).status_code == 201
+    assert told(await sys.send("POST", "/api/sittings", json=wanted)) == (409, "proposals.sitting_known")
+
+
+async def test_limits_are_the_sittings_own(assembly: Assembly) -> None:
+    """The secretariat sets a limit with its source; what it counts stays what it is, and nobody else sets one."""
+    lin, sun = await assembly.desk("lin"), await assembly.desk("sun")
+    place = f"/api/sittings/{assembly.sitting}/limits"
+
+    async def sets(limit: str, unit: str, quantity: int, source: str = "本届规定") -> Any:
+        return await lin.send("PUT", f"{place}/{limit}", json={"unit": unit, "quantity": quantity, "source": source})
+
+    assert (await sets("reply", "working_day", 60)).status_code == 204
+    found = {one["limit"]: one for one in (await lin.get(place)).json()["items"]}
+    assert (found["reply"]["quantity"], found["reply"]["unit"]) == (60, "working_day")
+    assert found["cohandler"]["source"].startswith("协办单位")
+    assert told(await sets("reply", "count", 3)) == (422, "proposals.bad_limit")
+    assert told(await sets("returns", "day", 3)) == (422, "proposals.bad_limit")
+    assert told(await sets("unsatisfied", "percent", 101)) == (422, "proposals.bad_limit")
+    assert told(await sets("reply", "month", 3, " ")) == (422, "proposals.reason_needed")
+    assert told(await sets("nothing", "month", 3)) == (404, "proposals.bad_limit")
+    body = {"unit": "month", "quantity": 3, "source": "x"}
+    assert told(await sun.send("PUT", f"{place}/reply", json=body)) == (403, "proposals.not_secretariat")
+
+
+async def test_the_list_of_members(assembly: Assembly) -> None:
+    """Members are entered and corrected by their numbers; one account is one member; telephones are not shown around."""
+    lin, wang = await assembly.desk("lin"), await assembly.desk("wang")
+    place = f"/api/sittings/{assembly.sitting}/members"
+
+    async def keeps(*members: dict[str, Any]) -> Any:
+        return await lin.send("PUT", place, json={"members": list(members)})
+
+    renamed = {"code": "D003", "name": "何平", "delegation": "城南代表团", "phone": "13900000001"}
+    assert (await keeps(renamed, {"code": "D004", "name": "江月"})).status_code == 200
+    shown = (await wang.get(place, params={"q": "城南"})).json()["items"]
+    assert [(one["code"], one["name"], one["has_account"]) for one in shown] == [("D003", "何平", False)]
+    assert "phone" not in shown[0]
+    dai = assembly.people["dai"]
+    assert told(await keeps({"code": "D005", "name": "戴维", "official_id": dai})) == (
+        409,
+        "proposals.official_is_member",
+    )
+    twice = [{"code": code, "name": "戴维", "official_id": dai} for code in ("D006", "D007")]
+    assert told(await keeps(*twice)) == (422, "proposals.official_is_member")
+    assert told(await keeps({"code": "D8", "name": "甲"}, {"code": "D8", "name": "乙"})) == (
+        422,
+        "proposals.member_known",
+    )
+    refused = await wang.send("PUT", place, json={"members": [renamed]})
+    assert told(refused) == (403, "proposals.not_secretariat")
+
+
+async def test_every_verb_says_why_not(assembly: Assembly) -> None:
+    """Of each verb of a case and of an assignment a reader learns whether it is open to them, and if not, why."""
+    path = await assembly.filed()
+    await assembly.dispatched(path, JC002="lead")
+    case = await assembly.shown("chen", path)
+    said = {one["verb"]: (one["allowed"], one["reason"] and one["reason"]["code"]) for one in case["abilities"]}
+    assert said["mark_key"] == (True, None)
+    assert said["file"] == (False, "proposals.wrong_state")
+    assert said["suspend"] == (False, "proposals.not_oversight")
+    of_assignment = case["assignments"][0]["abilities"]
+    assert {one["verb"]: one["reason"]["code"] for one in of_assignment if one["reason"]}["accept"] == (
+        "proposals.not_handler"
+    )
+    unknown = await assembly.does("chen", "dance", path)
+    assert told(unknown) == (422, "proposals.unknown_verb")
+    given = assembly.assignments(case)["JC002"]
+    assert told(await assembly.does("zhou", "dance", given)) == (422, "proposals.unknown_verb")
+
+
+async def test_a_clock_explains_itself(assembly: Assembly) -> None:
+    """Whoever sees a case sees how each of its limits is counted, day by day; a clock of another case is not found by it."""
+    path = await assembly.filed()
+    await assembly.dispatched(path, JC002="lead")
+    other = await assembly.filed(title="关于另一件事的建议")
+    (clock, *_rest) = (await assembly.shown("zhou", path))["assignments"][0]["clocks"]
+    zhou, sun = await assembly.desk("zhou"), await assembly.desk("sun")
+    told_ = (await zhou.get(f"{path}/clocks/{clock['id']}")).json()
+    assert (told_["title"], told_["due"]) == (clock["title"], clock["due"])
+    assert told_["days"][0]["why"] == "start"
+    assert (await sun.get(f"{other}/clocks/{clock['id']}")).status_code == 404
