@@ -215,14 +215,6 @@ async def proposers(proposal_ids: Collection[UUID]) -> list[Proposer]:
     return await rows.order_by("proposal_id", "position").prefetch_related("member")
 
 
-async def own_proposer(actor: Actor, proposal_id: UUID) -> Proposer | None:
-    """The actor as a proposer."""
-    if actor.official_id is None:
-        return None
-    rows = Proposer.filter(proposal_id=proposal_id, member__official_id=actor.official_id)
-    return await rows.exclude(consent=Consent.DECLINED).first()
-
-
 async def reviews(proposal_id: UUID) -> list[Review]:
     """What each level of review said of each version, in its order."""
     return await Review.filter(proposal_id=proposal_id).order_by("version_no", "level")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID, uuid4
 
 from oa_server.core import clock
+from oa_server.core.actor import SYSTEM, Actor
+from oa_server.proposals import access
 from tests.city import told
 from tests.proposals.assembly import Assembly
 
@@ -23,6 +26,34 @@ async def test_given_to_a_lead_and_two_co_handlers(assembly: Assembly) -> None:
     assert case["state"] == "handling"
     assert [one["title"] for one in case["assignments"][0]["clocks"]] == ["答复"]
     assert (await (await assembly.desk("bai")).get(path)).status_code == 200
+
+
+async def test_lists_are_narrowed(assembly: Assembly) -> None:
+    """Cases are found by the organ that has them and by who put them forward; what an organ was given, by words."""
+    path = await assembly.filed()
+    await assembly.filed(title="关于另一件事的建议")
+    await assembly.dispatched(path, JC002="lead")
+    lin, sun, zhou = [await assembly.desk(person) for person in ("lin", "sun", "zhou")]
+    own = path.rpartition("/")[2]
+    of_organ = (await sun.get("/api/proposals", params={"organ_id": assembly.organs["JC002"]})).json()["items"]
+    assert [(one["id"], one["handlers"]) for one in of_organ] == [(own, ["市财政局"])]
+    assert len((await lin.get("/api/proposals", params={"mine": True})).json()["items"]) == 2
+    assert (await sun.get("/api/proposals", params={"mine": True})).json()["items"] == []
+    for words, count in (("停车", 1), ("另一件", 0), ("2026-15-4-建-0001", 1)):
+        found = (await zhou.get("/api/assignments", params={"q": words})).json()["items"]
+        assert len(found) == count, words
+    for path_ in ("/api/proposals", "/api/assignments"):
+        page = (await sun.get(path_, params={"limit": 1})).json()
+        assert page["next"]
+
+
+async def test_systems_see_none(assembly: Assembly) -> None:
+    """A department's system is shown no proposal; the house itself sees them all."""
+    await assembly.dispatched(JC002="lead")
+    system = Actor("财政系统", official_id=UUID(assembly.city.people["zhou"]), client_id=uuid4())
+    assert (await access.proposals(system).count(), await access.assignments(system).count()) == (0, 0)
+    assert (await access.proposals(SYSTEM).count(), await access.assignments(SYSTEM).count()) == (1, 1)
+    assert (await access.membership(SYSTEM, uuid4()), await access.known_terms([])) == (None, {})
 
 
 async def test_handlers_that_do_not_go_together(assembly: Assembly) -> None:
