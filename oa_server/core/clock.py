@@ -64,7 +64,7 @@ def check_right() -> None:
 
 @contextmanager
 def shifted(offset: timedelta) -> Iterator[None]:
-    """Move the clock of this process by `offset` inside the block (tests and rehearsals only)."""
+    """Move the clock of this process by `offset` inside the block (tests, rehearsals, and the past of the sample city)."""
     global _offset  # noqa: PLW0603  the clock of a process is one
     before = _offset
     _offset = before + offset

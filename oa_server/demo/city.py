@@ -1,4 +1,4 @@
-"""江城市, a fictitious city of real size: 69 organs, 503 officials, written as the workbook an administrator would import."""
+"""江城市, a fictitious city of real size: 70 organs, 514 officials, written as the workbook an administrator would import."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import NamedTuple
 import openpyxl
 
 OFFICE = "JC001"
-ORGANS = 69
-OFFICIALS = 503
+CONGRESS = "JC070"
+ORGANS = 70
+OFFICIALS = 514
 
 # Name and word (机关代字) of each department.
 _DEPARTMENTS = (
@@ -46,6 +47,7 @@ _HEADS = (
 
 LEADERS, GENERAL, BUSINESS, ADMINISTRATION = "领导班子", "办公室", "综合科", "信息中心"
 OFFICE_GENERAL = "文电科"
+DEPUTY_AFFAIRS, DEPUTIES = "代表工作处", "代表"
 
 
 class Post(NamedTuple):
@@ -70,7 +72,7 @@ class OrganName:
 
 
 def organs() -> list[OrganName]:
-    """The 69 organs, the government office first."""
+    """The 70 organs, the government office first and the congress's office, which has nobody above it, last."""
     found = [OrganName(OFFICE, "办公室", "江城市人民政府办公室", "市政府办公室", "市级", "江政办发")]
     for name, word in (entry.split("/") for entry in _DEPARTMENTS):
         found.append(OrganName(_code(found), name, f"江城市{name}", f"市{name}", "部门", f"江{word}发"))
@@ -82,6 +84,7 @@ def organs() -> list[OrganName]:
     for name, word in (entry.split("/") for entry in _OTHERS):
         full = name if name.startswith("江城") else f"江城市{name}"
         found.append(OrganName(_code(found), name, full, full.replace("江城市", "市"), "部门", f"江{word}发"))
+    found.append(OrganName(CONGRESS, "人大常委会办公室", "江城市人大常委会办公室", "市人大办", "市级", "江人办发"))
     return found
 
 
@@ -96,7 +99,7 @@ def group(name: str) -> list[str]:
     groups = {
         "departments": codes[1:last_department],
         "districts": codes[last_department:last_district],
-        "others": codes[last_district:],
+        "others": codes[last_district:-1],
     }
     return groups.get(name, [name])
 
@@ -120,6 +123,10 @@ def _posts(organ: OrganName) -> Iterator[Post]:
         yield from (Post("秘书科", "秘书科科长", roles="部门负责人"), *[Post("秘书科", "秘书")] * 8)
         yield from (Post("督查科", "督查科科长", roles="部门负责人"), *[Post("督查科", "科员")] * 7)
         yield from (Post(ADMINISTRATION, role, roles=role) for role in ("系统管理员", "安全管理员", "审计员"))
+    if organ.code == CONGRESS:
+        yield Post(DEPUTY_AFFAIRS, "代表工作处处长", roles="核稿")
+        yield Post(DEPUTY_AFFAIRS, "代表工作处文书", roles="机要文书")
+        yield from [Post(DEPUTIES, "市人大代表")] * 2
 
 
 def officials() -> Iterator[tuple[str, str, str, str, str, str, str]]:
@@ -158,7 +165,7 @@ def _workbook(organ_rows: Iterable[OrganName], official_rows: Iterable[Sequence[
     first.title = "机关"
     first.append(["机关代码", "机关全称", "机关简称", "级别", "上级机关代码", "机关代字", "发文机关标志"])
     for organ in organ_rows:
-        superior = "" if organ.code == OFFICE else OFFICE
+        superior = "" if organ.code in {OFFICE, CONGRESS} else OFFICE
         first.append(
             [organ.code, organ.full_name, organ.short_name, organ.level, superior, organ.word, f"{organ.full_name}文件"]
         )

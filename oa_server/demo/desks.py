@@ -71,6 +71,8 @@ class Desks:
     def __init__(self, house: House) -> None:
         self._house = house
         self._keys = house.settings.data_dir / "keys"
+        # A PIN is slow to try, on purpose; nobody here types it anew for each signature.
+        self._opened: dict[str, SoftKey] = {}
         units: dict[tuple[str, str], list[str]] = {}
         for organ, unit, code, *_rest in city.officials():
             units.setdefault((organ, unit), []).append(code)
@@ -129,12 +131,12 @@ class Desks:
     async def _outgoing(self, code: str, document_id: UUID, wanted: Act, organ: str = "") -> None:
         actor, office = await actor_named(code), self._house.office
         if wanted.verb not in _UNSIGNED:
-            key = self._seal(organ) if wanted.verb == "seal" else self._key(code)
+            key = self._seal(organ) if wanted.verb == "seal" else self.key(code)
             # The pages lie before whoever signs.
             shown = await access.outgoing_document(actor, document_id)
             wanted = replace(wanted, read_sha256=shown.pages_sha256)
-            asked = await asking.ask(office, actor, document_id, wanted, _choice(key))
-            wanted = await self._signed(actor, key, asked.request_id, wanted, document_id)
+            asked = await asking.ask(office, actor, document_id, wanted, choice(key))
+            wanted = await self.signed(actor, key, asked.request_id, wanted, document_id)
         await actions.act(office, actor, document_id, wanted)
 
     # --- coming in ------------------------------------------------------------------------------------------------
@@ -157,9 +159,9 @@ class Desks:
         consignment = await self._consignment(document_id, organ)
         (arrived,) = await access.incoming(actor).filter(consignment_id=consignment)
         if wanted.verb not in _UNSIGNED:
-            key = self._key(code)
-            asked = await receiving.ask(office, actor, arrived.id, wanted, _choice(key))
-            wanted = await self._signed(actor, key, asked.request_id, wanted, arrived.id)
+            key = self.key(code)
+            asked = await receiving.ask(office, actor, arrived.id, wanted, choice(key))
+            wanted = await self.signed(actor, key, asked.request_id, wanted, arrived.id)
         await receiving.act(actor, arrived.id, wanted)
 
     async def _consignment(self, document_id: UUID, organ: str) -> UUID:
@@ -181,7 +183,8 @@ class Desks:
 
     # --- keys -----------------------------------------------------------------------------------------------------
 
-    async def _signed(self, actor: Actor, key: SoftKey, request_id: UUID, wanted: Act, subject_id: UUID) -> Act:
+    async def signed(self, actor: Actor, key: SoftKey, request_id: UUID, wanted: Act, subject_id: UUID) -> Act:
+        """The act with the signature that was asked for."""
         request = await signature_request(request_id)
         assert request is not None
         desk = self._house.office.signing
@@ -189,18 +192,22 @@ class Desks:
         signed = await desk.assemble(actor, request_id, value, verb=wanted.verb, subject_id=subject_id)
         return Act(wanted.verb, wanted.opinion, wanted.reason, wanted.parameters, signed)
 
-    def _key(self, code: str) -> SoftKey:
+    def key(self, code: str) -> SoftKey:
+        """The key with which this official signs."""
         return self._open(f"{code}-*.signing.oakey")
 
     def _seal(self, organ: str) -> SoftKey:
         return self._open(f"{organ}-*.seal.oakey")
 
     def _open(self, pattern: str) -> SoftKey:
-        (path,) = self._keys.glob(pattern)
-        return open_key_file(path.read_bytes(), PIN)
+        if pattern not in self._opened:
+            (path,) = self._keys.glob(pattern)
+            self._opened[pattern] = open_key_file(path.read_bytes(), PIN)
+        return self._opened[pattern]
 
 
-def _choice(key: SoftKey) -> KeyChoice:
+def choice(key: SoftKey) -> KeyChoice:
+    """A key as a server is told of it."""
     return KeyChoice(key.certificate.public_bytes(Encoding.DER), tuple(c.public_bytes(Encoding.DER) for c in key.chain))
 
 

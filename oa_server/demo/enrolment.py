@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -63,7 +64,7 @@ class Enrolment:
         chain = [certificate, *await pki.chain_above(certificate)]
         path = self.folder / f"{file}.oakey"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(seal_key_file(key, pin, chain))
+        path.write_bytes(await asyncio.to_thread(seal_key_file, key, pin, chain))
         path.chmod(0o600)
         await issuing.install(self.requester, request.id, self.register)
         return path, issued.serial

@@ -192,7 +192,7 @@ async def test_whose_business_it_is_not(city: City, person: str) -> None:
 
 
 async def test_a_whole_city_takes_seconds(city: City) -> None:
-    """The sheet of 69 organs and 503 people is rehearsed and imported in seconds each."""
+    """The sheet of 70 organs and 514 people is rehearsed and imported in seconds each."""
     book = openpyxl.load_workbook(io.BytesIO(sample.workbook()))
     book["机关"].delete_cols(6)  # Some of its words are this city's own.
     buffer = io.BytesIO()

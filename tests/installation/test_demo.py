@@ -34,6 +34,7 @@ from oa_agent.config import load_config
 from oa_agent.tokens import TokenDriver
 from oa_server.demo import city
 from oa_server.demo.enrolment import PIN
+from oa_server.proposals.states import AssignmentState, ProposalState
 from oa_server.settings import load
 from tests import servers
 from tests.city import BODY, Browser
@@ -124,6 +125,10 @@ class Census:
     administrators: list[tuple[str, str, str]]
     outgoing: Counter[str]
     incoming: Counter[str]
+    proposals: Counter[str]
+    assignments: Counter[str]
+    replies: int
+    overdue: int
     acts: set[tuple[str, str]]
 
     @classmethod
@@ -147,6 +152,10 @@ class Census:
             ),
             outgoing=column("state FROM outgoing_document"),
             incoming=column("state FROM incoming_document"),
+            proposals=column("state FROM proposal"),
+            assignments=column("state FROM assignment"),
+            replies=count("*) FROM proposal_reply"),
+            overdue=count("*) FROM clock WHERE state = 'running' AND due_on < date('now')"),
             acts=set(_rows(folder, "SELECT DISTINCT verb, actor_name FROM audit_record")),
         )
 
@@ -312,7 +321,7 @@ def test_first_start(first: First) -> None:
     printed = "\n".join(first.start.lines)
     assert f"演示已就绪：http://127.0.0.1:{first.start.port}　（演示数据，仅限本机访问）" in printed
     assert f"证书 PIN 码一律为 {PIN}" in printed
-    assert len(first.start.cast) == 12
+    assert len(first.start.cast) == 19
     assert first.agent["pin_entry"] == "page"
     assert len(first.at_work) > 1
     assert first.left_over == []
@@ -326,11 +335,11 @@ def test_guarded(first: First) -> None:
 
 
 def test_the_city(first: First) -> None:
-    """69 organs, each with units and one seal; 503 officials, each in a post; three administrators who are three people."""
+    """70 organs, each with units and one seal; 514 officials, each in a post; three administrators who are three people."""
     found = first.census
-    assert (found.organs, found.organs_with_units) == (69, 69)
-    assert (found.officials, found.officials_with_posts) == (503, 503)
-    assert (len(found.seals_by_organ), set(found.seals_by_organ.values())) == (69, {1})
+    assert (found.organs, found.organs_with_units) == (70, 70)
+    assert (found.officials, found.officials_with_posts) == (514, 514)
+    assert (len(found.seals_by_organ), set(found.seals_by_organ.values())) == (70, {1})
     assert [role for role, _, _ in found.administrators] == ["audit_admin", "security_admin", "system_admin"]
     assert len({code for _, code, _ in found.administrators}) == 3
     assert len({name for _, _, name in found.administrators}) == 3
@@ -339,8 +348,23 @@ def test_the_city(first: First) -> None:
 def test_documents_under_way(first: First) -> None:
     """A handful of documents lie on desks at different steps, and others have been sent, received, handled and refused."""
     outgoing, incoming = first.census.outgoing, first.census.incoming
-    assert outgoing == {"drafting": 2, "under_review": 2, "signed": 1, "frozen": 1, "dispatched": 4}
+    assert outgoing == {
+        "drafting": 2,
+        "under_review": 2,
+        "signed": 1,
+        "frozen": 1,
+        "dispatched": 4 + first.census.replies,
+    }
     assert {"arrived", "signed_for", "registered", "proposed", "refused", "closed"} == set(incoming)
+
+
+def test_suggestions_at_every_stage(first: First) -> None:
+    """The congress has met: its deputies' suggestions lie at every stage, some answered and judged, some overdue."""
+    found = first.census
+    assert found.proposals.total() == 46
+    assert set(ProposalState) - set(found.proposals) == {ProposalState.WITHDRAWN}
+    assert set(AssignmentState) - set(found.assignments) == {AssignmentState.ARBITRATION}
+    assert found.overdue > 0
 
 
 def test_in_whose_name(first: First) -> None:
@@ -362,6 +386,7 @@ def test_in_whose_name(first: First) -> None:
         "identity.directory_imported",
         "audit.head_signed",
         "deadlines.calendar_kept",
+        "pki.crl_issued",
     }
     assert audit not in {name for _, name in first.census.acts}
 
