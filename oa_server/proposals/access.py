@@ -111,11 +111,11 @@ async def membership(actor: Actor, sitting_id: UUID) -> Member | None:
     return await Member.get_or_none(sitting_id=sitting_id, official_id=actor.official_id)
 
 
-async def sittings_of(actor: Actor) -> set[UUID]:
-    """The sittings that the actor is a member of."""
+async def memberships(actor: Actor) -> dict[UUID, Member]:
+    """The actor as a member, by sitting."""
     if actor.official_id is None:
-        return set()
-    return set(await Member.filter(official_id=actor.official_id).values_list("sitting_id", flat=True))  # type: ignore[arg-type]  # untyped in the library
+        return {}
+    return {row.sitting_id: row for row in await Member.filter(official_id=actor.official_id)}
 
 
 # --- proposals --------------------------------------------------------------------------------------------------------

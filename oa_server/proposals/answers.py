@@ -87,7 +87,7 @@ async def sittings_out(actor: Actor, rows: Sequence[Sitting], language: str) -> 
         {one for row in rows for one in (row.secretariat_id, row.dispatching_id, row.oversight_id)}
     )
     counts = await access.counts(actor)
-    joined = await access.sittings_of(actor)
+    own = await access.memberships(actor)
 
     def named(organ_id: UUID) -> Named:
         return Named(organ_id, organs[organ_id].full_name)
@@ -106,8 +106,9 @@ async def sittings_out(actor: Actor, rows: Sequence[Sitting], language: str) -> 
             review_levels=row.review_levels,
             kinds=list(rules.KINDS[Assembly(row.body)]),
             counts=counts.get(row.id, {}),
+            own=member_out(own[row.id]) if row.id in own else None,
             abilities=[
-                ability_out(ability, language) for ability in rules.sitting_abilities(actor, row, row.id in joined)
+                ability_out(ability, language) for ability in rules.sitting_abilities(actor, row, row.id in own)
             ],
         )
         for row in rows
@@ -231,7 +232,7 @@ async def proposal_out(actor: Actor, proposal: Proposal, language: str) -> Propo
         case_no=proposal.case_no or "",
         version_no=proposal.version_no,
         text_sha256=proposal.text_sha256,
-        proposers=[_proposer_out(row, proposal) for row in at.proposers],
+        proposers=[_proposer_out(row, at) for row in at.proposers],
         entered_by=people.get(proposal.entered_by_id, ""),
         submitted_on=proposal.submitted_on,
         reviews=[ReviewOut(r.version_no, r.level, people.get(r.official_id, ""), r.opinion, r.at) for r in reviews],
@@ -287,14 +288,15 @@ def _elements(row: Proposal) -> ProposalElements:
     )
 
 
-def _proposer_out(row: Proposer, proposal: Proposal) -> ProposerOut:
+def _proposer_out(row: Proposer, at: rules.Standing) -> ProposerOut:
     return ProposerOut(
         id=row.id,
         member=member_out(row.member),
+        is_own=at.own is not None and row.id == at.own.id,
         is_lead=row.position == 0,
         consent=row.consent,
         consent_title=Consent(row.consent).title_zh,
-        stands_behind=rules.stands_behind(row, proposal.text_sha256),
+        stands_behind=rules.stands_behind(row, at.proposal.text_sha256),
         has_withdrawn=row.withdrew_at is not None,
     )
 

@@ -154,6 +154,8 @@ class SittingIn(Struct, forbid_unknown_fields=True):
 
 
 class SittingOut(Struct):
+    """`own` is the reader as a member of it."""
+
     id: UUID
     body: Assembly
     body_title: str
@@ -166,6 +168,7 @@ class SittingOut(Struct):
     review_levels: int
     kinds: list[ProposalKind]
     counts: dict[str, int]
+    own: MemberOut | None
     abilities: list[AbilityOut]
 
 
@@ -274,6 +277,7 @@ class ProposalActIn(Struct, forbid_unknown_fields=True):
 class ProposerOut(Struct):
     id: UUID
     member: MemberOut
+    is_own: bool
     is_lead: bool
     consent: str
     consent_title: str
