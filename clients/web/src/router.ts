@@ -83,6 +83,22 @@ export const router = createRouter({
       meta: { title: (w) => w.app.incoming, key: byId },
     },
     {
+      path: '/proposals',
+      component: () => import('./domains/proposals/ProposalListPage.vue'),
+      meta: { title: (w) => w.proposals.title },
+    },
+    {
+      path: '/proposals/:id',
+      name: 'proposal',
+      component: () => import('./domains/proposals/ProposalPage.vue'),
+      meta: { title: (w) => w.proposals.one, key: byId },
+    },
+    {
+      path: '/assignments',
+      component: () => import('./domains/proposals/AssignmentListPage.vue'),
+      meta: { title: (w) => w.proposals.assignments.title },
+    },
+    {
       path: '/admin/overview',
       component: () => import('./domains/pki/OverviewPage.vue'),
       meta: { title: (w) => w.pki.overview.title },

@@ -1,7 +1,7 @@
 /** Where one can go: the pages of the navigation, and who sees each. Its first one is where a session begins. */
 import {
-  Bell, Calendar, Checked, Connection, CreditCard, DataLine, Files, Message, Monitor, Postcard, Promotion, Setting,
-  Stamp, Tickets, User,
+  Bell, Calendar, ChatLineSquare, Checked, Collection, Connection, CreditCard, DataLine, Files, Finished, Message,
+  Monitor, Postcard, Promotion, Setting, Stamp, Tickets, User,
 } from '@element-plus/icons-vue'
 import type { Component } from 'vue'
 
@@ -11,6 +11,9 @@ import type { Words } from '@/words'
 export const ADMINISTRATORS = ['system_admin', 'security_admin', 'audit_admin']
 /** Whoever is no administrator. */
 const OFFICIAL = 'official'
+/** Whoever sees what their organ has been given to handle. */
+const HANDLER = 'handler'
+const HANDLERS = ['clerk', 'office_reviewer', 'leader', 'unit_head']
 const REGISTRARS = ['system_admin', 'security_admin']
 
 export interface Place {
@@ -27,6 +30,8 @@ const PLACES: Place[] = [
   { to: '/tasks', word: (w) => w.app.tasks, icon: Bell, roles: [OFFICIAL], count: 'todo' },
   { to: '/outgoing', word: (w) => w.app.outgoing, icon: Promotion, roles: [OFFICIAL] },
   { to: '/incoming', word: (w) => w.app.incoming, icon: Message, roles: [OFFICIAL], count: 'incoming' },
+  { to: '/proposals', word: (w) => w.app.proposals, icon: ChatLineSquare, roles: [OFFICIAL] },
+  { to: '/assignments', word: (w) => w.app.assignments, icon: Finished, roles: [HANDLER] },
   { to: '/admin/overview', word: (w) => w.app.overview, icon: DataLine, roles: REGISTRARS },
   { to: '/admin/devices', word: (w) => w.app.devices, icon: CreditCard, roles: REGISTRARS },
   { to: '/admin/requests', word: (w) => w.app.requests, icon: Tickets, roles: REGISTRARS },
@@ -35,6 +40,7 @@ const PLACES: Place[] = [
   { to: '/admin/systems', word: (w) => w.app.systems, icon: Connection, roles: REGISTRARS },
   { to: '/admin/sessions', word: (w) => w.app.sessions, icon: Monitor, roles: REGISTRARS },
   { to: '/admin/audit', word: (w) => w.app.audit, icon: Files, roles: ['audit_admin'] },
+  { to: '/sittings', word: (w) => w.app.sittings, icon: Collection, roles: ['system_admin'] },
   { to: '/organs', word: (w) => w.app.directory, icon: User },
   { to: '/calendar', word: (w) => w.app.calendar, icon: Calendar },
   { to: '/admin/settings', word: (w) => w.app.settings, icon: Setting, roles: REGISTRARS },
@@ -46,7 +52,8 @@ export function isAdministrator(roles: string[]): boolean {
 }
 
 export function placesFor(roles: string[]): Place[] {
-  const held = isAdministrator(roles) ? roles : [OFFICIAL, ...roles]
+  const handler = roles.some((role) => HANDLERS.includes(role)) ? [HANDLER] : []
+  const held = isAdministrator(roles) ? roles : [OFFICIAL, ...handler, ...roles]
   return PLACES.filter((place) => !place.roles || place.roles.some((role) => held.includes(role)))
 }
 

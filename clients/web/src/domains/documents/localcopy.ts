@@ -1,28 +1,29 @@
 /** The copy of a draft that this browser keeps until the server has it: a reload or a lost network loses nothing. */
 import type { Draft, Elements } from '@/api/types'
 
-export interface LocalCopy {
-  draft: Draft
+export interface LocalCopy<D> {
+  draft: D
   /** What the draft was based on; null for one that the server has never seen. */
   etag: string | null
 }
 
-/** `id` is the document's, or `new`; copies of different people in one browser never meet. */
-export class LocalCopies {
+/** `id` is the draft's, or `new`; copies of different people or kinds in one browser never meet. */
+export class LocalCopies<D = Draft> {
   constructor(
     private readonly official: string,
     private readonly storage: Storage = localStorage,
+    private readonly kind = 'oa-draft',
   ) {}
 
-  read(id: string): LocalCopy | null {
+  read(id: string): LocalCopy<D> | null {
     try {
-      return JSON.parse(this.storage.getItem(this.key(id)) ?? 'null') as LocalCopy | null
+      return JSON.parse(this.storage.getItem(this.key(id)) ?? 'null') as LocalCopy<D> | null
     } catch {
       return null
     }
   }
 
-  write(id: string, copy: LocalCopy): void {
+  write(id: string, copy: LocalCopy<D>): void {
     this.storage.setItem(this.key(id), JSON.stringify(copy))
   }
 
@@ -31,7 +32,7 @@ export class LocalCopies {
   }
 
   private key(id: string): string {
-    return `oa-draft:${this.official}:${id}`
+    return `${this.kind}:${this.official}:${id}`
   }
 }
 

@@ -1,11 +1,10 @@
 /** Doing a verb: ask the server what is to be signed, have the key agent sign it, hand the signature in. */
 import { ref, type Ref } from 'vue'
 
-import { useAgent } from '@/agent/agent'
 import { api } from '@/api/client'
 import { Problem } from '@/api/problem'
-import type { Act, SignatureRequest, SignedAct } from '@/api/types'
-import { certificateFor } from '@/domains/signing/certificates'
+import type { Act, SignedAct } from '@/api/types'
+import { signedAct } from '@/domains/signing/signed'
 import { titleOf } from '@/ui/load'
 import { currentWords, term } from '@/words'
 
@@ -36,11 +35,7 @@ export function usePerform(collection: Collection): Performing {
   async function signed(id: string, act: Act, readSha256?: string | null): Promise<SignedAct> {
     const usage = formOf(collection, act.verb).signs
     if (!usage) return act
-    const { id: certificateId, certificate, chain } = await certificateFor(usage)
-    const request = { ...act, certificate, chain, pages_sha256: readSha256 ?? null }
-    const asked = await api.post<SignatureRequest>(`/api/${collection}/${id}/signatures`, request)
-    const { signature } = await useAgent().sign(certificateId, asked.request)
-    return { ...act, signature: { request_id: asked.request_id, value: signature } }
+    return signedAct(`/api/${collection}/${id}`, act, usage, { pages_sha256: readSha256 ?? null })
   }
 
   async function perform<T>(id: string, act: Act, readSha256?: string | null): Promise<T | null> {
