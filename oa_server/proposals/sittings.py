@@ -69,14 +69,17 @@ async def set_limit(
 
 
 async def keep_members(actor: Actor, sitting_id: UUID, rows: Collection[dict[str, Any]]) -> list[Member]:
-    """Enter members, or change those whose number is known. Raises Denied, Invalid, NotFound."""
+    """Enter members, or change those whose number is known: what is left empty of them stays as it was.
+
+    Raises Denied, Invalid, NotFound.
+    """
     sitting = await access.sitting(sitting_id)
     check_keeper(actor, sitting)
     _check_officials(rows)
     async with unit_of_work(actor) as work:
         known = {row.code: row for row in await Member.filter(sitting_id=sitting_id)}
         fresh = [Member(id=new_id(), sitting_id=sitting_id, **row) for row in rows if row["code"] not in known]
-        changed = [known[row["code"]].update_from_dict(row) for row in rows if row["code"] in known]
+        changed = [known[row["code"]].update_from_dict(_said(row)) for row in rows if row["code"] in known]
         async with conflict_on(rules.OFFICIAL_IS_MEMBER):
             await Member.bulk_create(fresh)
             for member in changed:
@@ -91,6 +94,10 @@ async def keep_members(actor: Actor, sitting_id: UUID, rows: Collection[dict[str
             changed=len(changed),
         )
     return [*fresh, *changed]
+
+
+def _said(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value}
 
 
 def _check_officials(rows: Collection[dict[str, Any]]) -> None:

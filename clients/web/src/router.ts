@@ -14,6 +14,8 @@ declare module 'vue-router' {
     title?: (words: Words) => string
     /** No session is needed. */
     open?: boolean
+    /** Whoever has a session may see it all the same. */
+    anybody?: boolean
     /** Two addresses with the same key share one component instance. */
     key?: (route: RouteLocationNormalized) => string
   }
@@ -33,6 +35,11 @@ export const router = createRouter({
       path: '/enrol',
       component: () => import('./domains/pki/FirstKeysPage.vue'),
       meta: { open: true, title: (w) => w.pki.firstKeys.title },
+    },
+    {
+      path: '/judge',
+      component: () => import('./domains/proposals/JudgePage.vue'),
+      meta: { open: true, anybody: true, title: (w) => w.proposals.judging.title },
     },
     // Everybody's own first page, which is not known before the session is.
     { path: '/', component: () => import('./ui/NotFoundPage.vue') },
@@ -88,6 +95,22 @@ export const router = createRouter({
       meta: { title: (w) => w.proposals.title },
     },
     {
+      // A new draft gets its id with its first save; the page stays as it is while the address changes.
+      path: '/proposals/new',
+      component: () => import('./domains/proposals/DraftPage.vue'),
+      meta: { title: (w) => w.proposals.edit.newTitle, key: () => 'proposal draft' },
+    },
+    {
+      path: '/proposals/dispatch',
+      component: () => import('./domains/proposals/DispatchPage.vue'),
+      meta: { title: (w) => w.proposals.dispatching.title },
+    },
+    {
+      path: '/proposals/:id/edit',
+      component: () => import('./domains/proposals/DraftPage.vue'),
+      meta: { title: (w) => w.proposals.edit.editTitle, key: () => 'proposal draft' },
+    },
+    {
       path: '/proposals/:id',
       name: 'proposal',
       component: () => import('./domains/proposals/ProposalPage.vue'),
@@ -97,6 +120,17 @@ export const router = createRouter({
       path: '/assignments',
       component: () => import('./domains/proposals/AssignmentListPage.vue'),
       meta: { title: (w) => w.proposals.assignments.title },
+    },
+    {
+      path: '/sittings',
+      component: () => import('./domains/proposals/SittingListPage.vue'),
+      meta: { title: (w) => w.proposals.sittings.title },
+    },
+    {
+      path: '/sittings/:id',
+      name: 'sitting',
+      component: () => import('./domains/proposals/SittingPage.vue'),
+      meta: { title: (w) => w.proposals.sittings.title, key: byId },
     },
     {
       path: '/admin/overview',
@@ -246,7 +280,7 @@ router.beforeEach(async (to) => {
   await store.loadAbout().catch(() => undefined)
   const isIn = store.session !== null || (await store.restore().catch(() => false))
   if (!to.meta.open && !isIn) return { path: '/sign-in', query: { next: to.fullPath } }
-  if (isIn && (to.meta.open || to.path === '/')) return homeFor(store.session?.roles ?? [])
+  if (isIn && ((to.meta.open && !to.meta.anybody) || to.path === '/')) return homeFor(store.session?.roles ?? [])
   return true
 })
 

@@ -3,7 +3,7 @@
 export interface Field {
   key: string
   label: string
-  kind?: 'text' | 'area' | 'choice' | 'flag' | 'moment'
+  kind?: 'text' | 'area' | 'choice' | 'flag' | 'moment' | 'day'
   value?: string | boolean | null
   required?: boolean
   hint?: string

@@ -25,6 +25,8 @@ export interface Ask {
 export interface Form {
   signs?: boolean
   isDangerous?: boolean
+  /** It keeps something, and its button says so. */
+  saves?: boolean
   asks?: Ask[]
 }
 
@@ -48,7 +50,7 @@ const FORMS: Record<Subject, Record<string, Form>> = {
   case: {
     consent: { signs: true },
     decline: { isDangerous: true },
-    record_paper: { asks: [{ key: 'members', kind: 'ticks' }] },
+    record_paper: { saves: true, asks: [{ key: 'members', kind: 'ticks' }] },
     discard: { isDangerous: true },
     withdraw: { isDangerous: true },
     review: { asks: [OPINION] },
@@ -77,6 +79,7 @@ const FORMS: Record<Subject, Record<string, Form>> = {
     succeed: { asks: [ORGAN] },
     give_opinion: { signs: true, asks: [OPINION] },
     record_contact: {
+      saves: true,
       asks: [
         { key: 'proposer_id', kind: 'choice' },
         { key: 'on', kind: 'date' },
@@ -85,7 +88,7 @@ const FORMS: Record<Subject, Record<string, Form>> = {
         { key: 'summary', kind: 'area', max: 2000 },
       ],
     },
-    set_points: { asks: [{ key: 'points', kind: 'points', wide: true }] },
+    set_points: { saves: true, asks: [{ key: 'points', kind: 'points', wide: true }] },
     ask_extension: { asks: [{ key: 'months', kind: 'number', max: 12 }, REASON] },
     grant_extension: { asks: [{ key: 'told', kind: 'area', max: 1000 }] },
     refuse_extension: { asks: [REASON] },
@@ -99,6 +102,7 @@ const FORMS: Record<Subject, Record<string, Form>> = {
     },
     send_back: { asks: [REASON] },
     review_point: {
+      saves: true,
       asks: [{ key: 'point_id', kind: 'choice' }, { key: 'result', kind: 'choice' }, { key: 'planned_on', kind: 'date', optional: true }, REASON],
     },
   },
