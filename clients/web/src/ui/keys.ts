@@ -33,18 +33,24 @@ const TYPING = 'input, textarea, select, [contenteditable="true"], [role="listbo
 const MODAL = '[aria-modal="true"]'
 const PRESSABLE = 'a, button, summary, [role="button"], [role="tab"], [role="checkbox"], [role="radio"]'
 
-/** A dialog that is fading away has been closed and takes no keys, but for the one that has just closed it. */
-function isOpen(element: Element, key: string): boolean {
-  return element.getClientRects().length > 0 && (key === 'Escape' || !element.closest('[class*="-leave-active"]'))
+let isCovered = false
+
+/** A dialog that is fading away has been closed and takes no keys. */
+function isOpen(element: Element): boolean {
+  return element.getClientRects().length > 0 && !element.closest('[class*="-leave-active"]')
+}
+
+/** What a key closes is gone when the key comes up to the page, so what covers it is looked at on the way down. */
+function look(event: KeyboardEvent): void {
+  // Escape first closes what floats; only then does it leave the page.
+  const floating = nameOf(event) === 'Escape' ? `${MODAL}, .el-popper` : MODAL
+  isCovered = [...document.querySelectorAll(floating)].some(isOpen)
 }
 
 function press(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.isComposing || event.altKey) return
   const key = nameOf(event)
   const target = event.target instanceof Element ? event.target : document.body
-  // Escape first closes what floats; only then does it leave the page.
-  const floating = key === 'Escape' ? `${MODAL}, .el-popper` : MODAL
-  const isCovered = [...document.querySelectorAll(floating)].some((one) => isOpen(one, key))
   const isBusy = isCovered || target.closest(TYPING) !== null
   if (key === 'Escape' && target instanceof HTMLInputElement) return target.blur()
   if (key === 'Enter' && target.closest(PRESSABLE)) return
@@ -56,6 +62,7 @@ function press(event: KeyboardEvent): void {
 }
 
 export function listenForKeys(): void {
+  window.addEventListener('keydown', look, true)
   window.addEventListener('keydown', press)
 }
 
