@@ -142,7 +142,7 @@ async def enter_paper(actor: Actor, feedback_id: UUID, said: Judgement) -> None:
     """Enter a judgement that came on paper. It counts once another clerk has confirmed it. Raises NotFound, Denied, Invalid."""
     _check(said)
     async with unit_of_work(actor) as work:
-        row, _proposal = await _held(actor, feedback_id)
+        row, proposal = await _held(actor, feedback_id)
         change = {**_columns(said), "entered_by_id": actor.official_id, "at": work.now}
         await transition(
             Feedback,
@@ -151,6 +151,7 @@ async def enter_paper(actor: Actor, feedback_id: UUID, said: Judgement) -> None:
             expect={"state": FeedbackState.REQUESTED},
             change=change,
         )
+        await cases.tell(work, proposal.id, proposal.state)
         work.audit(Verb.PAPER_JUDGEMENT_ENTERED, access.PROPOSAL, row.proposal_id, rows=[row])
 
 
@@ -190,7 +191,9 @@ async def _give(work: Work, row: Feedback, state: FeedbackState, said: Judgement
         how=state,
         **{name: said[name] for name in ("contact", "attitude", "result")},
     )
-    await _conclude(work, await Proposal.get(id=row.proposal_id))
+    proposal = await Proposal.get(id=row.proposal_id)
+    await cases.tell(work, proposal.id, proposal.state)
+    await _conclude(work, proposal)
 
 
 async def _conclude(work: Work, proposal: Proposal) -> None:

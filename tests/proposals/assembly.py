@@ -222,12 +222,17 @@ class Sittings:
     @asynccontextmanager
     async def begun(self, founded: Founded, folder: Path) -> AsyncIterator[Assembly]:
         """A running city of the caller's own, its sitting opened."""
+        reached = await self.reached(founded)
+        settings = await asyncio.to_thread(reached.copy, folder)
+        async with running(settings) as city:
+            yield await gathered(city)
+        await asyncio.to_thread(founded.drop, settings)
+
+    async def reached(self, founded: Founded) -> Founded:
+        """The city with its congress, to be copied."""
         if founded.folder not in self._known:
             settings = await asyncio.to_thread(founded.copy, self._folder / f"{len(self._known)}" / "var")
             async with running(settings) as city:
                 await set_up(city)
             self._known[founded.folder] = founded.at(settings)
-        settings = await asyncio.to_thread(self._known[founded.folder].copy, folder)
-        async with running(settings) as city:
-            yield await gathered(city)
-        await asyncio.to_thread(founded.drop, settings)
+        return self._known[founded.folder]

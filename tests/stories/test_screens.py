@@ -99,7 +99,13 @@ async def records(desk: Desk) -> list[str]:
 LISTS = ("/admin/overview", "/admin/devices", "/admin/requests", "/admin/certificates", "/admin/requests/new")
 
 # Lists of administrators beside the register, by what they read.
-WATCHED = {"/seals": "/api/seals", "/admin/systems": "/api/clients", "/admin/sessions": "/api/sessions"}
+WATCHED = {
+    "/seals": "/api/seals",
+    "/admin/systems": "/api/clients",
+    "/admin/sessions": "/api/sessions",
+    "/sittings": "/api/sittings",
+}
+NOTHING = "00000000-0000-7000-8000-000000000000"
 
 
 async def test_administration_in_english(seat: Seat) -> None:
@@ -140,6 +146,8 @@ async def test_on_a_phone(seat: Seat) -> None:
         (f"outgoing/{seat.document}", "state"),
         (f"outgoing/{seat.document}/receipts", "receipt-tile"),
         ("verify", "verify-drop"),
+        ("proposals", "state-empty"),
+        ("assignments", "state-empty"),
     ):
         await desk.page.goto(f"{desk.origin}/{path}")
         await desk.one(mark).first.wait_for()
@@ -178,12 +186,20 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
         "/duties": (admin, "/duties"),
         "/admin/audit": (auditor, "/admin/audit"),
         "/admin/audit/:id": (auditor, f"/admin/audit/{entry}"),
-        "/admin/systems/:id": (admin, "/admin/systems/00000000-0000-7000-8000-000000000000"),
+        "/admin/systems/:id": (admin, f"/admin/systems/{NOTHING}"),
         "/seals/:id": (admin, f"/seals/{seal}"),
         "/certificates/:id/uses": (auditor, f"/certificates/{certificate.rpartition('/')[2]}/uses"),
         "/admin/devices/:id": (admin, device),
         "/admin/requests/:id": (admin, request),
         "/admin/certificates/:id": (admin, certificate),
+        "/judge": (await Desk.at(browser, seat.settings), "/judge"),
+        "/proposals": (sun, "/proposals"),
+        "/proposals/new": (sun, "/proposals/new"),
+        "/proposals/dispatch": (sun, "/proposals/dispatch"),
+        "/proposals/:id": (sun, f"/proposals/{NOTHING}"),
+        "/proposals/:id/edit": (sun, f"/proposals/{NOTHING}/edit"),
+        "/assignments": (sun, "/assignments"),
+        "/sittings/:id": (admin, f"/sittings/{NOTHING}"),
         "/organs/:id?": (sun, "/organs"),
         "/calendar": (sun, "/calendar"),
         "/verify": (sun, "/verify"),

@@ -1749,7 +1749,8 @@ export const en: Words = {
       kinds: { sign_in: 'Sign-in', signature: 'Signature', seal: 'Seal', receipt: 'Receipt' },
       acts: {
         signed_in: 'Signed in', approve: 'Opinion', return: 'Returned', sign: 'Signed', seal: 'Sealed', dispatch: 'Dispatched', sign_for: 'Signed for',
-        refuse: 'Refused', instruct: 'Instructed', finish: 'Opinion on handling', propose: 'Proposed',
+        refuse: 'Refused', instruct: 'Instructed', finish: 'Opinion on handling', propose: 'Proposed', submit: 'Submitted a proposal', consent: 'Consented',
+        withdraw: 'Withdrew', give_opinion: 'Co-handler’s opinion', judge: 'Judged',
       },
       from: (address: string) => `from ${address}`,
     },

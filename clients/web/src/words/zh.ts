@@ -1741,7 +1741,7 @@ export const zh = {
       kinds: { sign_in: '登录', signature: '签名', seal: '用印', receipt: '回执' } as Record<string, string>,
       acts: {
         signed_in: '登录', approve: '审核意见', return: '退回意见', sign: '签发', seal: '用印', dispatch: '分发', sign_for: '签收', refuse: '拒收',
-        instruct: '批示', finish: '承办意见', propose: '拟办',
+        instruct: '批示', finish: '承办意见', propose: '拟办', submit: '提交建议提案', consent: '附议', withdraw: '撤案', give_opinion: '协办意见', judge: '评价',
       } as Record<string, string>,
       from: (address: string) => `来自${address}`,
     },
