@@ -68,6 +68,41 @@ async def test_the_list_of_members(assembly: Assembly) -> None:
     assert told(refused) == (403, "proposals.not_secretariat")
 
 
+async def test_what_is_left_empty_stays(assembly: Assembly) -> None:
+    """A member who is entered anew keeps account and delegation, and an account is linked without naming the rest again."""
+    lin = await assembly.desk("lin")
+    place = f"/api/sittings/{assembly.sitting}/members"
+    members = [
+        {"code": "D001", "name": "戴维", "duty": "校长"},
+        {"code": "D003", "name": "何平安", "official_id": assembly.people["yu"]},
+    ]
+    assert (await lin.send("PUT", place, json={"members": members})).status_code == 200
+    shown = {one["code"]: one for one in (await lin.get(place)).json()["items"]}
+    assert (shown["D001"]["duty"], shown["D001"]["delegation"], shown["D001"]["has_account"]) == (
+        "校长",
+        "城东代表团",
+        True,
+    )
+    assert (shown["D003"]["delegation"], shown["D003"]["has_account"]) == ("城东代表团", True)
+
+
+async def test_readers_find_themselves(assembly: Assembly) -> None:
+    """A sitting tells its member who they are in it, and a case which of the proposers; to others neither says anything."""
+    drafted = await assembly.drafts("dai", ["D001", "D002"])
+    path = f"/api/proposals/{drafted.json()['id']}"
+    await assembly.done("dai", "invite", path)
+
+    async def found(person: str) -> tuple[str | None, list[str]]:
+        sitting = (await (await assembly.desk(person)).get("/api/sittings")).json()["items"][0]
+        own = [one["member"]["name"] for one in (await assembly.shown(person, path))["proposers"] if one["is_own"]]
+        return sitting["own"] and sitting["own"]["code"], own
+
+    assert await found("dai") == ("D001", ["戴维"])
+    assert await found("qiu") == ("D002", ["邱红"])
+    nobody = (await (await assembly.desk("lin")).get("/api/sittings")).json()["items"][0]
+    assert nobody["own"] is None
+
+
 async def test_every_verb_says_why_not(assembly: Assembly) -> None:
     """Of each verb of a case and of an assignment a reader learns whether it is open to them, and if not, why."""
     path = await assembly.filed()
