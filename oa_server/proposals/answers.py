@@ -148,7 +148,7 @@ async def proposal_rows(rows: Sequence[Proposal]) -> list[ProposalRow]:
             category=row.category,
             lead=leads.get(row.id, ""),
             proposers=numbers[row.id],
-            handlers=[organs[one.organ_id] for one in given[row.id]],
+            handlers=[organs[one.organ_id] for one in sorted(given[row.id], key=_by_role)],
             is_key=row.key_leader_id is not None,
             is_suspended=row.is_suspended,
             submitted_on=row.submitted_on,
@@ -156,6 +156,11 @@ async def proposal_rows(rows: Sequence[Proposal]) -> list[ProposalRow]:
         )
         for row in rows
     ]
+
+
+def _by_role(row: Assignment) -> int:
+    """Who leads stands first."""
+    return list(AssignmentRole).index(AssignmentRole(row.role))
 
 
 async def _leads(proposal_ids: Collection[UUID]) -> tuple[dict[UUID, str], Counter[UUID]]:
@@ -302,8 +307,7 @@ def _proposer_out(row: Proposer, at: rules.Standing) -> ProposerOut:
 
 
 async def _assignments_out(actor: Actor, proposal: Proposal, sitting: Sitting, language: str) -> list[AssignmentOut]:
-    order = list(AssignmentRole)
-    rows = sorted(await access.assignments_of([proposal.id]), key=lambda row: order.index(AssignmentRole(row.role)))
+    rows = sorted(await access.assignments_of([proposal.id]), key=_by_role)
     ids = [row.id for row in rows]
     organs = await identity.organ_names({i for row in rows for i in (row.organ_id, row.suggested_organ_id) if i})
     clocks = await deadlines.clocks_of(access.ASSIGNMENT, ids)

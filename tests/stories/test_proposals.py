@@ -62,9 +62,15 @@ async def does(desk: Desk, verb: str, *, signed: bool = False, on: Locator | Non
         if await place.evaluate("(one) => ['INPUT', 'TEXTAREA'].includes(one.tagName) && !one.closest('.el-select')"):
             await place.fill(value)
         else:
-            await place.click()
-            await desk.page.get_by_role("option", name=value).click()
+            await choose(desk, place, value)
     await confirm(desk, signed=signed)
+
+
+async def choose(desk: Desk, place: Locator, word: str) -> None:
+    """Open a choice and take the option with this word; the list has gone again afterwards."""
+    await place.click()
+    await desk.page.get_by_role("option", name=word).locator("visible=true").click()
+    await expect(desk.page.get_by_role("option").locator("visible=true")).to_have_count(0)
 
 
 async def confirm(desk: Desk, *, signed: bool = False) -> None:
@@ -174,8 +180,7 @@ async def give_out(cast: Cast) -> None:
     await sun.one("open-board").click()
     case = sun.one("board-case")
     await sun.one("board-tick").check()
-    await sun.one("board-organ").click()
-    await sun.page.get_by_role("option", name="市财政局").click()
+    await choose(sun, sun.one("board-organ"), "市财政局")
     await sun.one("board-give").click()
     await sun.one("board-tick").uncheck()
     await sun.one("board-role").get_by_text("协办").click()
@@ -237,8 +242,7 @@ async def prepare_the_reply(cast: Cast) -> None:
     for index, text in enumerate(("利用边角地块建设立体停车设施", "错时开放机关单位停车场")):
         point = zhou.one("point-edit").nth(index)
         await point.get_by_test_id("point-text").fill(text)
-        await point.get_by_test_id("point-result").click()
-        await zhou.page.get_by_role("option", name="A类").locator("visible=true").click()
+        await choose(zhou, point.get_by_test_id("point-result"), "A类")
         await point.get_by_test_id("point-measure").fill("已经落实。")
         await point.get_by_test_id("point-owner").fill("郑华")
     await zhou.accessible()
@@ -252,8 +256,7 @@ async def talk_with_everybody(cast: Cast) -> None:
     before = await card(zhou, LEAD).get_by_test_id("contact").count()
     for done, name in enumerate(PROPOSERS, 1):
         await card(zhou, LEAD).get_by_test_id("act-record_contact").click()
-        await zhou.one("act-proposer_id").click()
-        await zhou.page.get_by_role("option", name=name).click()
+        await choose(zhou, zhou.one("act-proposer_id"), name)
         await zhou.one("act-form").get_by_text("走访").click()
         await zhou.one("act-summary").fill(f"走访{name}，介绍了办理情况，听取了意见。")
         await confirm(zhou)
@@ -269,8 +272,7 @@ async def answer(cast: Cast, title: str) -> None:
     await card(zhou, LEAD).get_by_test_id("act-reply").click()
     await zhou.one("document-search").fill(title)
     await zhou.one("document-option").filter(has_text=title).click()
-    await zhou.one("act-result").click()
-    await zhou.page.get_by_role("option", name="A类").click()
+    await choose(zhou, zhou.one("act-result"), "A类")
     await confirm(zhou)
     await expect(card(zhao, LEAD)).to_have_attribute("data-state", "reply_ready")
     await does(zhao, "pass", on=card(zhao, LEAD))
