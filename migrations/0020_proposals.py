@@ -82,7 +82,12 @@ class Migration(migrations.Migration):
                 ("address", fields.BinaryField()),
                 ("official", _reference("oa.Official", "official_id", null=True)),
             ],
-            options={"table": "member", "app": "oa", "unique_together": (("sitting", "code"), ("sitting", "official")), "pk_attr": "id"},
+            options={
+                "table": "member",
+                "app": "oa",
+                "unique_together": (("sitting", "code"), ("sitting", "official")),
+                "pk_attr": "id",
+            },
             bases=["Model"],
         ),
         ops.CreateModel(
