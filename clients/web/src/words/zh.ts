@@ -822,7 +822,8 @@ export const zh = {
       limitNames: {
         dispatch: '交办', return: '退办', cohandler: '协办意见', reply: '答复', extension: '延期后总时限', rehandling: '二次办理', feedback: '评价', cosigners: '议案联名人数', returns: '退办次数', rounds: '办理轮次', unsatisfied: '不满意比例',
       } as Record<string, string>,
-      units: { working_day: '个工作日', day: '日', month: '个月', count: '（人、次）', percent: '%' } as Record<string, string>,
+      units: { working_day: '个工作日', day: '日', month: '个月', percent: '%' } as Record<string, string>,
+      counted: { cosigners: '人', returns: '次', rounds: '轮' } as Record<string, string>,
       quantity: '数量', unit: '单位', source: '依据',
       sourceHint: '写明规定的名称和条款',
       limitSaved: '已保存。此前已经开始计算的时限不变。',
