@@ -30,10 +30,11 @@ from oa_server.identity.models import (
     RoleChangeState,
     Unit,
 )
-from oa_server.identity.spreadsheet import in_circles, is_plain
+from oa_server.identity.spreadsheet import in_circles
 from oa_server.storage.database import Lock, alone
 from oa_server.storage.fields import Model
 from oa_server.storage.unit_of_work import Work, conflict_on, unit_of_work
+from oa_server.web.workbooks import is_plain
 
 Changed = dict[str, list[Any]]
 

@@ -8,37 +8,22 @@ problem with sheet, row and column, and the caller imports all or nothing. What 
 
 from __future__ import annotations
 
-import csv
-import io
 import unicodedata
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
-from xml.parsers.expat import ExpatError, ParserCreate
 
 from oa_server.core.actor import Role
 from oa_server.core.clock import OFFICE_ZONE
-from oa_server.core.errors import Invalid, Reason, TooLarge
+from oa_server.core.errors import TooLarge
+from oa_server.web.workbooks import ERROR_VALUES, TOO_LARGE, Cells, Problem, is_plain, sheets_in
 
 SIZE_LIMIT = 20 << 20
-UNPACKED_LIMIT = 64 << 20
-MEMBER_LIMIT = 500
-ELEMENT_LIMIT = 2_000_000  # ROW_LIMIT rows of nine cells, each with a text of its own, and room to spare
 ROW_LIMIT = 50_000
-COLUMN_LIMIT = 32
-SHEET_LENGTH = 1_048_576  # as long and as wide as a sheet of the format can be;
-SHEET_WIDTH = 16_384  # the reader would make up rows beyond the one, and hold a row in memory beyond the other
 CELL_LIMIT = 500
-
-UNREADABLE = Reason(
-    "identity.sheet_unreadable", "文件不是可以读取的 .xlsx 或 .csv 表格", "The file is no .xlsx or .csv sheet."
-)
-TOO_LARGE = Reason("identity.sheet_too_large", "表格过大", "The sheet is too large.")
 
 _PROBLEMS = {
     "wrong_header": "缺少必需的列：{0}",
@@ -130,8 +115,6 @@ STATUSES = {"在用": False, "停用": True}
 DUTY_STATUSES = {"有效": False, "取消": True}
 _MOMENTS = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S")
 MOMENT = _MOMENTS[0]
-_ERRORS = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"}
-_INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 LEVELS = {"省级": "province", "市级": "city", "县级": "county", "乡级": "township", "部门": "department"}
 ROLES = {
@@ -210,20 +193,6 @@ class DutyRow:
     cancelled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One fault: sheet, row (counted as the sheet shows it, headers are row 1), column title, code and sentence."""
-
-    sheet: str
-    row: int
-    column: str
-    code: str
-    message: str
-
-    def as_facts(self) -> dict[str, Any]:
-        return {"sheet": self.sheet, "row": self.row, "column": self.column, "code": self.code, "message": self.message}
-
-
 @dataclass(slots=True)
 class Directory:
     organs: list[OrganRow] = field(default_factory=list)
@@ -244,7 +213,6 @@ class Report:
         self.problems.append(Problem(sheet, row, column, code, message))
 
 
-Cells = Sequence[str | None]
 Seen = dict[tuple[str, ...], tuple[str, int]]
 
 
@@ -260,100 +228,10 @@ def read_directory(
     directory, report = Directory(), Report()
     seen: Seen = {}
     people: dict[str, str] = {}
-    for title, rows in sheets_in(name, data):
-        _read_sheet(title, rows, directory, report, seen, people)
+    for sheet in sheets_in(name, data):
+        _read_sheet(sheet.title, sheet.rows, directory, report, seen, people)
     _check_organs(directory, report, known_organs)
     return directory, report
-
-
-def sheets_in(name: str, data: bytes) -> Iterator[tuple[str, Iterator[Cells]]]:
-    """The sheets of a file, each with its title and rows of texts. Raises Invalid when it is none, TooLarge beyond the limits."""
-    if name.lower().endswith(".csv"):
-        yield name, _csv_rows(data)
-        return
-    _check_archive(data)
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
-    except Exception as error:
-        raise Invalid(UNREADABLE) from error
-    try:
-        for sheet in book.worksheets:
-            yield sheet.title, _sheet_rows(sheet)
-    finally:
-        book.close()
-
-
-def _csv_rows(data: bytes) -> Iterator[Cells]:
-    try:
-        yield from csv.reader(io.StringIO(_decode(data), newline=""))
-    except csv.Error as error:
-        raise Invalid(UNREADABLE) from error
-
-
-def _sheet_rows(sheet: Any) -> Iterator[Cells]:
-    """The rows of a sheet, within its own bounds and not those it claims; hostile markup fails in every way there is."""
-    try:
-        for row in sheet.iter_rows(max_row=SHEET_LENGTH, max_col=COLUMN_LIMIT, values_only=True):
-            yield tuple(map(_text, row)) if row.count(None) < len(row) else ()
-    except Exception as error:
-        raise Invalid(UNREADABLE) from error
-
-
-def _decode(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise Invalid(UNREADABLE)
-
-
-def _check_archive(data: bytes) -> None:
-    """Refuse what is no zip, holds a document type, or would unpack to more than a directory ever holds."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            if len(members) > MEMBER_LIMIT or sum(member.file_size for member in members) > UNPACKED_LIMIT:
-                raise TooLarge(TOO_LARGE, limit=UNPACKED_LIMIT)
-            room = ELEMENT_LIMIT
-            for member in members:
-                room -= _count_elements(archive.read(member), room)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
-        raise Invalid(UNREADABLE) from error
-
-
-def _count_elements(part: bytes, room: int) -> int:
-    """How many elements a part holds; 0 if it is no XML. Raises Invalid for document types, TooLarge beyond `room`."""
-    parser = ParserCreate()
-    elements = cells = 0
-
-    def start(name: str, _: dict[str, str]) -> None:
-        nonlocal elements, cells
-        elements += 1
-        local = name.rpartition(":")[2]
-        cells = 0 if local == "row" else cells + (local == "c")
-        if elements > room or cells > SHEET_WIDTH:
-            raise TooLarge(TOO_LARGE, limit=ELEMENT_LIMIT)
-
-    def doctype(*_: object) -> None:
-        raise Invalid(UNREADABLE, "the workbook holds a document type")
-
-    parser.StartElementHandler = start
-    parser.StartDoctypeDeclHandler = doctype
-    with suppress(ExpatError):
-        parser.Parse(part, True)
-    return elements
-
-
-def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    # A formula over an area comes as an object of its own; its words would pass for text.
-    return "=" if type(value).__name__ in {"ArrayFormula", "DataTableFormula"} else str(value)
 
 
 def _read_sheet(
@@ -419,7 +297,7 @@ class _Reader:
         width = WIDTHS[self.kind].get(key, CELL_LIMIT)
         if text.startswith("="):
             self.add(number, key, "formula")
-        elif text in _ERRORS:
+        elif text in ERROR_VALUES:
             self.add(number, key, "error", text)
         elif len(text) > width:
             self.add(number, key, "too_long", width)
@@ -455,17 +333,6 @@ class _Reader:
         if text:
             self.add(number, key, "no_moment", text)
         return datetime.min.replace(tzinfo=UTC)
-
-
-def is_plain(text: str) -> bool:
-    """Whether a reader sees all of a text, and no sheet takes it for a formula."""
-    return not text.startswith("=") and not any(_is_invisible(char) for char in text)
-
-
-def _is_invisible(char: str) -> bool:
-    """Whether a reader cannot see it, or takes it for the plain space which it is not."""
-    category = unicodedata.category(char)
-    return category in _INVISIBLE or (category == "Zs" and char != " ")
 
 
 def _take_organ(directory: Directory, reader: _Reader, number: int, cells: dict[str, Any]) -> None:

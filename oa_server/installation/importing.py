@@ -17,10 +17,11 @@ from oa_server.audit.verbs import Verb
 from oa_server.core.actor import Actor
 from oa_server.core.errors import Conflict, Denied, Invalid, Reason, TooLarge
 from oa_server.identity.importing import PROBLEMS_SHOWN, SHEET_REFUSED, Cell, Difference, Line
-from oa_server.identity.spreadsheet import TOO_LARGE, Report, is_plain, sheets_in
+from oa_server.identity.spreadsheet import Report
 from oa_server.installation import access, actions, rules
 from oa_server.storage.database import Lock, alone
 from oa_server.storage.unit_of_work import Work, unit_of_work
+from oa_server.web.workbooks import TOO_LARGE, is_plain, sheets_in
 
 SIZE_LIMIT = 1 << 20
 ROW_LIMIT = 500
@@ -100,7 +101,8 @@ def read_settings(name: str, data: bytes) -> tuple[list[SettingRow], Report]:
         raise TooLarge(TOO_LARGE, limit=SIZE_LIMIT)
     found: list[SettingRow] = []
     report = Report()
-    for title, rows in sheets_in(name, data):
+    for sheet in sheets_in(name, data):
+        title, rows = sheet.title, sheet.rows
         header = [unicodedata.normalize("NFKC", cell or "").strip() for cell in next(rows, ())]
         if not any(header):
             continue

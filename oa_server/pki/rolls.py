@@ -18,7 +18,6 @@ from crypto.profiles import Profile
 from oa_server.core.actor import Actor
 from oa_server.core.errors import Invalid, Reason, TooLarge
 from oa_server.identity import access as identity
-from oa_server.identity.spreadsheet import sheets_in
 from oa_server.pki import access, devices, issuing, rules
 from oa_server.pki.actions import Subject
 from oa_server.pki.issuing import NewKey
@@ -31,6 +30,7 @@ from oa_server.pki.models import (
     RequestState,
 )
 from oa_server.storage.unit_of_work import lock_row, unit_of_work
+from oa_server.web.workbooks import sheets_in
 
 SHEET_LIMIT = 10 << 20
 ROW_LIMIT = 2000
@@ -151,12 +151,12 @@ async def read_sheet(actor: Actor, organ_id: UUID, data: bytes) -> list[SheetRow
 def _rows_of(data: bytes) -> Iterator[SheetRow]:
     # A workbook is a zip file, and begins as one.
     name = "sheet.xlsx" if data.startswith(b"PK") else "sheet.csv"
-    for _title, rows in sheets_in(name, data):
-        header = [_plain(cell) for cell in next(rows, ())]
+    for sheet in sheets_in(name, data):
+        header = [_plain(cell) for cell in next(sheet.rows, ())]
         columns = {key: next((header.index(n) for n in names if n in header), -1) for key, names in _HEADERS.items()}
         if columns["code"] < 0 or columns["label"] < 0:
             continue
-        for number, cells in enumerate(rows, start=2):
+        for number, cells in enumerate(sheet.rows, start=2):
             if number > ROW_LIMIT:
                 raise TooLarge(rules.ROLL_TOO_LONG, limit=ROW_LIMIT)
             texts = {key: _plain(cells[at]) if 0 <= at < len(cells) else "" for key, at in columns.items()}
