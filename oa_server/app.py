@@ -32,6 +32,7 @@ import oa_server.identity.administration
 import oa_server.identity.routes
 import oa_server.installation.routes
 import oa_server.pki.routes
+import oa_server.proposals.import_routes
 import oa_server.proposals.routes
 import oa_server.signing.routes
 import oa_server.workflow.routes
@@ -322,6 +323,7 @@ def _api_routes(settings: Settings) -> list[BaseRoute]:
         *oa_server.installation.routes.routes,
         *oa_server.deadlines.routes.routes,
         *oa_server.proposals.routes.routes,
+        *oa_server.proposals.import_routes.routes,
         *oa_server.audit.routes.routes,
         *oa_server.departments.routes.routes,
         about_route(settings),

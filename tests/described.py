@@ -54,7 +54,7 @@ async def hold_to_description(response: httpx.Response) -> None:
     content = operation["responses"][status].get("content", {})
     kind = response.headers.get("content-type", "").partition(";")[0]
     assert kind in content or not (kind or content), f"{said} with {kind}, where {list(content)} is described"
-    if kind.endswith("json") and request.method != "HEAD":
+    if kind.endswith(("/json", "+json")) and request.method != "HEAD":
         await response.aread()
         try:
             _judge_of(operation["operationId"], status, kind).validate(response.json())

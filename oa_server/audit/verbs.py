@@ -130,6 +130,12 @@ class Verb(StrEnum):
     SITTING_LIMIT_SET = "proposals.sitting_limit_set"  # limit, before, after
     MEMBERS_KEPT = "proposals.members_kept"  # entered, changed
 
+    # proposals, sheets
+    IMPORT_DONE = "proposals.import_done"  # file_sha256, difference, added, changed, members
+    PROPOSAL_IMPORTED = "proposals.imported"  # case_no, row, batch
+    PROPOSAL_IMPORTED_ANEW = "proposals.imported_anew"  # row, batch, columns
+    UNIT_ALIASES_SET = "proposals.unit_aliases_set"  # aliases
+
     # proposals, cases
     PROPOSAL_DRAFTED = "proposals.drafted"  # title
     PROPOSAL_REVISED = "proposals.revised"  # –
@@ -275,6 +281,10 @@ TITLES = {
     Verb.SITTING_OPENED: "设立届次",
     Verb.SITTING_LIMIT_SET: "修改届次时限",
     Verb.MEMBERS_KEPT: "登记代表、委员",
+    Verb.IMPORT_DONE: "导入建议提案",
+    Verb.PROPOSAL_IMPORTED: "由表格导入",
+    Verb.PROPOSAL_IMPORTED_ANEW: "由表格更新",
+    Verb.UNIT_ALIASES_SET: "确定单位别名",
     Verb.PROPOSAL_DRAFTED: "起草",
     Verb.PROPOSAL_REVISED: "修改文本",
     Verb.COSIGNERS_ASKED: "征集附议",

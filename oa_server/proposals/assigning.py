@@ -62,8 +62,8 @@ async def dispatch(work: Work, at: rules.Standing, move: rules.CaseMove, wanted:
     today = _today(work)
     await cases.move(work, at.proposal, move.next, dispatched_on=today)
     await cases.stop_clocks(work, [at.proposal.id])
-    rows = [_assignment(at.proposal.id, organ_id, role, today) for organ_id, role in handlers]
-    await _give(work, rows, await access.limits(at.sitting.id))
+    rows = [assignment_to(at.proposal.id, organ_id, role, today) for organ_id, role in handlers]
+    await give(work, rows, await access.limits(at.sitting.id))
     work.audit(
         Verb.PROPOSAL_DISPATCHED, access.PROPOSAL, at.proposal.id, rows=[at.proposal], made=rows, handlers=len(rows)
     )
@@ -94,12 +94,12 @@ async def dispatch_many(actor: Actor, given: Sequence[Dispatch]) -> int:
             raise Conflict(rules.WRONG_STATE)
         await cases.stop_clocks(work, list(handlers))
         made = [
-            _assignment(row.id, organ_id, role, _today(work)) for row in rows for organ_id, role in handlers[row.id]
+            assignment_to(row.id, organ_id, role, _today(work)) for row in rows for organ_id, role in handlers[row.id]
         ]
         for sitting_id in sittings:
             of_sitting = {row.id for row in rows if row.sitting_id == sitting_id}
             limits = await access.limits(sitting_id)
-            await _give(work, [one for one in made if one.proposal_id in of_sitting], limits)
+            await give(work, [one for one in made if one.proposal_id in of_sitting], limits)
         for row in rows:
             own = [one for one in made if one.proposal_id == row.id]
             work.audit(Verb.PROPOSAL_DISPATCHED, access.PROPOSAL, row.id, rows=[row], made=own, handlers=len(own))
@@ -110,7 +110,8 @@ def _today(work: Work) -> date:
     return work.now.astimezone(OFFICE_ZONE).date()
 
 
-def _assignment(proposal_id: UUID, organ_id: UUID, role: AssignmentRole, on: date) -> Assignment:
+def assignment_to(proposal_id: UUID, organ_id: UUID, role: AssignmentRole, on: date) -> Assignment:
+    """A case as it is given to an organ on a day, not stored yet."""
     return Assignment(
         id=new_id(),
         proposal_id=proposal_id,
@@ -121,7 +122,7 @@ def _assignment(proposal_id: UUID, organ_id: UUID, role: AssignmentRole, on: dat
     )
 
 
-async def _give(work: Work, rows: Sequence[Assignment], limits: dict[Limit, Allowed]) -> None:
+async def give(work: Work, rows: Sequence[Assignment], limits: dict[Limit, Allowed]) -> None:
     """Store assignments, start their clocks, and let their organs' clerks know."""
     await Assignment.bulk_create(rows)
     await clocks.start_clocks(work.actor, [start for row in rows for start in _clocks_of(row, limits)])
@@ -256,9 +257,9 @@ async def _give_on(work: Work, at: rules.Given, organ_id: UUID, reason: str, *, 
         raise Invalid(rules.ALREADY_HAS)
     await move(work, at, AssignmentState.SUPERSEDED, decision=reason)
     await clocks.stop_clocks(work.actor, await _running(at.assignment), on=_today(work))
-    row = _assignment(at.proposal.id, organ_id, AssignmentRole(at.assignment.role), _today(work))
+    row = assignment_to(at.proposal.id, organ_id, AssignmentRole(at.assignment.role), _today(work))
     row.update_from_dict({"previous_id": at.assignment.id, "returns": at.assignment.returns + 1, "is_final": is_final})
-    await _give(work, [row], await access.limits(at.sitting.id))
+    await give(work, [row], await access.limits(at.sitting.id))
     work.protect(row)
 
 

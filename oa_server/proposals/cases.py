@@ -102,11 +102,14 @@ async def proposers_to_answer(proposal_id: UUID) -> list[Proposer]:
     return await access.proposers(await access.answered_with(proposal_id))
 
 
-async def start_clock(work: Work, proposal_id: UUID, organ_id: UUID, allowed: Allowed) -> None:
-    """Start a clock of a case as a whole, against one of the organs that see to the sitting."""
+async def start_clocks(work: Work, proposal_ids: Collection[UUID], organ_id: UUID, allowed: Allowed) -> None:
+    """Start a clock of each of these cases as a whole, against one of the organs that see to the sitting."""
     today = work.now.astimezone(OFFICE_ZONE).date()
-    start = ClockStart(access.PROPOSAL, proposal_id, allowed.limit, allowed.title, organ_id, allowed.term, today)
-    await clocks.start_clocks(work.actor, [start])
+    starts = [
+        ClockStart(access.PROPOSAL, proposal_id, allowed.limit, allowed.title, organ_id, allowed.term, today)
+        for proposal_id in proposal_ids
+    ]
+    await clocks.start_clocks(work.actor, starts)
 
 
 async def stop_clocks(work: Work, proposal_ids: Collection[UUID]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -39,10 +39,14 @@ def text_of(row: Proposal) -> Text:
 async def index(rows: Collection[Proposal]) -> None:
     """Have these proposals found by what they say now, inside the unit of work that is open."""
     await ProposalTerm.filter(proposal_id__in=[row.id for row in rows]).delete()
-    entries = [
+    await ProposalTerm.bulk_create(entries(rows), batch_size=AT_ONCE)
+
+
+def entries(rows: Iterable[Proposal]) -> list[ProposalTerm]:
+    """What the index holds of these proposals, not stored yet."""
+    return [
         ProposalTerm(term=number_of(word), proposal_id=row.id) for row in rows for word in likeness.terms(text_of(row))
     ]
-    await ProposalTerm.bulk_create(entries, batch_size=AT_ONCE)
 
 
 async def alike(actor: Actor, text: Text, *, besides: UUID | None = None) -> list[Alike]:

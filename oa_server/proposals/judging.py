@@ -49,9 +49,8 @@ async def ask_everybody(work: Work, proposal: Proposal, sitting: Sitting) -> Non
     ]
     await Feedback.bulk_create(rows)
     await cases.move(work, await Proposal.get(id=proposal.id), ProposalState.REPLIED)
-    await cases.start_clock(
-        work, proposal.id, sitting.secretariat_id, (await access.limits(sitting.id))[Limit.FEEDBACK]
-    )
+    allowed = (await access.limits(sitting.id))[Limit.FEEDBACK]
+    await cases.start_clocks(work, [proposal.id], sitting.secretariat_id, allowed)
     for row in proposers:
         if row.member.official_id:
             work.push(f"official:{row.member.official_id}", "feedback.asked", {"id": str(proposal.id)})

@@ -349,3 +349,56 @@ class Feedback(fields.Model):
         app = "oa"
         table = "proposal_feedback"
         unique_together = (("proposer", "round"),)
+
+
+class UnitAlias(fields.Model):
+    """别名: what sheets call an organ beside its own names. Somebody decided it; nothing is guessed."""
+
+    id = fields.Key()
+    name = fields.Text(120, unique=True)
+    organ = fields.ForeignKey("oa.Organ")
+    entered_by = fields.ForeignKey("oa.Official")
+    at = fields.Moment()
+
+    class Meta:
+        app = "oa"
+        table = "unit_alias"
+
+
+class ImportBatch(fields.Model):
+    """导入: one file that was brought in, all of it. `digest` names the difference that was shown before."""
+
+    id = fields.Key()
+    sitting = fields.ForeignKey("oa.Sitting")
+    file_name = fields.Text(200)
+    file_sha256 = fields.Digest()
+    digest = fields.Digest()
+    added = fields.Number()
+    changed = fields.Number()
+    unchanged = fields.Number()
+    kept = fields.Number()
+    entered_by = fields.ForeignKey("oa.Official")
+    at = fields.Moment()
+
+    class Meta:
+        app = "oa"
+        table = "import_batch"
+        unique_together = (("sitting", "digest"),)
+
+
+class ImportedRow(fields.Model):
+    """Where a case came from: the row of a sheet, and the digest of what it said when it was brought in last.
+
+    `natural_sha256` is of kind, matter and lead, by which the case of a row without a number is known again.
+    """
+
+    id = fields.Key()
+    proposal = fields.ForeignKey("oa.Proposal", unique=True)
+    batch = fields.ForeignKey("oa.ImportBatch")
+    row_no = fields.Number()
+    row_sha256 = fields.Digest()
+    natural_sha256 = fields.Digest()
+
+    class Meta:
+        app = "oa"
+        table = "imported_row"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from oa_server.audit.verbs import Verb
@@ -9,7 +10,7 @@ from oa_server.core.ids import new_id
 from oa_server.documents.actions import Act
 from oa_server.proposals import access, cases, rules
 from oa_server.proposals.limits import Limit
-from oa_server.proposals.models import CaseCounter, Proposal, Review
+from oa_server.proposals.models import CaseCounter, Proposal, Review, Sitting
 from oa_server.proposals.schemas import ChecklistConfirmed, MergeInto, Rejected
 from oa_server.proposals.states import ProposalKind, ProposalState
 from oa_server.storage.unit_of_work import Work, lock_row
@@ -30,15 +31,21 @@ async def register(work: Work, at: rules.Standing, move: rules.CaseMove, _wanted
 
 async def next_case_seq(sitting_id: UUID, kind: ProposalKind, count: int = 1) -> int:
     """The first of the next `count` numbers of a kind, taken now. The counter's row is the lock, so none is left out."""
+    counter = await held_counter(sitting_id, kind)
+    first: int = counter.last_given + 1
+    counter.last_given += count
+    await counter.save(update_fields=["last_given"])
+    return first
+
+
+async def held_counter(sitting_id: UUID, kind: ProposalKind) -> CaseCounter:
+    """The numbers of a kind, which nobody else gives until the unit ends."""
     fresh = CaseCounter(id=new_id(), sitting_id=sitting_id, kind=kind)
     await CaseCounter.bulk_create([fresh], ignore_conflicts=True)  # Two clerks may register the first ones at once.
     counter = await CaseCounter.get(sitting_id=sitting_id, kind=kind)
     await lock_row(CaseCounter, counter.id)
     await counter.refresh_from_db(fields=["last_given"])
-    first: int = counter.last_given + 1
-    counter.last_given += count
-    await counter.save(update_fields=["last_given"])
-    return first
+    return counter
 
 
 async def review(work: Work, at: rules.Standing, move: rules.CaseMove, wanted: Act) -> None:
@@ -68,14 +75,14 @@ async def file(work: Work, at: rules.Standing, move: rules.CaseMove, wanted: Act
     """立案."""
     rules.check_checklist(cases.asked_for(wanted, ChecklistConfirmed).checklist)
     await cases.move(work, at.proposal, move.next)
-    await _await_dispatch(work, at)
+    await await_dispatch(work, at.sitting, [at.proposal.id])
     work.audit(Verb.PROPOSAL_FILED, access.PROPOSAL, at.proposal.id, rows=[at.proposal])
 
 
-async def _await_dispatch(work: Work, at: rules.Standing) -> None:
-    """From its filing on a case waits to be given out, and not for ever."""
-    allowed = (await access.limits(at.sitting.id))[Limit.DISPATCH]
-    await cases.start_clock(work, at.proposal.id, at.sitting.dispatching_id, allowed)
+async def await_dispatch(work: Work, sitting: Sitting, proposal_ids: Collection[UUID]) -> None:
+    """From their filing on cases wait to be given out, and not for ever."""
+    allowed = (await access.limits(sitting.id))[Limit.DISPATCH]
+    await cases.start_clocks(work, proposal_ids, sitting.dispatching_id, allowed)
 
 
 async def reject(work: Work, at: rules.Standing, move: rules.CaseMove, wanted: Act) -> None:
@@ -115,7 +122,7 @@ async def convert(work: Work, at: rules.Standing, move: rules.CaseMove, wanted: 
         case_seq=seq,
         reason=wanted.reason,
     )
-    await _await_dispatch(work, at)
+    await await_dispatch(work, at.sitting, [at.proposal.id])
     work.audit(
         Verb.PROPOSAL_CONVERTED,
         access.PROPOSAL,
@@ -148,5 +155,5 @@ async def unmerge(work: Work, at: rules.Standing, _move: rules.CaseMove, wanted:
         merged_from_state=None,
     )
     if at.proposal.merged_from_state == ProposalState.FILED:
-        await _await_dispatch(work, at)
+        await await_dispatch(work, at.sitting, [at.proposal.id])
     work.audit(Verb.PROPOSAL_UNMERGED, access.PROPOSAL, at.proposal.id, rows=[at.proposal])

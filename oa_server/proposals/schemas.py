@@ -635,3 +635,115 @@ class ProposalWords(Struct):
 
     words: dict[str, list[list[str]]]
     checklist: list[str]
+
+
+# --- sheets -------------------------------------------------------------------------------------------------------------
+
+
+class ImportQuery(Struct, forbid_unknown_fields=True):
+    """The name of the file."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class ImportConfirmed(ImportQuery, forbid_unknown_fields=True):
+    """`shown` is the digest of the difference that was shown."""
+
+    shown: Annotated[str, Meta(min_length=64, max_length=64)]
+
+
+class ImportColumnOut(Struct):
+    """A column of the sheet, what it is understood as, and whether it is `imported`, `kept_out` or `unknown`."""
+
+    column: str
+    title: str
+    means: str
+    outcome: str
+
+
+class ImportProblemOut(Struct):
+    """What is wrong with a cell; row 0 and no column is the whole file."""
+
+    sheet: str
+    row: int
+    column: str
+    code: str
+    message: str
+
+
+class ImportChangeOut(Struct):
+    column: str
+    old: str
+    new: str
+
+
+class ImportRowOut(Struct):
+    row: int
+    outcome: str
+    outcome_title: str
+    number: str
+    title: str
+    lead: str
+    state_title: str
+    reason: str
+    changes: list[ImportChangeOut]
+
+
+class ImportRemarkOut(Struct):
+    row: int
+    words: str
+
+
+class UnknownUnitOut(Struct):
+    name: str
+    rows: int
+    suggestions: list[Named]
+
+
+class ImportReport(Struct):
+    """What bringing in a file would do. It can be confirmed by its `digest` when it `is_whole`: nothing is wrong with it."""
+
+    digest: str
+    is_whole: bool
+    counts: dict[str, int]
+    columns: list[ImportColumnOut]
+    rows: list[ImportRowOut]
+    rows_left_off: int
+    problems: list[ImportProblemOut]
+    problems_found: int
+    remarks: list[ImportRemarkOut]
+    unknown_units: list[UnknownUnitOut]
+    new_members: list[str]
+
+
+class ImportBatchOut(Struct):
+    id: UUID
+    file_name: str
+    added: int
+    changed: int
+    unchanged: int
+    kept: int
+    entered_by: str
+    at: datetime
+
+
+class ImportBatchList(Struct):
+    items: list[ImportBatchOut]
+
+
+class UnitAliasIn(Struct, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(min_length=1, max_length=120)]
+    organ_id: UUID
+
+
+class UnitAliasesIn(Struct, forbid_unknown_fields=True):
+    aliases: Annotated[list[UnitAliasIn], Meta(min_length=1, max_length=500)]
+
+
+class UnitAliasOut(Struct):
+    name: str
+    organ: Named
+
+
+class UnitAliasList(Struct):
+    items: list[UnitAliasOut]

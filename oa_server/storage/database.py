@@ -136,6 +136,7 @@ class Lock(IntEnum):
     MASTER_KEY = 8
     CALENDAR = 9
     MERGING = 10
+    PROPOSAL_IMPORT = 11
 
 
 async def alone(lock: int) -> None:

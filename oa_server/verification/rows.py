@@ -73,6 +73,9 @@ PROTECTED: tuple[type[Model], ...] = (
     proposals.PointReview,
     proposals.Reply,
     proposals.Feedback,
+    proposals.UnitAlias,
+    proposals.ImportBatch,
+    proposals.ImportedRow,
 )
 
 

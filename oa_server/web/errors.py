@@ -49,7 +49,15 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The response that tells `reason` to whoever asked."""
-    problem = Problem(
+    problem = problem_of(reason, status, language, detail, facts)
+    return Response(msgspec.json.encode(problem), status, headers, PROBLEM_TYPE)
+
+
+def problem_of(
+    reason: Reason, status: int, language: str, detail: str | None = None, facts: Mapping[str, Any] | None = None
+) -> Problem:
+    """A refusal as it is told (RFC 9457)."""
+    return Problem(
         type=f"urn:oa:problem:{reason.code}",
         title=reason.title(language),
         status=status,
@@ -57,7 +65,6 @@ def problem_response(
         detail=detail,
         facts=dict(facts or {}),
     )
-    return Response(msgspec.json.encode(problem), status, headers, PROBLEM_TYPE)
 
 
 class ProblemMiddleware:

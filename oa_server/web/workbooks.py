@@ -38,6 +38,7 @@ HAS_MACROS = Reason(
 )
 
 _MACROS = ("vbaproject.bin", "vbadata.xml")
+_VALUES = {"v", "is"}  # what a cell that holds something holds (ECMA-376, part 1, 18.3.1.96 and 18.3.1.53)
 _INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 ERROR_VALUES = {"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"}
 
@@ -67,12 +68,15 @@ class ReadSheet:
     merged: Sequence[str] = field(default=())
 
 
-def sheets_in(name: str, data: bytes, *, columns: int = COLUMN_LIMIT) -> Iterator[ReadSheet]:
-    """The sheets of a file, their first `columns` columns. Raises Invalid when it is none, TooLarge beyond the limits."""
+def sheets_in(
+    name: str, data: bytes, *, columns: int = COLUMN_LIMIT, rows: int = SHEET_LENGTH, too_long: Reason = TOO_LARGE
+) -> Iterator[ReadSheet]:
+    """The sheets of a file, their first `columns` columns. Raises Invalid when it is none, TooLarge beyond the limits, `too_long`
+    for one of more than so many filled rows: that is seen before the workbook is opened, which takes long then."""
     if name.lower().endswith(".csv"):
         yield ReadSheet(name, _csv_rows(data))
         return
-    merged = _check_archive(data)
+    merged = _check_archive(data, rows, too_long)
     import openpyxl
 
     try:
@@ -113,7 +117,7 @@ def decoded(data: bytes) -> str:
     raise Invalid(UNREADABLE)
 
 
-def _check_archive(data: bytes) -> dict[str, list[str]]:
+def _check_archive(data: bytes, rows: int, too_long: Reason) -> dict[str, list[str]]:
     """The areas of merged cells by part. Refuses what is no zip, holds macros or a document type, or would unpack to more than
     a sheet of ours ever holds."""
     merged: dict[str, list[str]] = {}
@@ -126,27 +130,34 @@ def _check_archive(data: bytes) -> dict[str, list[str]]:
                 raise Invalid(HAS_MACROS)
             room = ELEMENT_LIMIT
             for member in members:
-                elements, merged[member.filename] = _measured(archive.read(member), room)
+                elements, merged[member.filename] = _measured(archive.read(member), room, rows, too_long)
                 room -= elements
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise Invalid(UNREADABLE) from error
     return merged
 
 
-def _measured(part: bytes, room: int) -> tuple[int, list[str]]:
+def _measured(part: bytes, room: int, rows: int, too_long: Reason) -> tuple[int, list[str]]:
     """How many elements a part holds, 0 if it is no XML, and its areas of merged cells. Raises Invalid for document types,
     TooLarge beyond `room`."""
     parser = ParserCreate()
-    elements = cells = 0
+    elements = cells = filled = 0
+    is_filled = False
     merged: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal elements, cells
+        nonlocal elements, cells, filled, is_filled
         elements += 1
         local = name.rpartition(":")[2]
         cells = 0 if local == "row" else cells + (local == "c")
         if local == "mergeCell":
             merged.append(attributes.get("ref", ""))
+        elif local == "row":
+            is_filled = False
+        elif local in _VALUES and not is_filled:
+            is_filled, filled = True, filled + 1
+            if filled > rows:
+                raise TooLarge(too_long, rows=rows)
         if elements > room or cells > SHEET_WIDTH:
             raise TooLarge(TOO_LARGE, limit=ELEMENT_LIMIT)
 

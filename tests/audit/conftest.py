@@ -25,6 +25,7 @@ from tests.identity.system import System, let_in
 from tests.journey import Journey, Stages
 from tests.proposals.assembly import gathered, set_up, sitting_of
 from tests.proposals.test_answering import BAD, GOOD, in_hand, prepared, replies
+from tests.proposals.test_importing import ROW, Desk, sheet_of
 
 
 async def _finish(stages: Stages, founded: Founded, folder: Path) -> Founded:
@@ -139,6 +140,12 @@ async def handle_proposals(city: City) -> None:
         await lin.send("PUT", f"/api/sittings/{assembly.sitting}/limits/{limit}", json=wanted)
     opened = await sys.send("POST", "/api/sittings", json=sitting_of(assembly.organs, session=5))
     assert opened.status_code == 201, opened.text
+    desk = Desk(assembly)
+    aliases = [{"name": name, "organ_id": assembly.organs["JC002"]} for name in ("财政", "市财局")]
+    known = await lin.send("PUT", f"/api/sittings/{assembly.sitting}/unit-aliases", json={"aliases": aliases})
+    assert known.status_code == 200, known.text
+    for number in ("901", "902"):
+        await desk.brings(sheet_of({**ROW, "case_no": number, "lead_organ": "财政"}))
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from oa_server.web.openapi import endpoints_of
 from oa_server.web.sheets import CSV, XLSX
 from tests.city import City
 from tests.journey import Begin
+from tests.proposals.test_importing import ROW, sheet_of
 
 # Every list: who may take it, narrowed how, and how that is recorded.
 LISTS = {
@@ -40,7 +41,10 @@ LISTS = {
         {"q": "停车", "mine": False, "key": False, "counted": True, "by": "organ", "sort": "newest"},
     ),
     "/api/sittings/{id}/figures.xlsx": ("sun", "", {}),
+    "/api/sittings/{id}/imports/report": ("sun", "name=建议.xlsx", {"name": "建议.xlsx"}),
 }
+# The sheet that is sent in to be judged, and comes back with its cells marked.
+SENT_IN = {"/api/sittings/{id}/imports/report": sheet_of(ROW)}
 TAKEN = (Verb.LIST_EXPORTED, Verb.DIRECTORY_EXPORTED)
 
 
@@ -80,7 +84,10 @@ async def test_whoever_takes_a_list_is_on_record(begin: Begin) -> None:
             ):
                 place = place.replace(known, known.replace("{id}", found))
             desk = await story.desk(person)
-            answer = (await desk.get(f"{place}?{query}")).raise_for_status()
+            sent = SENT_IN.get(path)
+            octets = {"headers": {"Content-Type": "application/octet-stream"}, "content": sent} if sent else {}
+            answer = await desk.send("POST" if sent else "GET", f"{place}?{query}", **octets)
+            answer.raise_for_status()
             record = await AuditRecord.filter(verb__in=TAKEN).order_by("-id").first()
             assert record is not None
             assert str(record.actor_id) == story.city.people[person]

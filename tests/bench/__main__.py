@@ -15,13 +15,13 @@ from pathlib import Path
 
 from oa_server.settings import Settings
 from tests import servers
-from tests.bench import attachments, certificates, documents, stories, todo, writes
+from tests.bench import attachments, certificates, documents, proposals, stories, todo, writes
 from tests.city import City
 from tests.conftest import _found, at_cluster, embedded, running
 
 COLUMNS = os.environ.get("OA_BENCH_COLUMNS", "embedded,production").split(",")
 FIGURES = os.environ.get(
-    "OA_BENCH_FIGURES", "pages,dispatch,certificates,tokens,sign_ins,writes,ocsp,attachments,todo,stories"
+    "OA_BENCH_FIGURES", "pages,dispatch,certificates,tokens,import,sign_ins,writes,ocsp,attachments,todo,stories"
 ).split(",")
 
 
@@ -47,6 +47,7 @@ async def _inside(settings: Settings, column: str) -> City:
             ("dispatch", documents.dispatch),
             ("certificates", certificates.issued),
             ("tokens", certificates.token_check),
+            ("import", proposals.imported),
             ("todo", todo.through_the_door),
         ):
             if name in FIGURES:
