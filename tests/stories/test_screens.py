@@ -200,6 +200,7 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
         "/proposals/:id/edit": (sun, f"/proposals/{NOTHING}/edit"),
         "/assignments": (sun, "/assignments"),
         "/sittings/:id": (admin, f"/sittings/{NOTHING}"),
+        "/sittings/:id/import": (admin, f"/sittings/{NOTHING}/import"),
         "/organs/:id?": (sun, "/organs"),
         "/calendar": (sun, "/calendar"),
         "/verify": (sun, "/verify"),

@@ -133,6 +133,11 @@ export const router = createRouter({
       meta: { title: (w) => w.proposals.sittings.title, key: byId },
     },
     {
+      path: '/sittings/:id/import',
+      component: () => import('./domains/proposals/ImportPage.vue'),
+      meta: { title: (w) => w.proposals.imports.title, key: byId },
+    },
+    {
       path: '/admin/overview',
       component: () => import('./domains/pki/OverviewPage.vue'),
       meta: { title: (w) => w.pki.overview.title },

@@ -96,6 +96,35 @@ async function json<T>(method: string, path: string, wanted: Wanted): Promise<T>
   return (response.status === 204 ? undefined : await response.json()) as T
 }
 
+type Tell = (done: number, total: number) => void
+
+interface Line<T> {
+  done?: number
+  total?: number
+  outcome?: T
+  problem?: Partial<Problem>
+}
+
+/** The outcome of long work, which tells in lines how far it has come. A last line that is missing was lost. */
+async function outcomeOf<T>(response: Response, tell: Tell): Promise<T> {
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  let rest = ''
+  for (;;) {
+    const { done, value } = (await reader?.read()) ?? { done: true, value: '' }
+    const lines = (rest + (value ?? '')).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines.map((one) => JSON.parse(one) as Line<T>)) {
+      if (line.outcome !== undefined) return line.outcome
+      if (line.problem) {
+        const { status = 500, code = '', title = '', facts } = line.problem
+        throw new Problem(status, code, title, facts)
+      }
+      tell(line.done ?? 0, line.total ?? 0)
+    }
+    if (done) throw new Problem(0, 'web.unreachable', currentWords().state.unreachable)
+  }
+}
+
 export interface Pages {
   bytes: ArrayBuffer
   sha256: string
@@ -111,6 +140,20 @@ export const api = {
   /** Send bytes, get JSON. */
   sendBytes: <T>(path: string, body: Blob, type: string) =>
     json<T>('POST', path, { body, headers: { 'Content-Type': type } }),
+  /** Send bytes, hear how far the work has come, get its outcome. */
+  sendLong: async <T>(path: string, body: Blob, type: string, tell: Tell): Promise<T> => {
+    const response = await answered('POST', path, { body, headers: { 'Content-Type': type } })
+    return outcomeOf<T>(response, tell)
+  },
+  /** Send bytes, get a file that the browser saves. */
+  saveAs: async (path: string, body: Blob, type: string, name: string): Promise<void> => {
+    const response = await answered('POST', path, { body, headers: { 'Content-Type': type } })
+    const link = document.createElement('a')
+    link.href = URL.createObjectURL(await response.blob())
+    link.download = name
+    link.click()
+    URL.revokeObjectURL(link.href)
+  },
   /** The pages of a document, and the digest by which an opinion names them. */
   pages: async (path: string, signal?: AbortSignal): Promise<Pages> => {
     const response = await answered('GET', path, { signal })

@@ -45,6 +45,59 @@ export interface SittingLimit {
   source: string
 }
 
+export interface ImportColumn {
+  column: string
+  title: string
+  means: string
+  outcome: 'imported' | 'kept_out' | 'unknown'
+}
+
+export interface ImportProblem {
+  sheet: string
+  row: number
+  column: string
+  code: string
+  message: string
+}
+
+export interface ImportRow {
+  row: number
+  outcome: string
+  outcome_title: string
+  number: string
+  title: string
+  lead: string
+  state_title: string
+  reason: string
+  changes: { column: string; old: string; new: string }[]
+}
+
+/** What bringing in a file would do, row by row. */
+export interface ImportReport {
+  digest: string
+  is_whole: boolean
+  counts: Record<string, number>
+  columns: ImportColumn[]
+  rows: ImportRow[]
+  rows_left_off: number
+  problems: ImportProblem[]
+  problems_found: number
+  remarks: { row: number; words: string }[]
+  unknown_units: { name: string; rows: number; suggestions: Named[] }[]
+  new_members: string[]
+}
+
+export interface ImportBatch {
+  id: string
+  file_name: string
+  added: number
+  changed: number
+  unchanged: number
+  kept: number
+  entered_by: string
+  at: string
+}
+
 export interface ProposalElements {
   kind: string
   form: string
