@@ -176,6 +176,8 @@ async def pass_reply(work: Work, at: rules.Given, move: rules.AssignmentMove, _w
     standing = await access.standing_assignments(at.proposal.id)
     answering = [one for one in standing if AssignmentRole(one.role).answers]
     if all(one.state == AssignmentState.REPLIED for one in answering):
+        for one in standing:
+            await assigning.stop(work, one, Limit.COHANDLER)  # What is answered waits for no opinion any more.
         await judging.ask_everybody(work, at.proposal, at.sitting)
 
 

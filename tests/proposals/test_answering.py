@@ -240,3 +240,22 @@ async def test_merged_proposers_are_answered_too(assembly: Assembly) -> None:
     case = await assembly.done("zhao", "pass", given["JC002"])
     assert len(case["feedback"]) == 2
     assert told(await assembly.does("ma", "unmerge", two, reason="x")) == (403, "proposals.merge_answered")
+
+
+async def test_an_answered_case_waits_for_no_opinion(assembly: Assembly) -> None:
+    """A co-handler that let its time pass is late once and for all: when the case is answered, its clock has stopped."""
+    lin = await assembly.desk("lin")
+    limit = {"unit": "working_day", "quantity": 1, "source": "市政府办公室通知"}
+    assert (await lin.send("PUT", f"/api/sittings/{assembly.sitting}/limits/cohandler", json=limit)).status_code == 204
+    path, given = await in_hand(assembly)
+    await prepared(assembly, path, given)
+    with clock.shifted(timedelta(days=5)):
+        assembly._desks.clear()
+        await replies(assembly, given)
+        late = {one["organ"]["name"]: one["clocks"] for one in (await assembly.shown("zhao", path))["assignments"]}
+        assert [one["title"] for one in late["江城市教育局"]] == ["协办意见"]
+        case = await assembly.done("zhao", "pass", given["JC002"])
+    assert {one["organ"]["name"]: one["clocks"] for one in case["assignments"]} == {
+        "江城市财政局": [],
+        "江城市教育局": [],
+    }
