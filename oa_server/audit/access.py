@@ -113,6 +113,12 @@ async def of_subject(*subject_ids: UUID) -> list[AuditRecord]:
     return await rows.order_by("id").limit(HISTORY_LIMIT)
 
 
+async def newest_of_proposals(since: datetime, limit: int) -> list[AuditRecord]:
+    """What was done last with proposals and what was given out of them, the newest first."""
+    shown = [verb.value for verb in OF_A_PROPOSAL]
+    return await AuditRecord.filter(at__gte=since, verb__in=shown).order_by("-id").limit(limit)
+
+
 def title_of(verb: str) -> str:
     """An act in the words of a document's history."""
     return TITLES[Verb(verb)]

@@ -216,6 +216,12 @@ async def runs(subject_type: str, policy: str, subject_ids: Collection[UUID]) ->
     return found
 
 
+async def running_until(subject_type: str, day: date, limit: int) -> list[Clock]:
+    """The clocks of subjects of a kind that run and are due on a day or before it, the first to run out first."""
+    rows = Clock.filter(subject_type=subject_type, state=ClockState.RUNNING, due_on__lte=day)
+    return await rows.order_by("due_on", "id").limit(limit)
+
+
 async def overdue(subject_type: str, policy: str, today: date) -> list[UUID]:
     """The subjects whose clock of this limit still runs and had run out before today."""
     rows = Clock.filter(subject_type=subject_type, policy=policy, state=ClockState.RUNNING, due_on__lt=today)

@@ -317,6 +317,16 @@ async def _case_facts(own: QuerySet[Proposal]) -> list[CaseFact]:
     ]
 
 
+async def public_cases(actor: Actor, sitting_id: UUID, subjects: Collection[UUID]) -> dict[UUID, Proposal]:
+    """Of these cases and assignments, those of a sitting that `actor` may see and that are fit for a screen on the wall: filed,
+    and not kept from the public. Each with its case."""
+    given = dict(await Assignment.filter(id__in=list(subjects)).values_list("id", "proposal_id"))
+    wanted = {given.get(one, one) for one in subjects}
+    rows = proposals(actor).filter(sitting_id=sitting_id, id__in=list(wanted), is_public=True)
+    found = {row.id: row for row in await rows.exclude(state__in=_UNFILED).only(*LISTED)}
+    return {one: found[given.get(one, one)] for one in subjects if given.get(one, one) in found}
+
+
 async def sessions(actor: Actor) -> dict[UUID, dict[str, int]]:
     """Of every sitting, how many cases were answered with which class: what one sitting is held against another by."""
     seen = Subquery(proposals(actor).values("id"))

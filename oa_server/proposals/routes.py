@@ -69,8 +69,10 @@ from oa_server.proposals.schemas import (
     SessionsCompared,
     SittingIn,
     SittingList,
+    WallOut,
 )
 from oa_server.proposals.states import AssignmentState, ProposalState
+from oa_server.proposals.wall import wall_out
 from oa_server.signing.actions import SigningDesk
 from oa_server.signing.answers import assembled, chosen_key
 from oa_server.web.endpoint import Access, Call, endpoint, resource
@@ -156,6 +158,11 @@ async def export_figures(call: Call[None]) -> Response:
     sheets = await answers.figure_sheets(call.actor, sitting)
     name = f"{sitting.title}建议提案统计.xlsx"
     return await leave_as_book(call, name, sheets, verb=Verb.LIST_EXPORTED, subject="figures")
+
+
+@endpoint(summary="届次大屏：本周到期和最新办理", returns=WallOut, refuses=[NotFound])
+async def show_wall(call: Call[None]) -> WallOut:
+    return await wall_out(call.actor, await access.sitting(call.id()))
 
 
 @endpoint(summary="各届次对比", returns=SessionsCompared)
@@ -396,6 +403,7 @@ routes = [
     resource("/api/sittings/{id}/load", GET=show_load),
     resource("/api/sittings/{id}/figures", GET=show_figures),
     resource("/api/sittings/{id}/figures.xlsx", GET=export_figures),
+    resource("/api/sittings/{id}/wall", GET=show_wall),
     resource("/api/proposals", GET=list_proposals, POST=create_proposal),
     resource("/api/proposals.csv", GET=export_proposals),
     resource("/api/proposals/dispatch", POST=dispatch),

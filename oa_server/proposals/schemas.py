@@ -627,6 +627,41 @@ class SessionsCompared(Struct):
     items: list[SessionOfFigures]
 
 
+# --- a screen on the wall -----------------------------------------------------------------------------------------------
+
+
+class WallDue(Struct):
+    """What an organ has to do within the week."""
+
+    id: UUID
+    case_no: str
+    title: str
+    organ: str
+    limit: str
+    due: date
+    left: int
+
+
+class WallAct(Struct):
+    """What was done, by which organ; nobody is named."""
+
+    id: UUID
+    case_no: str
+    title: str
+    verb: str
+    act: str
+    organ: str
+    at: datetime
+
+
+class WallOut(Struct):
+    """What runs out within a week, in how many cases a reply is overdue, and what was done last."""
+
+    overdue: int
+    due: list[WallDue]
+    acts: list[WallAct]
+
+
 # --- vocabulary ---------------------------------------------------------------------------------------------------------
 
 
