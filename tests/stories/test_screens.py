@@ -147,6 +147,7 @@ async def test_on_a_phone(seat: Seat) -> None:
         (f"outgoing/{seat.document}/receipts", "receipt-tile"),
         ("verify", "verify-drop"),
         ("proposals", "state-empty"),
+        ("proposals/figures", "state-empty"),
         ("assignments", "state-empty"),
     ):
         await desk.page.goto(f"{desk.origin}/{path}")
@@ -196,6 +197,7 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
         "/proposals": (sun, "/proposals"),
         "/proposals/new": (sun, "/proposals/new"),
         "/proposals/dispatch": (sun, "/proposals/dispatch"),
+        "/proposals/figures": (sun, "/proposals/figures"),
         "/proposals/:id": (sun, f"/proposals/{NOTHING}"),
         "/proposals/:id/edit": (sun, f"/proposals/{NOTHING}/edit"),
         "/assignments": (sun, "/assignments"),

@@ -106,6 +106,11 @@ export const router = createRouter({
       meta: { title: (w) => w.proposals.dispatching.title },
     },
     {
+      path: '/proposals/figures',
+      component: () => import('./domains/proposals/FiguresPage.vue'),
+      meta: { title: (w) => w.proposalFigures.title },
+    },
+    {
       path: '/proposals/:id/edit',
       component: () => import('./domains/proposals/DraftPage.vue'),
       meta: { title: (w) => w.proposals.edit.editTitle, key: () => 'proposal draft' },
