@@ -79,3 +79,22 @@ async def test_pictures_and_tables(sun: Desk) -> None:
         await expect(sun.one(f"table-{group}").get_by_test_id(f"figure-{code}").first).to_be_visible()
     await expect(sun.one("sessions").get_by_test_id("figure-given_out")).to_have_text("66.7%")
     await sun.accessible()
+
+
+async def test_the_wall_follows(sun: Desk, settings: Settings) -> None:
+    """On the wall nobody is named; what an organ does elsewhere is there in a moment."""
+    await sun.page.goto(f"{sun.origin}/proposals/board")
+    await expect(sun.one("wall-given_out")).to_contain_text("66.7%")
+    await expect(sun.one("wall-acts")).to_contain_text(TREES)
+    assert "何平安" not in await sun.page.inner_text("body")
+    await sun.accessible()
+    browser = sun.context.browser
+    assert browser is not None
+    zhou = await Desk.open(browser, settings, "周敏")
+    await zhou.one("nav-assignments").click()
+    await zhou.one("open-assignment").filter(has_text=PARKING).click()
+    await zhou.one("act-accept").click()
+    await zhou.one("act-confirm").click()
+    await expect(sun.one("wall-acts")).to_contain_text("签收承办")
+    await sun.page.keyboard.press("Escape")
+    await expect(sun.one("headlines")).to_be_visible()

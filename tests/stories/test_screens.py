@@ -148,6 +148,7 @@ async def test_on_a_phone(seat: Seat) -> None:
         ("verify", "verify-drop"),
         ("proposals", "state-empty"),
         ("proposals/figures", "state-empty"),
+        ("proposals/board", "leave-wall"),
         ("assignments", "state-empty"),
     ):
         await desk.page.goto(f"{desk.origin}/{path}")
@@ -198,6 +199,7 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
         "/proposals/new": (sun, "/proposals/new"),
         "/proposals/dispatch": (sun, "/proposals/dispatch"),
         "/proposals/figures": (sun, "/proposals/figures"),
+        "/proposals/board": (sun, "/proposals/board"),
         "/proposals/:id": (sun, f"/proposals/{NOTHING}"),
         "/proposals/:id/edit": (sun, f"/proposals/{NOTHING}/edit"),
         "/assignments": (sun, "/assignments"),

@@ -16,6 +16,8 @@ declare module 'vue-router' {
     open?: boolean
     /** Whoever has a session may see it all the same. */
     anybody?: boolean
+    /** It has the whole screen, without the frame. */
+    bare?: boolean
     /** Two addresses with the same key share one component instance. */
     key?: (route: RouteLocationNormalized) => string
   }
@@ -109,6 +111,11 @@ export const router = createRouter({
       path: '/proposals/figures',
       component: () => import('./domains/proposals/FiguresPage.vue'),
       meta: { title: (w) => w.proposalFigures.title },
+    },
+    {
+      path: '/proposals/board',
+      component: () => import('./domains/proposals/WallPage.vue'),
+      meta: { bare: true, title: (w) => w.proposalFigures.wallTitle },
     },
     {
       path: '/proposals/:id/edit',
