@@ -33,7 +33,7 @@ async def imported(city: City, column: str) -> None:
     plan, judging = await _timed(importing.rehearse(actor, sitting_id, upload))
     _batch, storing = await _timed(importing.bring_in(actor, sitting_id, upload, plan.digest))
     made = {table: await _rows(table, before[table]) for table in TABLES}
-    raw = await _raw(made)
+    raw = await _raw(made, city.settings.database)
     again, judging_again = await _timed(importing.rehearse(actor, sitting_id, upload))
     figure(
         "import", column, cases=CASES, rows=sum(map(len, made.values())), reading_seconds=reading,
@@ -57,7 +57,7 @@ async def _rows(table: str, before: int) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in found[before:]]
 
 
-async def _raw(made: dict[str, list[tuple[Any, ...]]]) -> float:
+async def _raw(made: dict[str, list[tuple[Any, ...]]], database: str) -> float:
     """Seconds that the database itself needs for these rows, in tables without keys or indexes, in one transaction."""
     client: Any = connection()
     for table in made:
@@ -66,7 +66,7 @@ async def _raw(made: dict[str, list[tuple[Any, ...]]]) -> float:
     if is_postgres():
         import asyncpg
 
-        own = await asyncpg.connect(host=client.host, port=client.port, user=client.user, database=client.database)
+        own = await asyncpg.connect(database)
         async with own.transaction():
             for table, rows in made.items():
                 marks = ", ".join(f"${number}" for number in range(1, len(rows[0]) + 1))
