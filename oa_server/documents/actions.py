@@ -15,7 +15,6 @@ from uuid import UUID
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import Actor, Role
-from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import STALE, Conflict, Denied, Invalid, Unavailable
 from oa_server.core.ids import new_id
 from oa_server.documents import access, numbering, opinions, pages, rules
@@ -235,7 +234,7 @@ async def _agree(_office: Office, actor: Actor, document: OutgoingDocument, want
         change: dict[str, Any] = {"updated_at": work.now}
         if wanted.verb == "sign":
             # 成文日期 is the date on which the leader signed (article 9(10)).
-            change |= {"doc_date": work.now.astimezone(OFFICE_ZONE).date()}
+            change |= {"doc_date": work.today}
         after = OutgoingState.SIGNED if wanted.verb == "sign" else OutgoingState.UNDER_REVIEW
         await move(document, OutgoingState.UNDER_REVIEW, after, **change)
         await workflow.complete(work, document.id, opinion.step)

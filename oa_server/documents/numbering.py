@@ -72,7 +72,7 @@ async def give_up(document_id: UUID, reason: str) -> list[NumberLedger]:
 
 async def next_receive_number(work: Work, organ_id: UUID) -> str:
     """收文号: the next number of the receiving organ's register of the year."""
-    day = work.now.astimezone(OFFICE_ZONE).date()
+    day = work.today
     fresh = ReceiveCounter(id=new_id(), organ_id=organ_id, year=day.year)
     await ReceiveCounter.bulk_create([fresh], ignore_conflicts=True)  # Two clerks may open the year at once.
     counter = await ReceiveCounter.get(organ_id=organ_id, year=day.year)

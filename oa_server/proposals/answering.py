@@ -6,7 +6,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from oa_server.audit.verbs import Verb
-from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import Conflict, Invalid
 from oa_server.core.ids import new_id
 from oa_server.deadlines import access as deadlines
@@ -44,7 +43,7 @@ async def record_contact(work: Work, at: rules.Given, _move: rules.AssignmentMov
     """面商: who spoke with which proposer, when, how, and what was said."""
     said = cases.asked_for(wanted, ContactMade)
     proposers = {row.id for row in await cases.proposers_to_answer(at.proposal.id)}
-    if said.proposer_id not in proposers or said.on > work.now.astimezone(OFFICE_ZONE).date():
+    if said.proposer_id not in proposers or said.on > work.today:
         raise Invalid(rules.NO_CHOICE)
     rules.check_reason(said.summary)
     row = await Contact.create(

@@ -5,6 +5,7 @@ Many cases are given out at once after a sitting, so dispatching works on all of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +15,6 @@ from uuid import UUID
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import Actor, Role
-from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import Conflict, Invalid
 from oa_server.core.ids import new_id
 from oa_server.deadlines import access as deadlines
@@ -59,7 +59,7 @@ async def dispatch(work: Work, at: rules.Standing, move: rules.CaseMove, wanted:
     rules.check_handlers(handlers)
     for organ_id, _role in handlers:
         await cases.standing_organ(organ_id)
-    today = _today(work)
+    today = work.today
     await cases.move(work, at.proposal, move.next, dispatched_on=today)
     await cases.stop_clocks(work, [at.proposal.id])
     rows = [assignment_to(at.proposal.id, organ_id, role, today) for organ_id, role in handlers]
@@ -73,10 +73,10 @@ async def dispatch_many(actor: Actor, given: Sequence[Dispatch]) -> int:
     """Give many cases of one sitting to organs, all or none. Returns how many assignments were made.
 
     Raises NotFound for a case that the actor may not see, Denied and Conflict for one that cannot be given out, Invalid for
-    handlers that do not go together, each naming the case.
+    handlers that do not go together, naming the case.
     """
     for one in given:
-        rules.check_handlers(one.handlers)
+        rules.check_handlers(one.handlers, case=str(one.proposal_id))
     handlers = {one.proposal_id: one.handlers for one in given}
     if len(handlers) != len(given):
         raise Invalid(rules.TWICE)
@@ -88,26 +88,22 @@ async def dispatch_many(actor: Actor, given: Sequence[Dispatch]) -> int:
         sittings = {row.sitting_id for row in rows}
         for row in rows:
             rules.check_case(actor, rules.Standing(row, row.sitting), "dispatch")
-        change = {"state": ProposalState.DISPATCHED, "dispatched_on": _today(work), "updated_at": work.now}
+        change = {"state": ProposalState.DISPATCHED, "dispatched_on": work.today, "updated_at": work.now}
         moved = Proposal.filter(id__in=list(handlers), state=ProposalState.FILED)
         if await moved.update(row_version=F("row_version") + 1, **change) != len(rows):
             raise Conflict(rules.WRONG_STATE)
         await cases.stop_clocks(work, list(handlers))
-        made = [
-            assignment_to(row.id, organ_id, role, _today(work)) for row in rows for organ_id, role in handlers[row.id]
-        ]
+        made = {
+            row.id: [assignment_to(row.id, organ_id, role, work.today) for organ_id, role in handlers[row.id]]
+            for row in rows
+        }
         for sitting_id in sittings:
-            of_sitting = {row.id for row in rows if row.sitting_id == sitting_id}
-            limits = await access.limits(sitting_id)
-            await give(work, [one for one in made if one.proposal_id in of_sitting], limits)
+            of_sitting = [one for row in rows if row.sitting_id == sitting_id for one in made[row.id]]
+            await give(work, of_sitting, await access.limits(sitting_id))
         for row in rows:
-            own = [one for one in made if one.proposal_id == row.id]
+            own = made[row.id]
             work.audit(Verb.PROPOSAL_DISPATCHED, access.PROPOSAL, row.id, rows=[row], made=own, handlers=len(own))
-    return len(made)
-
-
-def _today(work: Work) -> date:
-    return work.now.astimezone(OFFICE_ZONE).date()
+    return sum(map(len, made.values()))
 
 
 def assignment_to(proposal_id: UUID, organ_id: UUID, role: AssignmentRole, on: date) -> Assignment:
@@ -126,8 +122,7 @@ async def give(work: Work, rows: Sequence[Assignment], limits: dict[Limit, Allow
     """Store assignments, start their clocks, and let their organs' clerks know."""
     await Assignment.bulk_create(rows)
     await clocks.start_clocks(work.actor, [start for row in rows for start in _clocks_of(row, limits)])
-    for organ_id in {row.organ_id for row in rows}:
-        count = sum(row.organ_id == organ_id for row in rows)
+    for organ_id, count in Counter(row.organ_id for row in rows).items():
         work.push(f"clerks:{organ_id}", "assignment.arrived", {"count": count})
 
 
@@ -256,8 +251,8 @@ async def _give_on(work: Work, at: rules.Given, organ_id: UUID, reason: str, *, 
     if any(row.organ_id == organ_id for row in await access.standing_assignments(at.proposal.id)):
         raise Invalid(rules.ALREADY_HAS)
     await move(work, at, AssignmentState.SUPERSEDED, decision=reason)
-    await clocks.stop_clocks(work.actor, await _running(at.assignment), on=_today(work))
-    row = assignment_to(at.proposal.id, organ_id, AssignmentRole(at.assignment.role), _today(work))
+    await clocks.stop_clocks(work.actor, await _running(at.assignment), on=work.today)
+    row = assignment_to(at.proposal.id, organ_id, AssignmentRole(at.assignment.role), work.today)
     row.update_from_dict({"previous_id": at.assignment.id, "returns": at.assignment.returns + 1, "is_final": is_final})
     await give(work, [row], await access.limits(at.sitting.id))
     work.protect(row)
@@ -271,7 +266,7 @@ async def _running(assignment: Assignment, limit: Limit | None = None) -> list[U
 
 async def stop(work: Work, assignment: Assignment, limit: Limit) -> None:
     """Stop the clocks of one limit."""
-    await clocks.stop_clocks(work.actor, await _running(assignment, limit), on=_today(work))
+    await clocks.stop_clocks(work.actor, await _running(assignment, limit), on=work.today)
 
 
 async def refuse_return(work: Work, at: rules.Given, move_: rules.AssignmentMove, wanted: Act) -> None:
@@ -341,7 +336,7 @@ async def grant_extension(work: Work, at: rules.Given, _move: rules.AssignmentMo
     for clock_id in await _running(at.assignment, Limit.REPLY):
         await clocks.extend_clock(
             work.actor, clock_id, more=months, approved_by=work.actor.official_id, reason=at.assignment.extension_reason,
-            on=_today(work),
+            on=work.today,
         )  # fmt: skip
     extended = at.assignment.extended_months + months
     await move(work, at, None, extension_months=None, extended_months=extended, decision=told)
@@ -380,7 +375,7 @@ async def suspend(work: Work, at: rules.Standing, _move: rules.CaseMove, wanted:
     rules.check_reason(wanted.reason)
     await cases.move(work, at.proposal, None, is_suspended=True, reason=wanted.reason)
     running = await _clocks(at.proposal, ClockState.RUNNING)
-    await clocks.pause_clocks(work.actor, running, ground=PauseGround.SUSPENDED, reason=wanted.reason, on=_today(work))
+    await clocks.pause_clocks(work.actor, running, ground=PauseGround.SUSPENDED, reason=wanted.reason, on=work.today)
     work.audit(Verb.PROPOSAL_SUSPENDED, access.PROPOSAL, at.proposal.id, rows=[at.proposal])
 
 
@@ -388,5 +383,5 @@ async def resume(work: Work, at: rules.Standing, _move: rules.CaseMove, _wanted:
     """恢复办理."""
     await cases.move(work, at.proposal, None, is_suspended=False)
     paused = await _clocks(at.proposal, ClockState.PAUSED)
-    await clocks.resume_clocks(work.actor, paused, on=_today(work))
+    await clocks.resume_clocks(work.actor, paused, on=work.today)
     work.audit(Verb.PROPOSAL_RESUMED, access.PROPOSAL, at.proposal.id, rows=[at.proposal])

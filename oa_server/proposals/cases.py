@@ -9,7 +9,6 @@ from uuid import UUID
 import msgspec
 
 from oa_server.core.actor import Actor
-from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import Invalid
 from oa_server.deadlines import access as deadlines
 from oa_server.deadlines import clocks
@@ -104,7 +103,7 @@ async def proposers_to_answer(proposal_id: UUID) -> list[Proposer]:
 
 async def start_clocks(work: Work, proposal_ids: Collection[UUID], organ_id: UUID, allowed: Allowed) -> None:
     """Start a clock of each of these cases as a whole, against one of the organs that see to the sitting."""
-    today = work.now.astimezone(OFFICE_ZONE).date()
+    today = work.today
     starts = [
         ClockStart(access.PROPOSAL, proposal_id, allowed.limit, allowed.title, organ_id, allowed.term, today)
         for proposal_id in proposal_ids
@@ -116,7 +115,7 @@ async def stop_clocks(work: Work, proposal_ids: Collection[UUID]) -> None:
     """Stop the clocks of these cases as a whole: what they measured is done."""
     found = await deadlines.clocks_of(access.PROPOSAL, proposal_ids)
     running = [one.id for of in found.values() for one in of if one.ended_on is None]
-    await clocks.stop_clocks(work.actor, running, on=work.now.astimezone(OFFICE_ZONE).date())
+    await clocks.stop_clocks(work.actor, running, on=work.today)
 
 
 async def standing_organ(organ_id: UUID) -> Any:

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from oa_server.audit.verbs import Verb
 from oa_server.core.actor import Actor, Role
-from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import STALE, Conflict, Denied, Invalid, PreconditionFailed
 from oa_server.core.ids import new_id
 from oa_server.documents import opinions
@@ -192,7 +191,7 @@ async def submit(work: Work, at: rules.Standing, move: rules.CaseMove, wanted: A
         **{name: getattr(at.proposal, name) for name in ("title", "situation", "analysis", "request", "text_sha256")},
     )
     await indexing.index([at.proposal])
-    day = work.now.astimezone(OFFICE_ZONE).date()
+    day = work.today
     await cases.move(work, at.proposal, move.next, version_no=no, submitted_on=day, review_level=0)
     work.audit(
         Verb.PROPOSAL_SUBMITTED,

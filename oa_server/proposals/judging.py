@@ -15,7 +15,6 @@ from uuid import UUID
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
 from oa_server.core.actor import SYSTEM, Actor, Role
-from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import NOT_FOUND, Conflict, Denied, NotFound
 from oa_server.core.ids import new_id
 from oa_server.deadlines import access as deadlines
@@ -213,7 +212,7 @@ async def _conclude(work: Work, proposal: Proposal) -> None:
 async def _begin_round(work: Work, proposal: Proposal) -> None:
     """二次办理: every organ that answered has a month to answer again."""
     allowed = (await access.limits(proposal.sitting_id))[Limit.REHANDLING]
-    today = work.now.astimezone(OFFICE_ZONE).date()
+    today = work.today
     rows = [row for row in await access.standing_assignments(proposal.id) if AssignmentRole(row.role).answers]
     starts = [
         ClockStart(access.ASSIGNMENT, row.id, Limit.REHANDLING, allowed.title, row.organ_id, allowed.term, today)
@@ -232,7 +231,7 @@ async def _end(work: Work, proposal: Proposal) -> None:
     rows = [row for row in await access.standing_assignments(proposal.id) if AssignmentRole(row.role).answers]
     await Assignment.filter(id__in=[row.id for row in rows]).update(state=AssignmentState.DONE)
     after = rules.after_judgement(await access.points([row.id for row in rows]))
-    closed = {"closed_on": work.now.astimezone(OFFICE_ZONE).date()} if after is ProposalState.CLOSED else {}
+    closed = {"closed_on": work.today} if after is ProposalState.CLOSED else {}
     await cases.move(work, proposal, after, **closed)
     work.audit(Verb.PROPOSAL_CONCLUDED, access.PROPOSAL, proposal.id, rows=[proposal, *rows], after=after)
 
@@ -243,7 +242,7 @@ async def close_when_done(work: Work, proposal: Proposal) -> None:
     held = await Proposal.get(id=proposal.id)
     after = rules.after_judgement(await access.points(given))
     if held.state == ProposalState.TRACKING and after is ProposalState.CLOSED:
-        await cases.move(work, held, after, closed_on=work.now.astimezone(OFFICE_ZONE).date())
+        await cases.move(work, held, after, closed_on=work.today)
         work.audit(Verb.PROPOSAL_CONCLUDED, access.PROPOSAL, proposal.id, rows=[held], after=after)
 
 

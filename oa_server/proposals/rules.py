@@ -137,7 +137,6 @@ CHECKLIST = Reason(
     "Confirm every point of the list before filing.",
 )
 REASON_NEEDED = Reason("proposals.reason_needed", "请填写理由", "Give a reason.")
-CODE_NEEDED = Reason("proposals.code_needed", "请选择不予立案的情形和去向", "Choose the ground and where it goes.")
 MERGE_ITSELF = Reason(
     "proposals.merge_itself",
     "只能并入同一届次、同一类别、已登记且未并案的另一件",
@@ -678,17 +677,17 @@ def check_assignment(actor: Actor, at: Given, verb: str) -> AssignmentMove:
     return _check(ASSIGNMENT_MOVES, actor, AssignmentState(at.assignment.state), at, verb)
 
 
-def check_handlers(wanted: Sequence[tuple[UUID, AssignmentRole]]) -> None:
-    """Who may be given one case together: one lead, or two or more that answer separately. Raises Invalid."""
+def check_handlers(wanted: Sequence[tuple[UUID, AssignmentRole]], **facts: str) -> None:
+    """Who may be given one case together: one lead, or two or more that answer separately. Raises Invalid with `facts`."""
     organs = [organ_id for organ_id, _role in wanted]
     if len(set(organs)) != len(organs):
-        raise Invalid(ROLES_OVERLAP)
+        raise Invalid(ROLES_OVERLAP, **facts)
     roles = [role for _organ_id, role in wanted]
     leads, separate = roles.count(AssignmentRole.LEAD), roles.count(AssignmentRole.SEPARATE)
     if leads and separate:
-        raise Invalid(LEAD_AND_SEPARATE)
+        raise Invalid(LEAD_AND_SEPARATE, **facts)
     if leads != 1 and separate < SEPARATE_LEAST:
-        raise Invalid(NOBODY_ANSWERS)
+        raise Invalid(NOBODY_ANSWERS, **facts)
 
 
 SEPARATE_LEAST = 2

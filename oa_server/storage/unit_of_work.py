@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -71,6 +72,11 @@ class Work:
         self._made: list[Model] = []
         self._pushes: list[outbox.Push] = []
         self._open = True
+
+    @property
+    def today(self) -> date:
+        """The day of the office on which this is done."""
+        return self.now.astimezone(clock.OFFICE_ZONE).date()
 
     def audit(
         self,

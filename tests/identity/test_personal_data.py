@@ -21,19 +21,21 @@ from tests.city import BODY, Browser, City
 from tests.identity.system import ALL_SCOPES, System, let_in
 from tests.journey import Begin, Journey
 from tests.personal import inventory
+from tests.proposals.assembly import gathered, set_up
 
-# Who asks, and as what they may see: two through whose hands the document goes, one who has no part in it, and the three.
+# Who asks, and as what they may see: two through whose hands things go, a clerk who has no part in them, and the three.
 EVERYBODY = frozenset({"工作人员"})
 ASKING = {
     "wang": EVERYBODY | {"经办人"},
     "zhou": EVERYBODY | {"经办人"},
-    "zheng": EVERYBODY,
+    "bai": EVERYBODY,
     "sys": EVERYBODY | {"系统管理员"},
     "sec": EVERYBODY | {"安全保密管理员"},
     "aud": EVERYBODY | {"安全审计员"},
 }
 SYSTEM = frozenset({"接入系统"})
 TELEPHONE, LABEL, OPINION, WHY = "027-8899-7711", "K-7392", "同意，请王建国同志于七月前办理", "接替休假的同志七三九四"
+DEPUTY = "13900000000"  # the telephone of D003, who hands in the suggestion that the finance bureau answers
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,10 @@ def address_of(person: str) -> str:
 
 
 async def plant(story: Journey, desks: dict[str, Browser]) -> list[Planted]:
-    """A duty with a telephone, a key device, a role that is proposed, and a document with opinions that has arrived."""
+    """A duty with a telephone, a key device, a role that is proposed, a document with opinions that has arrived, and a deputy's
+    suggestion that was given out."""
     city = story.city
+    await (await gathered(city)).dispatched(JC002="lead")
     for person, verb in (("li", "approve"), ("zhao", "approve"), ("chen", "sign"), ("sun", "number")):
         given = {"opinion": OPINION} if person == "li" else {}
         assert (await story.does(person, verb, **given)).status_code == 200
@@ -84,6 +88,7 @@ async def plant(story: Journey, desks: dict[str, Browser]) -> list[Planted]:
         Planted("介质", LABEL, "wang"),
         Planted("职责变更", WHY),
         Planted("意见", OPINION, "li"),
+        Planted("代表联系方式", DEPUTY),
         Planted("公文内容", str(BODY["content"][-1]["text"])),
     ]
 
@@ -96,6 +101,8 @@ async def whereabouts(story: Journey, desks: dict[str, Browser], client: str) ->
 
     city, document = story.city, story.path.rpartition("/")[2]
     own = (await desks["wang"].get(story.path)).json()
+    proposal = await first("zhou", "/api/proposals")
+    case = (await desks["zhou"].get(f"/api/proposals/{proposal}")).json()
     return {
         "/documents/{id}": document,
         "/consignments/{id}": await first("wang", f"{story.path}/consignments"),
@@ -112,6 +119,9 @@ async def whereabouts(story: Journey, desks: dict[str, Browser], client: str) ->
         "/settings/{name}": "idle_minutes",
         "/years/{year}": "2026",
         "/records/{id}": await first("aud", "/api/audit/records"),
+        "/sittings/{id}": await first("zhou", "/api/sittings"),
+        "/proposals/{id}": proposal,
+        "/clocks/{clock}": case["assignments"][0]["clocks"][0]["id"],
     }
 
 
@@ -170,6 +180,7 @@ async def test_nobody_gets_more_than_the_inventory_says(begin: Begin) -> None:
     neither by its fields nor by the words of anybody, wherever they stand."""
     async with begin("submitted") as story:
         city: City = story.city
+        await set_up(city)
         desks = {person: city.browser(person, address_of(person)) for person in ASKING}
         for desk in desks.values():
             await desk.sign_in()

@@ -93,6 +93,9 @@ async def test_many_at_once_or_none(assembly: Assembly) -> None:
         handlers = [{"organ_id": assembly.organs["JC002"], "role": "lead"}]
         return {"cases": [{"proposal_id": one, "handlers": handlers} for one in which]}
 
+    alone = {"proposal_id": ids[0], "handlers": [{"organ_id": assembly.organs["JC002"], "role": "cohandler"}]}
+    refused = await sun.send("POST", "/api/proposals/dispatch", json={"cases": [alone]})
+    assert (told(refused), refused.json()["facts"]) == ((422, "proposals.nobody_answers"), {"case": ids[0]})
     await assembly.dispatched(paths[0], JC003="lead")
     assert told(await sun.send("POST", "/api/proposals/dispatch", json=cases(*ids))) == (403, "proposals.wrong_state")
     assert (await assembly.shown("sun", paths[1]))["state"] == "filed"

@@ -79,6 +79,12 @@ for kind in (PDF, DOCX, OFFSET_STREAM, OCSP_REQUEST, TIMESTAMP_QUERY, SHEET):
     schemathesis.serializer(kind.media_type)(_as_it_is)
 
 
+@schemathesis.hook
+def filter_headers(_context: object, headers: dict[str, str] | None) -> bool:
+    """What holds control characters is no header (RFC 9110 section 5.5): no server gets as far as to answer it."""
+    return not headers or all(str(value).isprintable() for value in headers.values())
+
+
 @dataclass
 class Desk:
     """A clerk's session at a server."""
