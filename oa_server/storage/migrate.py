@@ -13,15 +13,21 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from tortoise import Tortoise
 from tortoise.backends.base.executor import EXECUTOR_CACHE
-from tortoise.migrations.api import migrate as apply_migrations
+from tortoise.connection import get_connection
+from tortoise.migrations.executor import MigrationExecutor
+from tortoise.migrations.graph import MigrationKey
+from tortoise.migrations.schema_generator.state import ModelState, State
+from tortoise.migrations.schema_generator.state_apps import StateApps
 
 from oa_server.storage import claims
-from oa_server.storage.database import APP, PATIENT_SECONDS, Lock, config
+from oa_server.storage.database import PATIENT_SECONDS, Lock, config
 from oa_server.storage.master_keys import MasterKeys
 from oa_server.storage.postgres_hosts import connect
 
@@ -73,12 +79,42 @@ async def _upgraded(url: str) -> list[str]:
     return ["数据库已是最新"]
 
 
-async def _apply(settings: dict[str, object]) -> None:
+async def _apply(settings: dict[str, Any]) -> None:
     EXECUTOR_CACHE.clear()  # as in `open_database`: what is prepared there may be for another kind of database
     try:
-        await apply_migrations(config=settings, app_labels=[APP])
+        await Tortoise.init(config=settings, init_connections=False)
+        await _Executor(get_connection("default"), settings["apps"]).migrate()
     finally:
         await Tortoise.close_connections()
+
+
+class _Executor(MigrationExecutor):
+    """The library's, which makes all models anew before every operation; here, only before one that looks at them as they
+    were. Of a new database that is most of the time."""
+
+    async def _project_state(self, applied: set[MigrationKey], *, upto: MigrationKey | None = None) -> State:
+        state = await super()._project_state(applied, upto=upto)
+        return _Standing(state.models, state.apps)
+
+
+class _Standing(State):
+    """The models as they stand, of which copies are cheap."""
+
+    def clone(self) -> State:
+        return _Former({key: model.clone() for key, model in self.models.items()}, self.apps)
+
+
+class _Former(State):
+    """The models as they stood before an operation: made when somebody asks for them."""
+
+    def __init__(self, models: dict[tuple[str, str], ModelState], now: StateApps) -> None:
+        self.models = models
+        self._now = now
+
+    @cached_property
+    def apps(self) -> StateApps:  # type: ignore[override]
+        """The models themselves."""
+        return self._now.clone(model_states=self.models)
 
 
 @asynccontextmanager
