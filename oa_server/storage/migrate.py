@@ -21,13 +21,13 @@ from urllib.parse import quote
 from tortoise import Tortoise
 from tortoise.backends.base.executor import EXECUTOR_CACHE
 from tortoise.connection import get_connection
-from tortoise.migrations.executor import MigrationExecutor
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.migrations.graph import MigrationKey
 from tortoise.migrations.schema_generator.state import ModelState, State
 from tortoise.migrations.schema_generator.state_apps import StateApps
 
 from oa_server.storage import claims
-from oa_server.storage.database import PATIENT_SECONDS, Lock, config
+from oa_server.storage.database import APP, PATIENT_SECONDS, Lock, config
 from oa_server.storage.master_keys import MasterKeys
 from oa_server.storage.postgres_hosts import connect
 
@@ -83,7 +83,7 @@ async def _apply(settings: dict[str, Any]) -> None:
     EXECUTOR_CACHE.clear()  # as in `open_database`: what is prepared there may be for another kind of database
     try:
         await Tortoise.init(config=settings, init_connections=False)
-        await _Executor(get_connection("default"), settings["apps"]).migrate()
+        await _Executor(get_connection("default"), settings["apps"]).migrate([MigrationTarget(APP, "__latest__")])
     finally:
         await Tortoise.close_connections()
 
