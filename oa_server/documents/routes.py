@@ -61,11 +61,10 @@ from oa_server.documents.states import (
     Urgency,
 )
 from oa_server.signing.answers import assembled, chosen_key
-from oa_server.web.endpoint import Binary, Call, endpoint, inline, resource
+from oa_server.web.endpoint import PDF, Binary, Call, endpoint, inline, resource
 from oa_server.web.sheets import CSV, EXPORT_LIMIT, leave_as_csv, whole
 from oa_server.workflow import actions as workflow_actions
 
-PDF = Binary("application/pdf")
 DOCX = Binary("application/vnd.openxmlformats-officedocument.wordprocessingml.document")
 
 TOO_MANY_ROWS = Reason(

@@ -478,25 +478,27 @@ PARTS = {"organ": "单位", "category": "内容分类", "delegation": "代表团
 
 async def figures_out(actor: Actor, sitting: Sitting, by: str) -> FiguresOut:
     """The figures of a sitting, as far as the actor may see its cases, of the whole and of each part."""
-    return await _figures_by(await access.facts(actor, sitting.id), sitting, by)
+    return await figures_by(await access.facts(actor, sitting.id), sitting, by)
 
 
-async def _figures_by(facts: figures.Facts, sitting: Sitting, by: str) -> FiguresOut:
-    calendar = await deadlines.calendar()
-
-    def mean(part: set[UUID] | None = None) -> float | None:
-        return figures.mean_working_days(facts, calendar.worked_between, part)
-
+async def figures_by(facts: figures.Facts, sitting: Sitting, by: str) -> FiguresOut:
+    """These figures, of the whole and of each organ, category or delegation."""
+    days = figures.working_days(facts, (await deadlines.calendar()).worked_between)
     parts = figures.parts(facts, by)
     names = await identity.organ_short_names([UUID(key) for key in parts]) if by == "organ" else {}
     shown = [
-        PartOut(key, names[UUID(key)] if by == "organ" else key, _figures(figures.values(facts, part)), mean(part))
+        PartOut(
+            key,
+            names[UUID(key)] if by == "organ" else key,
+            _figures(figures.values(facts, part)),
+            figures.mean_of(days, part),
+        )
         for key, part in parts.items()
     ]
     return FiguresOut(
         sitting=Named(sitting.id, sitting.title),
         figures=_figures(figures.values(facts)),
-        mean_days=mean(),
+        mean_days=figures.mean_of(days),
         by=by,
         parts=sorted(shown, key=lambda one: one.name),
     )
@@ -513,7 +515,7 @@ async def figure_sheets(actor: Actor, sitting: Sitting) -> dict[str, Sheet]:
     """The figures as sheets of a workbook: of the whole, and by organ, category and delegation."""
     header = ("指标", "数值", "分子", "分母", "单位", "口径")
     facts = await access.facts(actor, sitting.id)
-    shown = {by: await _figures_by(facts, sitting, by) for by in PARTS}
+    shown = {by: await figures_by(facts, sitting, by) for by in PARTS}
     sheets: dict[str, Sheet] = {"总表": (header, [_figure_cells(one) for one in shown["organ"].figures])}
     for by, title in PARTS.items():
         rows = [(part.name, *_figure_cells(one)) for part in shown[by].parts for one in part.figures]
@@ -524,8 +526,14 @@ async def figure_sheets(actor: Actor, sitting: Sitting) -> dict[str, Sheet]:
 def _figure_cells(one: FigureOut) -> tuple[str, ...]:
     if one.out_of is None:
         return (one.title, str(one.counted), str(one.counted), "", one.of, one.explanation)
-    share = f"{one.counted / one.out_of:.1%}" if one.out_of else "—"
-    return (one.title, share, str(one.counted), str(one.out_of), one.of, one.explanation)
+    return (
+        one.title,
+        figures.share(one.counted, one.out_of),
+        str(one.counted),
+        str(one.out_of),
+        one.of,
+        one.explanation,
+    )
 
 
 async def sessions_out(actor: Actor) -> list[SessionOfFigures]:

@@ -133,6 +133,11 @@ class Facts:
             newest[one.proposal_id] = max(newest[one.proposal_id], one.round)
         return [one for one in self.judgements if one.round == newest[one.proposal_id] and one.state in JUDGED]
 
+    @cached_property
+    def sets(self) -> dict[str, tuple[set[UUID], set[UUID] | None]]:
+        """What each figure counts, and out of what: found once, and cut for every part."""
+        return {one.code: (one.counted(self), one.out_of(self) if one.out_of else None) for one in FIGURES}
+
     def cases_in(self, states: AbstractSet[str]) -> set[UUID]:
         return {case.id for case in self.cases if case.state in states}
 
@@ -244,6 +249,11 @@ FIGURES = (
 BY_CODE = {figure.code: figure for figure in FIGURES}
 
 
+def share(counted: int, out_of: int) -> str:
+    """96.5%, or a dash where there is nothing to take a share of."""
+    return f"{counted / out_of:.1%}" if out_of else "—"
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A figure for a whole sitting or a part of it: how many of how many; `out_of` is None of a mere count."""
@@ -259,18 +269,17 @@ def values(facts: Facts, part: AbstractSet[UUID] | None = None) -> list[Value]:
 
 
 def _value(figure: Figure, facts: Facts, part: AbstractSet[UUID] | None) -> Value:
-    counted = figure.counted(facts)
-    out_of = figure.out_of(facts) if figure.out_of else None
+    counted, out_of = facts.sets[figure.code]
     if part is not None:
-        counted &= part
+        counted = counted & part
         out_of = out_of & part if out_of is not None else None
     return Value(figure, len(counted), len(out_of) if out_of is not None else None)
 
 
 def members(facts: Facts, code: str, *, counted: bool, part: AbstractSet[UUID] | None = None) -> set[UUID]:
     """The cases behind a number: of what is counted, or of what it is counted out of. Raises KeyError for no figure."""
-    figure = BY_CODE[code]
-    found = figure.counted(facts) if counted or figure.out_of is None else figure.out_of(facts)
+    numerator, denominator = facts.sets[code]
+    found = numerator if counted or denominator is None else denominator
     kept = found if part is None else found & part
     return {facts.case_of[one] for one in kept}
 
@@ -303,17 +312,16 @@ def _with_their_cases(found: dict[str, set[UUID]], facts: Facts, keys: Mapping[U
                 found[key].add(member)
 
 
-def mean_working_days(
-    facts: Facts, worked_between: Callable[[date, date], int], part: AbstractSet[UUID] | None = None
-) -> float | None:
-    """平均办理工作日: how many working days organs took for their replies; None where nothing is answered."""
-    spans = [
-        (one.started_on, one.ended_on)
+def working_days(facts: Facts, worked_between: Callable[[date, date], int]) -> dict[UUID, int]:
+    """办理工作日: how many working days each organ took for its reply, by assignment."""
+    return {
+        one.assignment_id: worked_between(one.started_on, one.ended_on)
         for one in facts.clocks
-        if one.ended_on is not None
-        and one.assignment_id in facts.answered
-        and (part is None or one.assignment_id in part)
-    ]
-    if not spans:
-        return None
-    return sum(worked_between(first, last) for first, last in spans) / len(spans)
+        if one.ended_on is not None and one.assignment_id in facts.answered
+    }
+
+
+def mean_of(days: Mapping[UUID, int], part: AbstractSet[UUID] | None = None) -> float | None:
+    """The mean of what `working_days` found, of the whole or of a part; None where nothing is answered."""
+    chosen = days.keys() if part is None else days.keys() & part
+    return sum(days[one] for one in chosen) / len(chosen) if chosen else None

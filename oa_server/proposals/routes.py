@@ -16,6 +16,7 @@ from oa_server.deadlines import access as deadlines
 from oa_server.deadlines.answers import explanation_out
 from oa_server.deadlines.schemas import ClockExplanationOut
 from oa_server.documents.actions import Act
+from oa_server.documents.office import Office
 from oa_server.documents.schemas import AskIn, AskOut
 from oa_server.identity import access as identity
 from oa_server.proposals import (
@@ -27,6 +28,7 @@ from oa_server.proposals import (
     drafting,
     indexing,
     judging,
+    reporting,
     rules,
     sittings,
     states,
@@ -66,6 +68,7 @@ from oa_server.proposals.schemas import (
     ProposalPatch,
     ProposalQuery,
     ProposalWords,
+    ReportBegun,
     SessionsCompared,
     SittingIn,
     SittingList,
@@ -75,14 +78,18 @@ from oa_server.proposals.states import AssignmentState, ProposalState
 from oa_server.proposals.wall import wall_out
 from oa_server.signing.actions import SigningDesk
 from oa_server.signing.answers import assembled, chosen_key
-from oa_server.web.endpoint import Access, Call, endpoint, resource
+from oa_server.web.endpoint import PDF, Access, Call, endpoint, resource
 from oa_server.web.shapes import Named, ability_out
 from oa_server.web.sheets import CSV, EXPORT_LIMIT, XLSX, leave_as_book, leave_as_csv, whole
 
 
-def _desk(call: Call[Any]) -> SigningDesk:
-    found: SigningDesk = call.request.app.state.office.signing
+def _office(call: Call[Any]) -> Office:
+    found: Office = call.request.app.state.office
     return found
+
+
+def _desk(call: Call[Any]) -> SigningDesk:
+    return _office(call).signing
 
 
 # --- sittings -----------------------------------------------------------------------------------------------------------
@@ -158,6 +165,17 @@ async def export_figures(call: Call[None]) -> Response:
     sheets = await answers.figure_sheets(call.actor, sitting)
     name = f"{sitting.title}建议提案统计.xlsx"
     return await leave_as_book(call, name, sheets, verb=Verb.LIST_EXPORTED, subject="figures")
+
+
+@endpoint(summary="办理情况报告的版面", returns=PDF, refuses=[NotFound])
+async def show_report(call: Call[None]) -> Response:
+    rendered = await reporting.lay_out(_office(call), call.actor, await access.sitting(call.id()))
+    return Response(rendered.pdf, media_type=PDF.media_type)
+
+
+@endpoint(summary="起草办理情况报告", returns=ReportBegun, status=201, once=True, refuses=[NotFound])
+async def begin_report(call: Call[None]) -> ReportBegun:
+    return ReportBegun(await reporting.begin(_office(call), call.actor, await access.sitting(call.id())))
 
 
 @endpoint(summary="届次大屏：本周到期和最新办理", returns=WallOut, refuses=[NotFound])
@@ -403,6 +421,8 @@ routes = [
     resource("/api/sittings/{id}/load", GET=show_load),
     resource("/api/sittings/{id}/figures", GET=show_figures),
     resource("/api/sittings/{id}/figures.xlsx", GET=export_figures),
+    resource("/api/sittings/{id}/report", POST=begin_report),
+    resource("/api/sittings/{id}/report.pdf", GET=show_report),
     resource("/api/sittings/{id}/wall", GET=show_wall),
     resource("/api/proposals", GET=list_proposals, POST=create_proposal),
     resource("/api/proposals.csv", GET=export_proposals),

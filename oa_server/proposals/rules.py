@@ -62,6 +62,11 @@ NOT_DISPATCHER = Reason(
 NOT_DISPATCHING_LEADER = Reason(
     "proposals.not_dispatching_leader", "此事由交办机关负责人决定", "A leader of the dispatching organ decides this."
 )
+NOT_REPORTER = Reason(
+    "proposals.not_reporter",
+    "办理情况报告由本届次秘书处、交办机关和督查机关的机要文书、核稿人员或领导编制",
+    "Clerks, reviewers and leaders of the secretariat, of the dispatching and of the oversight organ write the report.",
+)
 NOT_OVERSIGHT = Reason(
     "proposals.not_oversight",
     "只有督查机关的核稿人员可以审核答复",
@@ -346,6 +351,13 @@ def in_oversight(actor: Actor, sitting: Sitting, role: Role) -> bool:
     return actor.has(role) and actor.organ_id == sitting.oversight_id
 
 
+def report_ability(actor: Actor, sitting: Sitting) -> Ability:
+    """Whether the actor may report on a sitting: who is of one of the organs that see to it as a whole."""
+    sees_to = actor.organ_id in {sitting.secretariat_id, sitting.dispatching_id, sitting.oversight_id}
+    is_office = any(actor.has(role) for role in (Role.CLERK, Role.OFFICE_REVIEWER, Role.LEADER))
+    return Ability("report", None if sees_to and is_office else NOT_REPORTER)
+
+
 def _author(actor: Actor, at: Standing) -> Reason | None:
     entered = at.proposal.entered_by_id == actor.official_id
     return None if at.is_author or (entered and at.lead_official in {None, actor.official_id}) else NOT_AUTHOR
@@ -563,12 +575,13 @@ def opening_abilities(actor: Actor) -> list[Ability]:
 
 
 def sitting_abilities(actor: Actor, sitting: Sitting, is_member: bool) -> list[Ability]:
-    """What the actor may do at a sitting: keep its list and limits, begin a proposal, give out what was filed."""
+    """What the actor may do at a sitting: keep its list and limits, begin a proposal, give out what was filed, report."""
     is_clerk = in_secretariat(actor, sitting, Role.CLERK)
     return [
         Ability("keep", None if is_clerk else NOT_SECRETARIAT),
         Ability("draft", None if is_clerk or is_member else NOT_A_MEMBER),
         Ability("dispatch", None if in_dispatching(actor, sitting, Role.CLERK) else NOT_DISPATCHER),
+        report_ability(actor, sitting),
     ]
 
 

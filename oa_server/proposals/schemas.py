@@ -615,6 +615,12 @@ class FiguresQuery(Struct, forbid_unknown_fields=True):
     by: Literal["organ", "category", "delegation"] = "organ"
 
 
+class ReportBegun(Struct):
+    """The document that the report of a sitting was begun as."""
+
+    document_id: UUID
+
+
 class SessionOfFigures(Struct):
     """One sitting beside others: its cases by state, its replies by class."""
 

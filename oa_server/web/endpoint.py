@@ -92,6 +92,7 @@ class Binary:
 
 
 FORM = Binary("application/x-www-form-urlencoded")
+PDF = Binary("application/pdf")
 
 
 @dataclass(slots=True)

@@ -60,7 +60,7 @@ def test_shares_print_what_they_are_of() -> None:
     assert counted(facts, "on_time", parts[str(FINANCE)]) == (1, 2)
     assert counted(facts, "returned", parts[str(EDUCATION)]) == (1, 1)
     assert counted(facts, "replied", parts[str(FINANCE)]) == (2, 3)
-    assert figures.mean_working_days(facts, lambda first, last: (last - first).days) == (56 + 93) / 2
+    assert figures.mean_of(figures.working_days(facts, lambda first, last: (last - first).days)) == (56 + 93) / 2
 
 
 def test_only_the_newest_round_is_judged() -> None:
