@@ -33,7 +33,7 @@ from oa_server.proposals.models import (
     Sitting,
     SittingLimit,
 )
-from oa_server.proposals.states import AssignmentState, Consent, ProposalState, ReplyState, ResultClass
+from oa_server.proposals.states import AssignmentRole, AssignmentState, Consent, ProposalState, ReplyState, ResultClass
 from oa_server.storage.database import select
 from oa_server.storage.fields import Count, Q, QuerySet, Subquery
 
@@ -213,6 +213,18 @@ async def proposers(proposal_ids: Collection[UUID]) -> list[Proposer]:
     """Who stands behind these proposals, each one's lead first, with their members."""
     rows = Proposer.filter(proposal_id__in=list(proposal_ids)).exclude(consent=Consent.DECLINED)
     return await rows.order_by("proposal_id", "position").prefetch_related("member")
+
+
+async def speaks_with_proposers(actor: Actor, proposal: Proposal, sitting: Sitting) -> bool:
+    """Whether the actor is of an office that has to reach the proposers of a case by telephone or post: the secretariat's, the
+    dispatching organ's, or one that handles it or what it was merged into. An organ that only reads it has no need to."""
+    if not any(actor.has(role) for role in _OFFICE_ROLES):
+        return False
+    if actor.organ_id in {sitting.secretariat_id, sitting.dispatching_id}:
+        return True
+    handled = [one for one in (proposal.id, proposal.merged_into_id) if one]
+    given = Assignment.filter(organ_id=actor.organ_id, proposal_id__in=handled).exclude(role=AssignmentRole.REFERENCE)
+    return await given.exclude(state=AssignmentState.SUPERSEDED).exists()
 
 
 async def reviews(proposal_id: UUID) -> list[Review]:

@@ -75,7 +75,7 @@ def _title(words: type[W], code: str | None) -> str:
 
 
 def member_out(row: Member) -> MemberOut:
-    """A member without what only the secretariat needs: telephone and address."""
+    """A member without telephone and address, which only those see who have to speak with them."""
     return MemberOut(
         row.id, row.code, row.name, row.delegation, row.party, row.employer, row.duty, row.official_id is not None
     )
@@ -226,6 +226,7 @@ async def proposal_out(actor: Actor, proposal: Proposal, language: str) -> Propo
         {i for i in (proposal.entered_by_id, proposal.key_leader_id, *(r.official_id for r in reviews)) if i}
     )
     running = await deadlines.clocks_of(access.PROPOSAL, [proposal.id])
+    speaks = await access.speaks_with_proposers(actor, proposal, at.sitting)
     return ProposalOut(
         id=proposal.id,
         sitting=Named(at.sitting.id, at.sitting.title),
@@ -237,7 +238,7 @@ async def proposal_out(actor: Actor, proposal: Proposal, language: str) -> Propo
         case_no=proposal.case_no or "",
         version_no=proposal.version_no,
         text_sha256=proposal.text_sha256,
-        proposers=[_proposer_out(row, at) for row in at.proposers],
+        proposers=[_proposer_out(row, at, speaks) for row in at.proposers],
         entered_by=people.get(proposal.entered_by_id, ""),
         submitted_on=proposal.submitted_on,
         reviews=[ReviewOut(r.version_no, r.level, people.get(r.official_id, ""), r.opinion, r.at) for r in reviews],
@@ -293,11 +294,14 @@ def _elements(row: Proposal) -> ProposalElements:
     )
 
 
-def _proposer_out(row: Proposer, at: rules.Standing) -> ProposerOut:
+def _proposer_out(row: Proposer, at: rules.Standing, speaks: bool) -> ProposerOut:
+    is_own = at.own is not None and row.id == at.own.id
     return ProposerOut(
         id=row.id,
         member=member_out(row.member),
-        is_own=at.own is not None and row.id == at.own.id,
+        phone=row.member.phone if speaks or is_own else "",
+        address=row.member.address if speaks or is_own else "",
+        is_own=is_own,
         is_lead=row.position == 0,
         consent=row.consent,
         consent_title=Consent(row.consent).title_zh,

@@ -275,8 +275,12 @@ class ProposalActIn(Struct, forbid_unknown_fields=True):
 
 
 class ProposerOut(Struct):
+    """A proposer; `phone` and `address` are shown to those who have to speak with them, and to themselves."""
+
     id: UUID
     member: MemberOut
+    phone: str
+    address: str
     is_own: bool
     is_lead: bool
     consent: str

@@ -200,6 +200,34 @@ async def test_a_retired_organ_is_given_nothing(assembly: Assembly) -> None:
     assert (await assembly.done("zhou", "accept", given["JC009"]))["state"] == "handling"
 
 
+async def test_who_can_call_the_proposers(assembly: Assembly) -> None:
+    """Telephone and address of a proposer are shown to the offices that have to speak with them, of the one that handles what it
+    was merged into too, and to themselves: not to another proposer, nor to an organ that only reads the case."""
+    lin = await assembly.desk("lin")
+    reach = {"phone": "13800001111", "address": "江城市解放路8号"}
+    member = {"code": "D001", "name": "戴维", **reach}
+    kept = await lin.send("PUT", f"/api/sittings/{assembly.sitting}/members", json={"members": [member]})
+    assert kept.status_code == 200, kept.text
+
+    async def seen_by(person: str, path: str) -> list[tuple[str, str]]:
+        return [(one["phone"], one["address"]) for one in (await assembly.shown(person, path))["proposers"]]
+
+    path = await assembly.filed()
+    merged = f"/api/proposals/{(await assembly.drafts('dai', ['D001', 'D002'])).json()['id']}"
+    await assembly.done("dai", "invite", merged)
+    await assembly.done("qiu", "consent", merged)
+    await assembly.done("dai", "submit", merged)
+    await assembly.done("lin", "register", merged)
+    await assembly.done("ma", "merge", merged, parameters={"into": path.rpartition("/")[2]})
+    await assembly.dispatched(path, JC002="lead", JC003="cohandler", JC011="reference")
+    for person in ("lin", "song", "sun", "zhou", "wu", "feng"):
+        assert await seen_by(person, path) == [("13900000000", "")], person
+        assert await seen_by(person, merged) == [(reach["phone"], reach["address"]), ("", "")], person
+    assert await seen_by("bai", path) == [("", "")]
+    assert await seen_by("dai", merged) == [(reach["phone"], reach["address"]), ("", "")]
+    assert await seen_by("qiu", merged) == [("", ""), ("", "")]
+
+
 async def test_more_time(assembly: Assembly) -> None:
     """An extension is asked for with its reason, granted with how the proposers were told, and moves the day."""
     path = await assembly.filed()

@@ -150,6 +150,9 @@ export interface AssignmentRow {
 export interface Proposer {
   id: string
   member: Member
+  /** Given to those who have to speak with the proposer, and to themselves; empty for everybody else. */
+  phone: string
+  address: string
   is_own: boolean
   is_lead: boolean
   consent: string
