@@ -10,7 +10,16 @@ import msgspec
 from starlette.responses import Response
 
 from oa_server.audit.verbs import Verb
-from oa_server.core.errors import NOT_FOUND, Conflict, Gone, Invalid, NotFound, PreconditionFailed, PreconditionRequired
+from oa_server.core.errors import (
+    NOT_FOUND,
+    Conflict,
+    Denied,
+    Gone,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+)
 from oa_server.core.words import Word
 from oa_server.deadlines import access as deadlines
 from oa_server.deadlines.answers import explanation_out
@@ -167,7 +176,7 @@ async def export_figures(call: Call[None]) -> Response:
     return await leave_as_book(call, name, sheets, verb=Verb.LIST_EXPORTED, subject="figures")
 
 
-@endpoint(summary="办理情况报告的版面", returns=PDF, refuses=[NotFound])
+@endpoint(summary="办理情况报告的版面", returns=PDF, refuses=[Denied, NotFound])
 async def show_report(call: Call[None]) -> Response:
     rendered = await reporting.lay_out(_office(call), call.actor, await access.sitting(call.id()))
     return Response(rendered.pdf, media_type=PDF.media_type)
