@@ -55,7 +55,7 @@ _UNFILED = (
 # What lists show of a proposal: not its text, which is long and sealed.
 LISTED = (
     "id", "sitting_id", "kind", "form", "occasion", "state", "case_no", "title", "category", "subcategory", "submitted_on",
-    "dispatched_on", "closed_on", "is_suspended", "round", "key_leader_id", "merged_into_id", "row_version",
+    "wished_organs", "dispatched_on", "closed_on", "is_suspended", "round", "key_leader_id", "merged_into_id", "row_version",
 )  # fmt: skip
 
 Row = TypeVar("Row")
@@ -275,13 +275,14 @@ async def sharing(terms: Mapping[int, float], limit: int) -> list[UUID]:
     return [row["proposal_id"] if isinstance(row["proposal_id"], UUID) else UUID(row["proposal_id"]) for row in rows]
 
 
-async def shown_alike(actor: Actor, ids: Collection[UUID]) -> list[Proposal]:
+async def shown_alike(actor: Actor, ids: Collection[UUID]) -> list[tuple[Proposal, bool]]:
     """Of these proposals, those that `actor` may see, and those of which everybody may know: filed, and not kept from the
-    public."""
+    public; each with whether `actor` may open it."""
     own = set(await proposals(actor).filter(id__in=list(ids)).values_list("id", flat=True))
     public = Q(is_public=True) & ~Q(state__in=_UNFILED)
     rows = Proposal.filter(Q(id__in=list(own)) | public, id__in=list(ids))
-    return await rows.exclude(state__in=_UNSUBMITTED).prefetch_related("sitting")
+    found = await rows.exclude(state__in=_UNSUBMITTED).prefetch_related("sitting")
+    return [(row, row.id in own) for row in found]
 
 
 # --- figures ------------------------------------------------------------------------------------------------------------

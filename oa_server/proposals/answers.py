@@ -32,6 +32,7 @@ from oa_server.proposals.schemas import (
     FeedbackOut,
     FigureOut,
     FiguresOut,
+    LedAlike,
     MemberOut,
     PartOut,
     PointOut,
@@ -152,6 +153,7 @@ async def proposal_rows(rows: Sequence[Proposal]) -> list[ProposalRow]:
             is_key=row.key_leader_id is not None,
             is_suspended=row.is_suspended,
             submitted_on=row.submitted_on,
+            wished_organs=row.wished_organs,
             clock=clocks.get(row.id),
         )
         for row in rows
@@ -457,22 +459,36 @@ async def asked_by_code(row: Feedback) -> AskedByCode:
 
 async def alike_out(found: Sequence[Alike]) -> AlikeList:
     """What is alike, why, and which organs led it."""
-    suggested = suggested_by(found)
     names = await identity.organ_short_names({organ_id for one in found for organ_id in one.leads})
     items = [
         AlikeOut(
             id=one.proposal.id,
-            sitting=one.proposal.sitting.title,
+            sitting=Named(one.proposal.sitting_id, one.proposal.sitting.title),
+            kind=ProposalKind(one.proposal.kind),
             case_no=one.proposal.case_no or "",
             title=one.proposal.title,
+            state=ProposalState(one.proposal.state),
             state_title=ProposalState(one.proposal.state).title_zh,
             likeness=round(one.score, 3),
             shared=one.shared,
             organs=[names[organ_id] for organ_id in one.leads],
+            may_open=one.may_open,
         )
         for one in found
     ]
-    return AlikeList(items, [SuggestedOrgan(Named(key, names[key]), round(share, 3)) for key, share in suggested])
+    suggested = [
+        SuggestedOrgan(Named(one.organ_id, names[one.organ_id]), round(one.share, 3), _led(one.led))
+        for one in await suggested_by(found)
+    ]
+    return AlikeList(items, suggested)
+
+
+def _led(cases: Sequence[Proposal]) -> list[LedAlike]:
+    """How many of these cases are of each sitting, the newest sitting first."""
+    sittings = {row.sitting_id: row.sitting for row in cases}
+    counts = Counter(row.sitting_id for row in cases)
+    newest = sorted(sittings.values(), key=lambda one: (one.opens_on, one.id), reverse=True)
+    return [LedAlike(Named(one.id, one.title), counts[one.id]) for one in newest]
 
 
 # --- figures ------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from oa_server.core.actor import Actor
+from oa_server.identity import access as identity
 from oa_server.proposals import access, likeness
 from oa_server.proposals.likeness import Text
 from oa_server.proposals.models import Proposal, ProposalTerm
@@ -16,6 +17,7 @@ from oa_server.storage.sealing import number_of
 
 CANDIDATES, SHOWN = 40, 8
 LEAST = 0.08  # below this two texts have no more in common than any two
+LEAST_TO_SUGGEST = 0.15  # below this an organ's former case says little of whose business a new one is
 TELLING = 12  # of its words, by which a text is looked for
 COMMON_SHARE = 0.05  # a word that so many of all proposals have tells none from another
 AT_ONCE = 2000
@@ -23,12 +25,22 @@ AT_ONCE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """A proposal that is like another: how much, and the phrases that both have."""
+    """A proposal that is like another: how much, the phrases that both have, and whether who asks may open it."""
 
     proposal: Proposal
     score: float
     shared: list[str]
     leads: tuple[UUID, ...]
+    may_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """An organ that led what is alike: its share of the likeness, and the cases that it led."""
+
+    organ_id: UUID
+    share: float
+    led: list[Proposal]
 
 
 def text_of(row: Proposal) -> Text:
@@ -64,13 +76,14 @@ async def alike(actor: Actor, text: Text, *, besides: UUID | None = None) -> lis
     most = sorted(telling, key=lambda number: -telling[number])[:TELLING]
     candidates = await access.sharing({number: telling[number] for number in most}, CANDIDATES)
     rows = await access.shown_alike(actor, [one for one in candidates if one != besides])
-    leads = await _leads([row.id for row in rows])
-    found = [_compared(row, text, weighed, rarity, leads) for row in rows]
+    leads = await _leads([row.id for row, _ in rows])
+    found = [_compared(row, may_open, text, weighed, rarity, leads) for row, may_open in rows]
     return sorted((one for one in found if one.score >= LEAST), key=lambda one: -one.score)[:SHOWN]
 
 
 def _compared(
     row: Proposal,
+    may_open: bool,
     text: Text,
     weighed: Mapping[str, float],
     rarity: Mapping[str, float],
@@ -79,7 +92,7 @@ def _compared(
     other = text_of(row)
     score = likeness.likeness(weighed, likeness.weights(other), rarity)
     phrases = likeness.shared(f"{text.title}\n{text.body}", f"{other.title}\n{other.body}")
-    return Alike(row, score, phrases, tuple(leads.get(row.id, ())))
+    return Alike(row, score, phrases, tuple(leads.get(row.id, ())), may_open)
 
 
 async def _leads(proposal_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
@@ -91,12 +104,15 @@ async def _leads(proposal_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
     return found
 
 
-def suggested(found: Collection[Alike]) -> list[tuple[UUID, float]]:
-    """Which organs led what is alike, with their share of the likeness: a hint, and a person decides."""
-    shares: dict[UUID, float] = defaultdict(float)
+async def suggested(found: Collection[Alike]) -> list[Suggested]:
+    """Which organs led what is alike, with their share of the likeness: a hint, and a person decides. Organs that are there no
+    more are none that it could be given to."""
+    led: dict[UUID, list[Alike]] = defaultdict(list)
     for one in found:
-        for organ_id in one.leads:
-            shares[organ_id] += one.score
-    whole = sum(shares.values())
-    ranked = sorted(shares, key=lambda organ_id: -shares[organ_id])
-    return [(organ_id, shares[organ_id] / whole) for organ_id in ranked]
+        for organ_id in one.leads if one.score >= LEAST_TO_SUGGEST else ():
+            led[organ_id].append(one)
+    standing = await identity.organs_in_use(led)
+    scores = {organ_id: sum(one.score for one in led[organ_id]) for organ_id in led if organ_id in standing}
+    whole = sum(scores.values())
+    ranked = sorted(scores, key=lambda organ_id: -scores[organ_id])
+    return [Suggested(key, scores[key] / whole, [one.proposal for one in led[key]]) for key in ranked]

@@ -238,10 +238,10 @@ async def _behind(call: Call[Any]) -> set[UUID] | None:
 @endpoint(summary="相似的建议提案和建议的承办单位", body=AlikeIn, returns=AlikeList, refuses=[NotFound])
 async def find_alike(call: Call[AlikeIn]) -> AlikeList:
     wanted = call.body
+    text = Text(wanted.title, f"{wanted.situation}\n{wanted.analysis}\n{wanted.request}")
     if wanted.proposal_id is not None:
-        text = indexing.text_of(await access.proposal(call.actor, wanted.proposal_id))
-    else:
-        text = Text(wanted.title, f"{wanted.situation}\n{wanted.analysis}\n{wanted.request}")
+        known = await access.proposal(call.actor, wanted.proposal_id)
+        text = text if text.title or text.body.strip() else indexing.text_of(known)
     return await answers.alike_out(await indexing.alike(call.actor, text, besides=wanted.proposal_id))
 
 

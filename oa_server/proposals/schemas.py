@@ -312,6 +312,7 @@ class ProposalRow(Struct):
     is_key: bool
     is_suspended: bool
     submitted_on: date | None
+    wished_organs: str
     clock: ClockOut | None
 
 
@@ -552,7 +553,8 @@ class AskedByCode(Struct):
 
 
 class AlikeIn(Struct, forbid_unknown_fields=True):
-    """A text that is being entered; of a case that is known, `proposal_id`."""
+    """A text that is being entered; of a case that is known, `proposal_id`, which is then like itself no more. Its own text
+    counts, unless another is given."""
 
     title: Title = ""
     situation: Part = ""
@@ -562,21 +564,34 @@ class AlikeIn(Struct, forbid_unknown_fields=True):
 
 
 class AlikeOut(Struct):
-    """A proposal that is like it: `likeness` from 0 to 1, and the phrases that both have."""
+    """A proposal that is like it: `likeness` from 0 to 1, and the phrases that both have. Not everybody may open it."""
 
     id: UUID
-    sitting: str
+    sitting: Named
+    kind: ProposalKind
     case_no: str
     title: str
+    state: ProposalState
     state_title: str
     likeness: float
     shared: list[str]
     organs: list[str]
+    may_open: bool
+
+
+class LedAlike(Struct):
+    """How many cases of a sitting that are alike an organ led."""
+
+    sitting: Named
+    count: int
 
 
 class SuggestedOrgan(Struct):
+    """An organ that led what is alike: its share of the likeness, and what it led, sitting by sitting."""
+
     organ: Named
     share: float
+    led: list[LedAlike]
 
 
 class AlikeList(Struct):

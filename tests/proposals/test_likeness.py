@@ -59,9 +59,31 @@ async def test_found_while_registering_and_while_entering(assembly: Assembly) ->
     assert found["items"][0]["likeness"] > 0.3
     assert "严重不足" in "".join(found["items"][0]["shared"])
     assert [(one["organ"]["name"], one["share"]) for one in found["suggested"]] == [("市财政局", 1.0)]
+    assert [(one["sitting"], one["count"]) for one in found["suggested"][0]["led"]] == [
+        (found["items"][0]["sitting"], 1)
+    ]
     writing = {"title": SAME.title, "request": TEXT["request"]}
     dai = await assembly.desk("dai")
-    assert (await dai.send("POST", "/api/proposals/alike", json=writing)).json()["items"][0]["case_no"]
+    seen = (await dai.send("POST", "/api/proposals/alike", json=writing)).json()["items"]
+    assert seen[0]["case_no"]
+    assert (found["items"][0]["may_open"], seen[0]["may_open"]) == (True, False)
+    assert (await dai.send("GET", path)).status_code == 404
+
+
+async def test_who_writes_a_case_anew_is_not_shown_that_case(assembly: Assembly) -> None:
+    """What came back to be changed is not like itself; what is being typed counts, and not what was handed in before."""
+    lunch = {"title": OTHER.title.replace("提案", "建议"), "situation": OTHER.body}
+    path = await assembly.filed(**lunch, analysis="食堂", request="补助食材")
+    drafted = await assembly.drafts("lin", ["D003"], form="individual")
+    own = f"/api/proposals/{drafted.json()['id']}"
+    await assembly.done("lin", "submit", own, paper=True)
+    await assembly.done("lin", "register", own)
+    await assembly.done("ma", "return", own, reason="请改为一事一案。")
+    lin = await assembly.desk("lin")
+    found = await lin.send("POST", "/api/proposals/alike", json=lunch | {"proposal_id": drafted.json()["id"]})
+    assert [one["id"] for one in found.json()["items"]] == [path.rpartition("/")[2]]
+    as_it_stands = await lin.send("POST", "/api/proposals/alike", json={"proposal_id": drafted.json()["id"]})
+    assert as_it_stands.json() == {"items": [], "suggested": []}
 
 
 async def test_what_is_kept_from_the_public_is_not_shown_to_others(assembly: Assembly) -> None:

@@ -19,17 +19,20 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 TITLE = "关于加强老旧小区停车管理的建议"
 REPLIES = ("关于老旧小区停车管理建议的答复函", "关于老旧小区停车管理建议的再次答复函")
 LEAD, OWN, EDUCATION, TRANSPORT = "江城市财政局", "江城市人民政府办公室", "江城市教育局", "江城市交通运输局"
+FORMER = "关于缓解老旧小区停车难的建议"  # of another deputy, which the transport bureau leads
 PROPOSERS = ("戴维", "邱红", "何平安")
 PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture
 async def settings(founded_embedded: Founded, tmp_path: Path) -> Settings:
-    """The city with its congress, of this test's own; the finance bureau has sealed its two letters."""
+    """The city with its congress, of this test's own, where a case like ours was given out; the finance bureau has sealed its two
+    letters."""
     congress = await Sittings(tmp_path / "congress").reached(founded_embedded)
     found = office(congress, tmp_path / "var")
     async with running(found) as city:
         assembly = await gathered(city)
+        await assembly.dispatched(await assembly.filed(title=FORMER), JC011="lead")
         for title in REPLIES:
             await assembly.sealed_reply(title)
     return found
@@ -120,6 +123,8 @@ async def draft(cast: Cast) -> None:
     for part, text in TEXT.items():
         await dai.one(f"draft-{part}").fill(text)
     await expect(dai.one("draft-status")).to_have_attribute("data-changed", "true")
+    await expect(dai.one("alike")).to_contain_text(FORMER)
+    await expect(dai.one("open-alike")).to_have_count(0)  # It is another deputy's.
     await dai.page.reload()
     await expect(dai.one("restored")).to_be_visible()
     await expect(dai.one("draft-request")).to_have_value(TEXT["request"])
@@ -153,10 +158,16 @@ async def stand_behind(cast: Cast) -> None:
 
 
 async def file(cast: Cast) -> None:
-    """Registered with its number, reviewed, and filed once every point of the list is confirmed."""
+    """Looked at beside what is like it, registered with its number, reviewed, and filed once every point is confirmed."""
     lin, ma, song = [await cast.desk(person) for person in ("林芳", "马骏", "宋岩")]
+    await lin.one("tab-alike").click()
+    await lin.accessible()
+    await lin.one("open-alike").filter(has_text=FORMER).click()
+    await lin.state("已交办")
+    await lin.page.go_back()
+    await lin.state("待登记")
     await does(lin, "register")
-    await expect(lin.one("case-no")).to_have_text("2026-15-4-建-0001")
+    await expect(lin.one("case-no")).to_have_text("2026-15-4-建-0002")
     await does(ma, "review", opinion="一事一案，内容具体，建议立案。")
     await song.one("act-file").click()
     ticks = song.one("act-tick-checklist")
@@ -174,11 +185,15 @@ async def file(cast: Cast) -> None:
 
 
 async def give_out(cast: Cast) -> None:
-    """On the board: the lead by the toolbar, the co-handlers by dragging; nothing is sent before the button."""
+    """On the board: the lead that is suggested, then another by the toolbar, the co-handlers by dragging; nothing is sent
+    before the button."""
     sun = await cast.desk("孙丽")
     await sun.one("nav-proposals").click()
     await sun.one("open-board").click()
     case = sun.one("board-case")
+    await expect(sun.one("organ-hint")).to_contain_text("建议主办：市交通局本次会议1件相似件由其主办")
+    await sun.one("take-organ").click()
+    await expect(sun.one("board-given")).to_have_text("主办市交通局 ×")
     await sun.one("board-tick").check()
     await choose(sun, sun.one("board-organ"), "市财政局")
     await sun.one("board-give").click()

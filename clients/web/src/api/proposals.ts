@@ -127,6 +127,7 @@ export interface ProposalRow {
   is_key: boolean
   is_suspended: boolean
   submitted_on: string | null
+  wished_organs: string
   clock: ClockShown | null
 }
 
@@ -299,6 +300,34 @@ export interface Handler {
 export interface OrganLoad {
   organ: Named
   count: number
+}
+
+/** A case that is like another, and the phrases that both have. */
+export interface Alike {
+  id: string
+  sitting: Named
+  kind: string
+  case_no: string
+  title: string
+  state: string
+  state_title: string
+  /** From 0 to 1. */
+  likeness: number
+  shared: string[]
+  organs: string[]
+  may_open: boolean
+}
+
+/** An organ that led what is alike, and how much of it at each sitting. */
+export interface SuggestedOrgan {
+  organ: Named
+  share: number
+  led: { sitting: Named; count: number }[]
+}
+
+export interface AlikeFound {
+  items: Alike[]
+  suggested: SuggestedOrgan[]
 }
 
 /** What somebody with a code is asked to judge. */

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 
-import type { Assignment, Member, Proposal } from '@/api/proposals'
+import type { Alike, Assignment, Member, Proposal } from '@/api/proposals'
 import type { Ability, HistoryEntry } from '@/api/types'
 import { en } from '@/words/en'
 import { zh } from '@/words/zh'
 
+import { comparable, inTurn, isUnsettled, marked, mergeable, whyOf } from './alike'
 import { actOf, asked, emptyOf, formOf, isComplete, ordered, telling, type Filled } from './acts'
 import { asText, differing, emptyDraft, formFor, sameDraft } from './draft'
 import { emptyJudgement, isJudged, spelled } from './judgement'
@@ -228,5 +229,52 @@ describe('a list of members', () => {
       ['D001', '何平安', '城东代表团'], ['D002', '邱红', ''],
     ])
     expect(wrong).toEqual([4])
+  })
+})
+
+describe('what is alike', () => {
+  const own = { id: '4', name: '第四次会议' }
+  const alike = {
+    id: '1', sitting: own, kind: 'suggestion', case_no: '', title: '', state: 'filed', state_title: '', likeness: 0.6, shared: [], organs: [],
+    may_open: true,
+  } satisfies Alike
+
+  it('is asked for once a text says something', () => {
+    const { elements } = emptyDraft('suggestion', null)
+    expect(comparable({ ...elements, title: '关于' }, null)).toBeNull()
+    expect(comparable({ ...elements, title: '关于停车的建议' }, '7')).toMatchObject({ title: '关于停车的建议', proposal_id: '7' })
+    expect(comparable({ ...elements, request: '改' }, null)).not.toBeNull()
+  })
+  it('matters while somebody is to decide, and to those who decide', () => {
+    const found = { state: 'registered', proposers: [{ is_own: false }] } as Proposal
+    expect(isUnsettled(found)).toBe(true)
+    expect(isUnsettled({ ...found, state: 'handling' })).toBe(false)
+    expect(isUnsettled({ ...found, proposers: [{ is_own: true }] as Proposal['proposers'] })).toBe(false)
+  })
+  it('can be merged into where it is of the same sitting and kind, and not given out', () => {
+    const { elements } = emptyDraft('suggestion', null)
+    const others: Partial<Alike>[] = [{}, { sitting: { id: '3', name: '' } }, { kind: 'bill' }, { state: 'handling' }, { may_open: false }]
+    const found = others.map((change, index) => ({ ...alike, id: String(index), ...change }))
+    expect(mergeable(found, { sitting: own, elements }).map((one) => one.id)).toEqual(['0'])
+  })
+  it('is marked where both say the same, the longest first', () => {
+    const pieces = marked('老旧小区停车位严重不足，消防通道', ['停车位', '消防通道', '停车位严重不足'])
+    expect(pieces.map(({ text, isShared }) => (isShared ? `[${text}]` : text)).join('')).toBe('老旧小区[停车位严重不足]，[消防通道]')
+    expect(marked('', ['停车'])).toEqual([])
+  })
+  it('tells what an organ led, sitting by sitting', () => {
+    const led = [{ sitting: own, count: 2 }, { sitting: { id: '3', name: '第三次会议' }, count: 1 }]
+    expect(whyOf(zh, { organ: { id: 'o', name: '市交通局' }, share: 1, led }, '4')).toBe('本次会议2件、第三次会议1件相似件由其主办')
+  })
+  it('is asked for one case after another, also when one is refused', async () => {
+    const told: string[] = []
+    const asks = ['甲', '乙', '丙'].map((name) => inTurn(async () => {
+      told.push(`${name}始`)
+      await Promise.resolve()
+      if (name === '甲') throw new Error(name)
+      told.push(`${name}终`)
+    }))
+    await Promise.allSettled(asks)
+    expect(told).toEqual(['甲始', '乙始', '乙终', '丙始', '丙终'])
   })
 })
