@@ -13,6 +13,7 @@ from oa_server.cli import main
 from tests.deployment.site import DEPLOY
 
 MANUALS = sorted(DEPLOY.glob("manual-*.zh.md"))
+CLICKED = {"manual-proposals.zh.md"}  # read by people who type no commands
 PICTURE_LIMIT = 120 * 1024  # bytes, so that a manual opens at once on a slow line
 RULES = (DEPLOY / "grafana" / "oa-rules.yml").read_text("utf-8")
 EMERGENCY = (DEPLOY / "manual-emergency.zh.md").read_text("utf-8")
@@ -70,7 +71,7 @@ def check(words: list[str]) -> None:
 def test_commands_are_there(manual: Path) -> None:
     """Each command of ours exists, with its subcommand, its options and as many arguments as it takes."""
     commands = typed(manual.read_text("utf-8"))
-    assert len(commands) > 3
+    assert len(commands) > 3 or manual.name in CLICKED
     for command in commands:
         check(shlex.split(command))
 
