@@ -51,6 +51,7 @@ from oa_server.proposals.schemas import (
     AlikeList,
     AskedByCode,
     AssignmentList,
+    AssignmentListFilter,
     AssignmentQuery,
     CodeIn,
     CodeOut,
@@ -357,10 +358,8 @@ async def dispatch(call: Call[DispatchIn]) -> DispatchOut:
 # --- assignments --------------------------------------------------------------------------------------------------------
 
 
-@endpoint(summary="承办件清单", query=AssignmentQuery, returns=AssignmentList)
-async def list_assignments(call: Call[None]) -> AssignmentList:
-    query: AssignmentQuery = call.query
-    wanted = AssignmentFilter(
+def _assignment_filter(query: AssignmentListFilter, **more: Any) -> AssignmentFilter:
+    return AssignmentFilter(
         sitting_id=query.sitting_id,
         states=_states(query.state, AssignmentState),
         role=query.role,
@@ -368,11 +367,37 @@ async def list_assignments(call: Call[None]) -> AssignmentList:
         own=query.own,
         words=query.q.strip(),
         oldest_first=query.sort == "oldest",
-        after=call.after("assignments"),
-        limit=query.limit,
+        **more,
     )
+
+
+@endpoint(summary="承办件清单", query=AssignmentQuery, returns=AssignmentList)
+async def list_assignments(call: Call[None]) -> AssignmentList:
+    wanted = _assignment_filter(call.query, after=call.after("assignments"), limit=call.query.limit)
     rows = await access.assignment_list(call.actor, wanted)
     return AssignmentList(await answers.assignment_rows(rows), call.further("assignments", rows))
+
+
+@endpoint(summary="导出承办件清单", query=AssignmentListFilter, returns=CSV)
+async def export_assignments(call: Call[None]) -> Response:
+    rows = whole(await access.assignment_list(call.actor, _assignment_filter(call.query, limit=EXPORT_LIMIT + 1)))
+    header = ("案号", "案由", "领衔人", "承办单位", "角色", "状态", "交办日期", "时限", "重点", "中止")
+    cells = [
+        (
+            row.case_no,
+            row.title,
+            row.lead,
+            row.organ.name,
+            row.role_title,
+            row.state_title,
+            row.dispatched_on,
+            row.clock.due if row.clock else "",
+            "是" if row.is_key else "",
+            "是" if row.is_suspended else "",
+        )
+        for row in await answers.assignment_rows(rows)
+    ]
+    return await leave_as_csv(call, "承办件清单.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="assignments")
 
 
 @endpoint(summary="请求对承办件的一项操作签名", body=AskIn, returns=AskOut, status=201, refuses=[Conflict])
@@ -442,6 +467,7 @@ routes = [
     resource("/api/proposals/{id}/acts", POST=act_on_case),
     resource("/api/proposals/{id}/clocks/{clock}", GET=explain_clock),
     resource("/api/assignments", GET=list_assignments),
+    resource("/api/assignments.csv", GET=export_assignments),
     resource("/api/assignments/{id}/signatures", POST=ask_on_assignment),
     resource("/api/assignments/{id}/acts", POST=act_on_assignment),
     resource("/api/feedback/{id}/code", POST=hand_over_code),

@@ -489,7 +489,7 @@ class AssignmentList(Struct):
     next: str | None
 
 
-class AssignmentQuery(Struct, forbid_unknown_fields=True):
+class AssignmentListFilter(Struct, forbid_unknown_fields=True):
     sitting_id: UUID | None = None
     state: Annotated[str, Meta(max_length=200)] = ""
     role: AssignmentRole | None = None
@@ -497,6 +497,9 @@ class AssignmentQuery(Struct, forbid_unknown_fields=True):
     own: bool = False
     q: Words = ""
     sort: Literal["newest", "oldest"] = "newest"
+
+
+class AssignmentQuery(AssignmentListFilter, forbid_unknown_fields=True):
     cursor: Cursor = ""
     limit: PageLimit = 50
 

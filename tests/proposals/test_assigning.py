@@ -42,6 +42,11 @@ async def test_lists_are_narrowed(assembly: Assembly) -> None:
     for words, count in (("停车", 1), ("另一件", 0), ("2026-15-4-建-0001", 1)):
         found = (await zhou.get("/api/assignments", params={"q": words})).json()["items"]
         assert len(found) == count, words
+        sheet = (await zhou.get("/api/assignments.csv", params={"q": words})).content.decode("utf-8-sig").splitlines()
+        assert len(sheet) == 1 + count, words
+        assert not count or sheet[1].startswith(
+            "2026-15-4-建-0001,关于加强老旧小区停车管理的建议,何平安,市财政局,主办,待签收"
+        )
     for path_ in ("/api/proposals", "/api/assignments"):
         page = (await sun.get(path_, params={"limit": 1})).json()
         assert page["next"]
