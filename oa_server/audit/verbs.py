@@ -127,8 +127,10 @@ class Verb(StrEnum):
 
     # proposals, sittings
     SITTING_OPENED = "proposals.sitting_opened"  # title
+    SITTING_CHANGED = "proposals.sitting_changed"  # changed, before
     SITTING_LIMIT_SET = "proposals.sitting_limit_set"  # limit, before, after
     MEMBERS_KEPT = "proposals.members_kept"  # entered, changed
+    MEMBER_REMOVED = "proposals.member_removed"  # code
 
     # proposals, sheets
     IMPORT_DONE = "proposals.import_done"  # file_sha256, difference, added, changed, members
@@ -279,8 +281,10 @@ TITLES = {
     Verb.HANDLED: "承办",
     Verb.INCOMING_CLOSED: "办结",
     Verb.SITTING_OPENED: "设立届次",
+    Verb.SITTING_CHANGED: "修改届次",
     Verb.SITTING_LIMIT_SET: "修改届次时限",
     Verb.MEMBERS_KEPT: "登记代表、委员",
+    Verb.MEMBER_REMOVED: "移出代表、委员",
     Verb.IMPORT_DONE: "导入建议提案",
     Verb.PROPOSAL_IMPORTED: "由表格导入",
     Verb.PROPOSAL_IMPORTED_ANEW: "由表格更新",

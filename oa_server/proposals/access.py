@@ -81,6 +81,11 @@ async def sitting(sitting_id: UUID) -> Sitting:
     return _found(await Sitting.get_or_none(id=sitting_id))
 
 
+async def is_at_work(sitting_id: UUID) -> bool:
+    """Whether something was handed in at a sitting."""
+    return await Proposal.filter(sitting_id=sitting_id).exclude(state__in=_UNSUBMITTED).exists()
+
+
 async def limits(sitting_id: UUID) -> dict[Limit, Allowed]:
     """What a sitting allows: the defaults, each replaced by the newest row that the sitting has for it."""
     allowed = {one.limit: one for one in DEFAULTS}
@@ -97,6 +102,16 @@ async def members(sitting_id: UUID, words: str = "", limit: int = 1000) -> list[
     if words:
         rows = rows.filter(Q(name__contains=words) | Q(code__contains=words) | Q(delegation__contains=words))
     return await rows.order_by("code").limit(limit)
+
+
+async def member(sitting_id: UUID, member_id: UUID) -> Member:
+    """Raises NotFound."""
+    return _found(await Member.get_or_none(id=member_id, sitting_id=sitting_id))
+
+
+async def is_named(member_id: UUID) -> bool:
+    """Whether a member is, or was, asked to stand behind a proposal."""
+    return await Proposer.filter(member_id=member_id).exists()
 
 
 async def members_named(ids: Collection[UUID]) -> dict[UUID, Member]:

@@ -111,6 +111,7 @@ async def sittings_out(actor: Actor, rows: Sequence[Sitting], language: str) -> 
             abilities=[
                 ability_out(ability, language) for ability in rules.sitting_abilities(actor, row, row.id in own)
             ],
+            etag=cases.etag_of(row),
         )
         for row in rows
     ]

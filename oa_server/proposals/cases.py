@@ -17,7 +17,7 @@ from oa_server.documents.actions import Act
 from oa_server.identity import access as identity
 from oa_server.proposals import access, rules
 from oa_server.proposals.limits import Allowed
-from oa_server.proposals.models import Assignment, Proposal, Proposer
+from oa_server.proposals.models import Assignment, Proposal, Proposer, Sitting
 from oa_server.proposals.states import ProposalState
 from oa_server.storage.fields import F
 from oa_server.storage.unit_of_work import Work, lock_row, transition
@@ -33,7 +33,7 @@ def asked_for(wanted: Act, kind: type[P]) -> P:
         raise Invalid(rules.NO_CHOICE, str(error)) from None
 
 
-def etag_of(row: Proposal | Assignment) -> str:
+def etag_of(row: Proposal | Assignment | Sitting) -> str:
     """What names the state in which somebody read a row."""
     return f"{row.row_version}"
 

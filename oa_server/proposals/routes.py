@@ -82,6 +82,8 @@ from oa_server.proposals.schemas import (
     SessionsCompared,
     SittingIn,
     SittingList,
+    SittingOut,
+    SittingPatch,
     WallOut,
 )
 from oa_server.proposals.states import AssignmentState, ProposalState
@@ -127,6 +129,18 @@ async def open_sitting(call: Call[SittingIn]) -> SittingList:
     return SittingList(await answers.sittings_out(call.actor, [row], call.language), [])
 
 
+@endpoint(
+    summary="修改届次的名称、日期和机关",
+    body=SittingPatch,
+    returns=SittingOut,
+    needs=["If-Match"],
+    refuses=(NotFound, Conflict, PreconditionFailed, PreconditionRequired),
+)
+async def change_sitting(call: Call[SittingPatch]) -> SittingOut:
+    row = await sittings.change_sitting(call.actor, call.id(), call.if_match, msgspec.structs.asdict(call.body))
+    return (await answers.sittings_out(call.actor, [row], call.language))[0]
+
+
 @endpoint(summary="届次的时限与规则", returns=LimitList)
 async def list_limits(call: Call[None]) -> LimitList:
     await access.sitting(call.id())
@@ -153,6 +167,11 @@ async def list_members(call: Call[None]) -> MemberList:
 async def keep_members(call: Call[MembersIn]) -> MemberList:
     rows = [msgspec.structs.asdict(row) for row in call.body.members]
     return MemberList([answers.member_out(row) for row in await sittings.keep_members(call.actor, call.id(), rows)])
+
+
+@endpoint(summary="移出代表、委员", refuses=(NotFound, Conflict))
+async def remove_member(call: Call[None]) -> None:
+    await sittings.remove_member(call.actor, call.id(), call.id("member"))
 
 
 @endpoint(summary="各单位承办件数", returns=LoadList)
@@ -451,7 +470,9 @@ routes = [
     resource("/api/sittings/{id}/limits", GET=list_limits),
     resource("/api/sittings/{id}/limits/{limit}", PUT=set_limit),
     resource("/api/sittings/{id}/members", GET=list_members, PUT=keep_members),
+    resource("/api/sittings/{id}/members/{member}", DELETE=remove_member),
     resource("/api/sittings/compared", GET=compare_sessions),
+    resource("/api/sittings/{id}", PATCH=change_sitting),
     resource("/api/sittings/{id}/load", GET=show_load),
     resource("/api/sittings/{id}/figures", GET=show_figures),
     resource("/api/sittings/{id}/figures.xlsx", GET=export_figures),

@@ -5,10 +5,10 @@ Sources: 代表法; 政协全国委员会提案工作条例; local rules of hand
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
 
 from crypto.canonical import canonical_json
@@ -32,10 +32,17 @@ if TYPE_CHECKING:
     from oa_server.proposals.models import Assignment, Feedback, Point, Proposal, Proposer, Sitting
 
 NOT_SYSTEM_ADMIN = Reason(
-    "proposals.not_system_admin", "届次由系统管理员设立", "A sitting is opened by the system administrator."
+    "proposals.not_system_admin",
+    "届次由系统管理员设立和修改",
+    "A sitting is opened and changed by the system administrator.",
 )
 SITTING_KNOWN = Reason("proposals.sitting_known", "该届次已经设立", "This sitting exists already.")
 BAD_DAYS = Reason("proposals.bad_days", "闭会日期不能早于开会日期", "A sitting cannot close before it opens.")
+ORGAN_AT_WORK = Reason(
+    "proposals.organ_at_work",
+    "已有提交的件，原机关撤销或合并后才能更换",
+    "Proposals were handed in; an organ is replaced once it is there no more.",
+)
 BAD_LIMIT = Reason(
     "proposals.bad_limit", "时限的单位或数量不正确", "The unit or the quantity of the limit is not right."
 )
@@ -85,6 +92,11 @@ NOT_A_MEMBER = Reason(
     "You are neither a member of this sitting nor a clerk of its secretariat.",
 )
 MEMBER_KNOWN = Reason("proposals.member_known", "该编号已经登记在册", "This number is on the list already.")
+MEMBER_NAMED = Reason(
+    "proposals.member_named",
+    "该代表、委员已在建议提案中列名，不能移出名册",
+    "This member is named in a proposal and stays on the list.",
+)
 UNKNOWN_MEMBER = Reason(
     "proposals.unknown_member", "有提案人不在本届次名册中", "A proposer is not on the list of this sitting."
 )
@@ -569,20 +581,35 @@ LIMIT_MOST = {
 }
 
 
+def _administrator(actor: Actor) -> Reason | None:
+    return None if actor.is_system or actor.has(Role.SYSTEM_ADMIN) else NOT_SYSTEM_ADMIN
+
+
 def opening_abilities(actor: Actor) -> list[Ability]:
     """Whether the actor may open a sitting."""
-    return [Ability("open", None if actor.is_system or actor.has(Role.SYSTEM_ADMIN) else NOT_SYSTEM_ADMIN)]
+    return [Ability("open", _administrator(actor))]
 
 
 def sitting_abilities(actor: Actor, sitting: Sitting, is_member: bool) -> list[Ability]:
-    """What the actor may do at a sitting: keep its list and limits, begin a proposal, give out what was filed, report."""
+    """What the actor may do at a sitting: change it, keep its list and limits, begin a proposal, give out cases, report."""
     is_clerk = in_secretariat(actor, sitting, Role.CLERK)
     return [
+        Ability("change", _administrator(actor)),
         Ability("keep", None if is_clerk else NOT_SECRETARIAT),
         Ability("draft", None if is_clerk or is_member else NOT_A_MEMBER),
         Ability("dispatch", None if in_dispatching(actor, sitting, Role.CLERK) else NOT_DISPATCHER),
         report_ability(actor, sitting),
     ]
+
+
+def check_organs(sitting: Sitting, wanted: Mapping[str, Any], standing: Collection[UUID], *, is_at_work: bool) -> None:
+    """Raises Invalid for an organ that is no more, and for one that would lose the cases before it while it is still there."""
+    for role in ("secretariat_id", "dispatching_id", "oversight_id"):
+        before, after = getattr(sitting, role), wanted[role]
+        if after != before and after not in standing:
+            raise Invalid(RETIRED_ORGAN)
+        if after != before and is_at_work and before in standing:
+            raise Invalid(ORGAN_AT_WORK)
 
 
 # --- an assignment ----------------------------------------------------------------------------------------------------

@@ -140,16 +140,21 @@ class JudgementIn(Struct, forbid_unknown_fields=True):
 # --- sittings -----------------------------------------------------------------------------------------------------------
 
 
-class SittingIn(Struct, forbid_unknown_fields=True):
-    body: Assembly
-    term: SmallNumber
-    session: SmallNumber
+class SittingPatch(Struct, forbid_unknown_fields=True):
+    """What of a sitting can be changed once it is open: its numbers are in the numbers of its cases."""
+
     title: Annotated[str, Meta(min_length=1, max_length=120)]
     opens_on: date
     closes_on: date
     secretariat_id: UUID
     dispatching_id: UUID
     oversight_id: UUID
+
+
+class SittingIn(SittingPatch, forbid_unknown_fields=True, kw_only=True):
+    body: Assembly
+    term: SmallNumber
+    session: SmallNumber
     review_levels: Annotated[int, Meta(ge=1, le=5)] = 1
 
 
@@ -170,6 +175,7 @@ class SittingOut(Struct):
     counts: dict[str, int]
     own: MemberOut | None
     abilities: list[AbilityOut]
+    etag: str
 
 
 class SittingList(Struct):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
 from oa_server.audit.verbs import Verb
 from oa_server.core.actor import Actor, Role
-from oa_server.core.errors import Denied, Invalid
+from oa_server.core.errors import STALE, Conflict, Denied, Invalid, PreconditionFailed
 from oa_server.core.ids import new_id
 from oa_server.identity import access as identity
-from oa_server.proposals import access, rules
+from oa_server.proposals import access, cases, rules
 from oa_server.proposals.limits import Limit, LimitUnit
 from oa_server.proposals.models import Member, Sitting, SittingLimit
-from oa_server.storage.unit_of_work import conflict_on, unit_of_work
+from oa_server.storage.fields import F
+from oa_server.storage.unit_of_work import conflict_on, transition, unit_of_work
 
 
 async def open_sitting(actor: Actor, **columns: Any) -> Sitting:
@@ -29,6 +30,32 @@ async def open_sitting(actor: Actor, **columns: Any) -> Sitting:
             row = await Sitting.create(id=new_id(), created_at=work.now, **columns)
         work.audit(Verb.SITTING_OPENED, access.SITTING, row.id, made=[row], title=row.title)
     return row
+
+
+async def change_sitting(actor: Actor, sitting_id: UUID, seen: str, wanted: Mapping[str, Any]) -> Sitting:
+    """Change the title, the days or the organs of a sitting. `seen` is the state that the caller read.
+
+    Raises Denied, Invalid, NotFound, PreconditionFailed.
+    """
+    before = await access.sitting(sitting_id)
+    rules.opening_abilities(actor)[0].check()
+    if seen != cases.etag_of(before):
+        raise PreconditionFailed(STALE)
+    if wanted["closes_on"] < wanted["opens_on"]:
+        raise Invalid(rules.BAD_DAYS)
+    organs = {getattr(before, name) for name in wanted if name.endswith("_id")}
+    standing = await identity.organs_in_use(organs | {value for name, value in wanted.items() if name.endswith("_id")})
+    rules.check_organs(before, wanted, standing, is_at_work=await access.is_at_work(sitting_id))
+    former = {name: str(getattr(before, name)) for name, value in wanted.items() if getattr(before, name) != value}
+    if not former:
+        return before
+    async with unit_of_work(actor) as work:
+        change = {**wanted, "row_version": F("row_version") + 1}
+        await transition(Sitting, sitting_id, expect={"row_version": before.row_version}, change=change)
+        work.audit(
+            Verb.SITTING_CHANGED, access.SITTING, sitting_id, rows=[before], changed=sorted(former), before=former
+        )
+    return await access.sitting(sitting_id)
 
 
 def check_keeper(actor: Actor, sitting: Sitting) -> None:
@@ -94,6 +121,18 @@ async def keep_members(actor: Actor, sitting_id: UUID, rows: Collection[dict[str
             changed=len(changed),
         )
     return [*fresh, *changed]
+
+
+async def remove_member(actor: Actor, sitting_id: UUID, member_id: UUID) -> None:
+    """Take somebody off the list who was entered by mistake. Raises Denied, NotFound, Conflict."""
+    check_keeper(actor, await access.sitting(sitting_id))
+    async with unit_of_work(actor) as work:
+        row = await access.member(sitting_id, member_id)
+        if await access.is_named(member_id):
+            raise Conflict(rules.MEMBER_NAMED)
+        async with conflict_on(rules.MEMBER_NAMED):  # Somebody may name them in a draft at this moment.
+            await row.delete()
+        work.audit(Verb.MEMBER_REMOVED, access.SITTING, sitting_id, removed=[row], code=row.code)
 
 
 def _said(row: dict[str, Any]) -> dict[str, Any]:

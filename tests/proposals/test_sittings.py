@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from oa_server.core import clock
+from oa_server.identity.models import Organ
 from tests.city import told
 from tests.proposals.assembly import Assembly, sitting_of
 
@@ -17,6 +19,36 @@ async def test_a_sitting_is_opened_once_by_the_administrator(assembly: Assembly)
     assert told(await sys.send("POST", "/api/sittings", json=backwards)) == (422, "proposals.bad_days")
     assert (await sys.send("POST", "/api/sittings", json=wanted)).status_code == 201
     assert told(await sys.send("POST", "/api/sittings", json=wanted)) == (409, "proposals.sitting_known")
+
+
+async def test_a_sitting_is_changed_by_the_administrator(assembly: Assembly) -> None:
+    """Title, days and organs are put right against what was read; once cases are there, an organ that stands keeps them."""
+    sys, lin = await assembly.desk("sys"), await assembly.desk("lin")
+    place = f"/api/sittings/{assembly.sitting}"
+    kept = ("title", "opens_on", "closes_on", "secretariat_id", "dispatching_id", "oversight_id")
+    wanted = {name: value for name, value in sitting_of(assembly.organs).items() if name in kept}
+    wanted |= {"title": "第四次会议", "closes_on": "2026-01-17", "oversight_id": assembly.organs["JC002"]}
+
+    async def changes(desk: Any, seen: str, **other: str) -> Any:
+        return await desk.send("PATCH", place, json=wanted | other, headers={"If-Match": f'"{seen}"'})
+
+    seen = (await sys.get("/api/sittings")).json()["items"][0]["etag"]
+    assert told(await changes(lin, seen)) == (403, "proposals.not_system_admin")
+    assert told(await changes(sys, seen, closes_on="2026-01-01")) == (422, "proposals.bad_days")
+    assert told(await changes(sys, seen, oversight_id=assembly.sitting)) == (422, "proposals.retired_organ")
+    changed = (await changes(sys, seen)).json()
+    assert (changed["title"], changed["closes_on"], changed["oversight"]["name"]) == (
+        "第四次会议",
+        "2026-01-17",
+        "江城市财政局",
+    )
+    assert told(await changes(sys, seen))[0] == 412
+    assert (await changes(sys, changed["etag"])).json()["etag"] == changed["etag"]  # It says so already.
+    await assembly.filed()
+    back = {"oversight_id": assembly.organs["JC001"]}
+    assert told(await changes(sys, changed["etag"], **back)) == (422, "proposals.organ_at_work")
+    await Organ.filter(id=assembly.organs["JC002"]).update(retired_at=clock.now())
+    assert (await changes(sys, changed["etag"], **back)).status_code == 200
 
 
 async def test_limits_are_the_sittings_own(assembly: Assembly) -> None:
@@ -66,6 +98,18 @@ async def test_the_list_of_members(assembly: Assembly) -> None:
     )
     refused = await wang.send("PUT", place, json={"members": [renamed]})
     assert told(refused) == (403, "proposals.not_secretariat")
+
+
+async def test_a_member_who_was_entered_by_mistake(assembly: Assembly) -> None:
+    """The secretariat takes somebody off the list who is named in no proposal, and nobody else."""
+    lin, sun = await assembly.desk("lin"), await assembly.desk("sun")
+    place = f"/api/sittings/{assembly.sitting}/members"
+    await assembly.drafts("dai", ["D001", "D002"])
+    assert told(await sun.send("DELETE", f"{place}/{assembly.members['D003']}")) == (403, "proposals.not_secretariat")
+    assert told(await lin.send("DELETE", f"{place}/{assembly.members['D002']}")) == (409, "proposals.member_named")
+    assert (await lin.send("DELETE", f"{place}/{assembly.members['D003']}")).status_code == 204
+    assert [one["code"] for one in (await lin.get(place)).json()["items"]] == ["D001", "D002"]
+    assert (await lin.send("DELETE", f"{place}/{assembly.members['D003']}")).status_code == 404
 
 
 async def test_what_is_left_empty_stays(assembly: Assembly) -> None:

@@ -28,8 +28,8 @@ async def settings(founded_embedded: Founded, tmp_path: Path) -> Settings:
 
 
 async def test_a_sheet_by_clicking(settings: Settings, browser: Browser) -> None:
-    """The clerk of the secretariat drops an archive, sees what is wrong with which cell, downloads it marked, says which organ a name
-    means, and brings everything in; the same archive once more changes nothing."""
+    """The clerk of the secretariat takes somebody off the list, drops an archive, sees what is wrong with which cell,
+    downloads it marked, says which organ a name means, and brings everything in; the same archive once more changes nothing."""
     made = cases(5, COUNT, organs=ORGANS)
     for case in made[10:13]:
         case.values |= {"filed": "是", "lead_organ": "江城财政局", "cohandlers": "", "dispatched_on": "2025-10-20"}
@@ -39,6 +39,11 @@ async def test_a_sheet_by_clicking(settings: Settings, browser: Browser) -> None
         desk = await Desk.open(browser, settings, "林芳")
         await desk.one("nav-proposals").click()
         await desk.one("open-sitting").click()
+        await expect(desk.one("remove-member")).to_have_count(3)
+        await desk.one("remove-member").last.click()
+        await desk.page.get_by_role("dialog").get_by_role("button", name="确定").click()
+        await expect(desk.one("remove-member")).to_have_count(2)
+        await desk.accessible()
         await desk.one("import-cases").click()
         await desk.one("cases-input").set_input_files(file)
         await expect(desk.one("outcome-refused")).to_contain_text("有错误 3")

@@ -30,6 +30,7 @@ export interface Sitting {
   /** The reader as a member of it. */
   own: Member | null
   abilities: Ability[]
+  etag: string
 }
 
 export interface SittingList {
