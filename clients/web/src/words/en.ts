@@ -638,6 +638,8 @@ export const en: Words = {
       thisSitting: 'this sitting',
       led: (sitting: string, count: number) => `${count} of ${sitting}`,
       why: (led: string) => `It led cases that are alike: ${led}`,
+      wishedFor: 'The proposers wish for it',
+      reasons: (all: string[]) => all.join('; '),
     },
     parts: { situation: '1. Situation', analysis: '2. Analysis', request: '3. What is asked for' },
     notWritten: '(not written)',

@@ -630,6 +630,8 @@ export const zh = {
       thisSitting: '本次会议',
       led: (sitting: string, count: number) => `${sitting}${count}件`,
       why: (led: string) => `${led}相似件由其主办`,
+      wishedFor: '提案人希望',
+      reasons: (all: string[]) => all.join('；'),
     },
     parts: { situation: '一、情况', analysis: '二、分析', request: '三、建议' },
     notWritten: '（未写）',

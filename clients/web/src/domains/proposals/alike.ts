@@ -1,6 +1,7 @@
 /** What is like a case: asking for it, and how it is shown why. */
 import { api } from '@/api/client'
 import type { Alike, AlikeFound, Proposal, ProposalElements, SuggestedOrgan } from '@/api/proposals'
+import type { Named, Organ } from '@/api/types'
 import type { Words } from '@/words'
 
 import { GROUPS } from './vocabulary'
@@ -47,11 +48,43 @@ export function marked(text: string, phrases: string[]): Piece[] {
   return [...marked(before, phrases), { text: found, isShared: true }, ...marked(after, phrases)]
 }
 
-/** Why an organ is suggested: what it led, sitting by sitting; `own` is the sitting of the case. */
-export function whyOf(words: Words, { led }: SuggestedOrgan, own: string): string {
+/** What an organ led, sitting by sitting; `own` is the sitting of the case. */
+function ledOf(words: Words, { led }: SuggestedOrgan, own: string): string {
   const { alike } = words.proposals
   const parts = led.map(({ sitting, count }) => alike.led(sitting.id === own ? alike.thisSitting : sitting.name, count))
   return alike.why(parts.join(words.app.listComma))
+}
+
+/** The organs that a text names, in its order; a name within a longer one is not meant. */
+export function namedIn(text: string, organs: Organ[]): Organ[] {
+  const namesOf = (organ: Organ) => [organ.name, organ.short_name].filter(Boolean)
+  const names = organs.flatMap((organ) => namesOf(organ).map((name) => ({ name, organ })))
+  const found: { at: number; organ: Organ }[] = []
+  let rest = text
+  for (const { name, organ } of names.sort((a, b) => b.name.length - a.name.length)) {
+    const at = rest.indexOf(name)
+    if (at < 0) continue
+    rest = rest.slice(0, at) + ' '.repeat(name.length) + rest.slice(at + name.length)
+    if (!found.some((one) => one.organ.id === organ.id)) found.push({ at, organ })
+  }
+  return found.sort((a, b) => a.at - b.at).map((one) => one.organ)
+}
+
+/** An organ that could lead a case, and why. */
+export interface Hint {
+  organ: Named
+  why: string
+}
+
+/** Those that the proposers wish for first, then those that led what is alike; who is both has both reasons. */
+export function hintsOf(words: Words, wished: Organ[], suggested: SuggestedOrgan[], own: string): Hint[] {
+  const led = new Map(suggested.map((one) => [one.organ.id, { organ: one.organ, why: ledOf(words, one, own) }]))
+  const { wishedFor, reasons } = words.proposals.alike
+  const first = wished.map(({ id, short_name: short, name }) => {
+    const why = [wishedFor, led.get(id)?.why].filter((one) => one !== undefined)
+    return { organ: { id, name: short || name }, why: reasons(why) }
+  })
+  return [...first, ...[...led.values()].filter(({ organ }) => !first.some((one) => one.organ.id === organ.id))]
 }
 
 export function findAlike(body: Compared, signal?: AbortSignal): Promise<AlikeFound> {

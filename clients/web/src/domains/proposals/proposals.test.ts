@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 
 import type { Alike, Assignment, Member, Proposal } from '@/api/proposals'
-import type { Ability, HistoryEntry } from '@/api/types'
+import type { Ability, HistoryEntry, Organ } from '@/api/types'
 import { en } from '@/words/en'
 import { zh } from '@/words/zh'
 
-import { comparable, inTurn, isUnsettled, marked, mergeable, whyOf } from './alike'
+import { comparable, hintsOf, inTurn, isUnsettled, marked, mergeable, namedIn } from './alike'
 import { actOf, asked, emptyOf, formOf, isComplete, ordered, telling, type Filled } from './acts'
 import { asText, differing, emptyDraft, formFor, sameDraft } from './draft'
 import { emptyJudgement, isJudged, spelled } from './judgement'
@@ -262,9 +262,17 @@ describe('what is alike', () => {
     expect(pieces.map(({ text, isShared }) => (isShared ? `[${text}]` : text)).join('')).toBe('老旧小区[停车位严重不足]，[消防通道]')
     expect(marked('', ['停车'])).toEqual([])
   })
-  it('tells what an organ led, sitting by sitting', () => {
-    const led = [{ sitting: own, count: 2 }, { sitting: { id: '3', name: '第三次会议' }, count: 1 }]
-    expect(whyOf(zh, { organ: { id: 'o', name: '市交通局' }, share: 1, led }, '4')).toBe('本次会议2件、第三次会议1件相似件由其主办')
+  it('suggests organs that are wished for and organs that led it, each with its reasons', () => {
+    const organ = (id: string, short: string, name: string): Organ => ({ id, code: id, name, short_name: short, level: '', superior_id: null })
+    const organs = [organ('1', '市政府', '江城市人民政府'), organ('2', '市政府办公室', '江城市人民政府办公室'), organ('3', '市交通局', '江城市交通运输局')]
+    const wished = namedIn('江城市交通运输局、市政府办公室，市交通局', organs)
+    expect(wished.map((one) => one.id)).toEqual(['3', '2'])
+    const suggested = [{ organ: { id: '4', name: '市财政局' }, share: 0.4, led: [{ sitting: own, count: 1 }] }, {
+      organ: { id: '3', name: '市交通局' }, share: 0.6, led: [{ sitting: own, count: 2 }, { sitting: { id: '3', name: '第三次会议' }, count: 1 }],
+    }]
+    expect(hintsOf(zh, wished, suggested, '4').map(({ organ: { name }, why }) => `${name}：${why}`)).toEqual([
+      '市交通局：提案人希望；本次会议2件、第三次会议1件相似件由其主办', '市政府办公室：提案人希望', '市财政局：本次会议1件相似件由其主办',
+    ])
   })
   it('is asked for one case after another, also when one is refused', async () => {
     const told: string[] = []
