@@ -159,7 +159,7 @@ class Session:
             found |= {one["title"]: one["id"] for one in page["items"]}
             if not page["next"]:
                 break
-            after = {"after": page["next"]}
+            after = {"cursor": page["next"]}
         for fate in decided:
             fate.path = f"/api/proposals/{found[fate.case.title]}"
 
