@@ -201,9 +201,8 @@ async def review_point(work: Work, at: rules.Given, _move: rules.AssignmentMove,
     """跟踪落实: what was promised is done now, or it is said why not; when nothing is left the case is closed."""
     said = cases.asked_for(wanted, PointReviewed)
     points = await access.points([at.assignment.id])
-    point = next((row for row in points if row.id == said.point_id), None)
-    if point is None or point.result not in {ResultClass.B, ResultClass.C}:
-        raise Invalid(rules.POINT_CLASS)
+    found = next((row for row in points if row.id == said.point_id), None)
+    point = rules.check_review(found, said.result, said.planned_on)
     rules.check_reason(wanted.reason)
     row = await PointReview.create(
         id=new_id(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import UUID
@@ -263,6 +264,11 @@ BAD_CODE = Reason(
 )
 POINT_CLASS = Reason(
     "proposals.point_class", "只有B、C类建议点需要跟踪，结果须有说明", "Only what is in class B or C is followed up."
+)
+DAY_NEEDED = Reason(
+    "proposals.day_needed",
+    "列入计划的（B类）须填写计划完成的日期",
+    "What is planned (class B) needs the day by which it is to be done.",
 )
 NO_SUCH_FIGURE = Reason("proposals.no_such_figure", "没有这项统计", "There is no such figure.")
 UNKNOWN_VERB = Reason("proposals.unknown_verb", "没有这项操作", "There is no such act.")
@@ -656,8 +662,9 @@ def _answering(actor: Actor, at: Given) -> Reason | None:
 def _cohandling_leader(actor: Actor, at: Given) -> Reason | None:
     if at.assignment.role != AssignmentRole.COHANDLER:
         return NOT_COHANDLING
-    is_leader = actor.has(Role.LEADER) and actor.organ_id == at.assignment.organ_id
-    return None if is_leader else NOT_HANDLING_LEADER
+    if not actor.has(Role.LEADER) or actor.organ_id != at.assignment.organ_id:
+        return NOT_HANDLING_LEADER
+    return SUSPENDED if at.proposal.is_suspended else None
 
 
 def _given_out_by(actor: Actor, at: Given) -> Reason | None:
@@ -677,7 +684,9 @@ def _succession(actor: Actor, at: Given) -> Reason | None:
 
 
 def _checker(actor: Actor, at: Given) -> Reason | None:
-    return None if in_oversight(actor, at.sitting, Role.OFFICE_REVIEWER) else NOT_OVERSIGHT
+    if not in_oversight(actor, at.sitting, Role.OFFICE_REVIEWER):
+        return NOT_OVERSIGHT
+    return SUSPENDED if at.proposal.is_suspended else None
 
 
 _UNFINISHED = frozenset(AssignmentState) - {
@@ -765,6 +774,15 @@ def check_points(points: Sequence[Point]) -> None:
         lacks_day = point.result == ResultClass.B and point.planned_on is None
         if not (point.result and point.measure.strip() and point.owner.strip()) or lacks_day:
             raise Conflict(POINTS_OPEN, point=point.position)
+
+
+def check_review(point: Point | None, result: ResultClass, planned_on: date | None) -> Point:
+    """The point that is looked at again, which is one that was not done. Raises Invalid for another, and for a plan without a day."""
+    if point is None or point.result not in {ResultClass.B, ResultClass.C}:
+        raise Invalid(POINT_CLASS)
+    if result is ResultClass.B and planned_on is None:
+        raise Invalid(DAY_NEEDED)
+    return point
 
 
 def check_class(result: ResultClass, points: Sequence[Point]) -> None:

@@ -132,7 +132,7 @@ async def handle_proposals(city: City) -> None:
             await prepared(assembly, path, given)
     planned = next(one["id"] for one in case["assignments"][0]["points"] if one["result"] == "B")
     for result in ("B", "A"):
-        looked_at = {"point_id": planned, "result": result}
+        looked_at = {"point_id": planned, "result": result, "planned_on": "2027-12-31" if result == "B" else None}
         await assembly.done("zhou", "review_point", given["JC002"], parameters=looked_at, reason="已开工")
     lin, sys = await assembly.desk("lin"), await assembly.desk("sys")
     for limit in ("return", "reply"):

@@ -108,6 +108,9 @@ async def test_answered_judged_and_followed_up(assembly: Assembly) -> None:
     case = await assembly.done("qiu", "judge", path, parameters=GOOD)
     assert case["state"] == "tracking"
     point = next(one for one in case["assignments"][0]["points"] if one["result"] == "B")
+    later = {"point_id": point["id"], "result": "B"}
+    refused = await assembly.does("zhou", "review_point", given["JC002"], parameters=later, reason="仍在推进")
+    assert told(refused) == (422, "proposals.day_needed")
     done = {"point_id": point["id"], "result": "A"}
     case = await assembly.done("zhou", "review_point", given["JC002"], parameters=done, reason="一期已投入使用")
     assert case["state"] == "closed"
@@ -121,6 +124,9 @@ async def test_a_reply_beside_the_point_comes_back(assembly: Assembly) -> None:
     await assembly.done("jiang", "give_opinion", given["JC003"], opinion="同意")
     await replies(assembly, given)
     assert told(await assembly.does("zhao", "send_back", given["JC002"])) == (422, "proposals.reason_needed")
+    await assembly.done("zhao", "suspend", path, reason="涉及在审案件")
+    assert told(await assembly.does("zhao", "pass", given["JC002"])) == (403, "proposals.suspended")
+    await assembly.done("zhao", "resume", path)
     case = await assembly.done("zhao", "send_back", given["JC002"], reason="未回应第三点")
     first = case["assignments"][0]["replies"][0]
     assert (first["state_title"], first["check_reason"]) == ("退回重办", "未回应第三点")
