@@ -269,6 +269,14 @@ async def document_of_pages(sha256: str) -> OutgoingDocument | None:
     return await OutgoingDocument.get(id=found.document_id) if found else None
 
 
+async def sealed_document(actor: Actor, document_id: UUID) -> OutgoingDocument:
+    """A sealed document that another domain shows to `actor` on grounds of its own; whether they are cleared for it is judged
+    here. Raises NotFound."""
+    return _found(
+        await OutgoingDocument.filter(_cleared(actor)).get_or_none(id=document_id, sealed_sha256__not_isnull=True)
+    )
+
+
 async def sender_of(document_id: UUID) -> UUID:
     """The organ that sent a document."""
     organ_id: UUID = (await OutgoingDocument.get(id=document_id)).organ_id

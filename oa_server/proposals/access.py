@@ -451,6 +451,26 @@ async def replies(assignment_ids: Collection[UUID]) -> list[Reply]:
     return await Reply.filter(assignment_id__in=list(assignment_ids)).order_by("id")
 
 
+def _readable(actor: Actor) -> Q:
+    """Which replies the actor may read of a case that they may see: what has passed; and what is still being checked, or was sent
+    back, when they see what the organ was given, as who checks it does."""
+    return Q(state=ReplyState.PASSED) | Q(assignment_id__in=Subquery(assignments(actor).values("id")))
+
+
+async def readable(actor: Actor, replies: Collection[Reply]) -> set[UUID]:
+    """Of the replies to cases that `actor` may see, those that they may read."""
+    rows = Reply.filter(_readable(actor), id__in=[row.id for row in replies])
+    return {row.id for row in await rows.only("id")}
+
+
+async def reply(actor: Actor, proposal: Proposal, document_id: UUID) -> Reply:
+    """The reply with this document to a case that `actor` may see, or to what it was merged into. Raises NotFound, also when they
+    may not read it yet."""
+    answered = [one for one in (proposal.id, proposal.merged_into_id) if one]
+    rows = Reply.filter(_readable(actor), assignment__proposal_id__in=answered)
+    return _found(await rows.get_or_none(document_id=document_id))
+
+
 async def feedback(proposal_ids: Collection[UUID], round_no: int | None = None) -> list[Feedback]:
     """What proposers said of the replies; of one round, or of all."""
     rows = Feedback.filter(proposal_id__in=list(proposal_ids))

@@ -252,6 +252,7 @@ async def proposal_out(actor: Actor, proposal: Proposal, language: str) -> Propo
         converted_from=proposal.converted_from,
         merged_into=Named(target.id, f"{target.case_no} {target.title}") if target else None,
         merged_here=[Named(row.id, f"{row.case_no} {row.title}") for row in merged],
+        merged_replies=await _merged_replies(actor, target) if target else [],
         key_leader=Named(proposal.key_leader_id, people.get(proposal.key_leader_id, ""))
         if proposal.key_leader_id
         else None,
@@ -322,7 +323,7 @@ async def _assignments_out(actor: Actor, proposal: Proposal, sitting: Sitting, l
     standing = await identity.organs_in_use({row.organ_id for row in rows})
     contacts = _by_assignment(await access.contacts(ids))
     points, point_reviews = await _points_and_reviews(ids)
-    replies, numbers = await _replies_and_numbers(ids)
+    replies = await _replies_out(actor, {row.id: organs[row.organ_id].full_name for row in rows})
     names = {row.id: row.member.name for row in await cases.proposers_to_answer(proposal.id)} if rows else {}
     found = []
     for row in rows:
@@ -365,7 +366,7 @@ async def _assignments_out(actor: Actor, proposal: Proposal, sitting: Sitting, l
                     for one in contacts[row.id]
                 ],
                 points=[_point_out(one, point_reviews[one.id]) for one in points[row.id]],
-                replies=[_reply_out(one, numbers) for one in replies[row.id]],
+                replies=replies[row.id],
                 abilities=[ability_out(a, language) for a in rules.assignment_abilities(actor, given)],
             )
         )
@@ -398,16 +399,31 @@ def _point_out(row: Point, reviews: list[PointReviewOut]) -> PointOut:
     return PointOut(row.id, row.text, row.result, row.measure, row.owner, row.planned_on, reviews)
 
 
-async def _replies_and_numbers(assignment_ids: Sequence[UUID]) -> tuple[dict[UUID, list[Reply]], dict[UUID, str]]:
-    """The replies of assignments, and the numbers of the documents that they are."""
-    rows = await access.replies(assignment_ids)
-    return _by_assignment(rows), await documents.numbers_of([row.document_id for row in rows])
+async def _replies_out(actor: Actor, organs: Mapping[UUID, str]) -> dict[UUID, list[ReplyOut]]:
+    """The replies of assignments, given with the names of their organs."""
+    rows = await access.replies(organs)
+    numbers = await documents.numbers_of([row.document_id for row in rows])
+    readable = await access.readable(actor, rows)
+    found: dict[UUID, list[ReplyOut]] = defaultdict(list)
+    for row in rows:
+        shown = _reply_out(row, numbers.get(row.document_id, ""), organs[row.assignment_id], row.id in readable)
+        found[row.assignment_id].append(shown)
+    return found
 
 
-def _reply_out(row: Reply, numbers: Mapping[UUID, str]) -> ReplyOut:
+async def _merged_replies(actor: Actor, target: Proposal) -> list[ReplyOut]:
+    """The replies to what a case was merged into, as far as the actor may read them."""
+    rows = await access.assignments_of([target.id])
+    organs = await identity.organ_names({row.organ_id for row in rows})
+    replies = await _replies_out(actor, {row.id: organs[row.organ_id].full_name for row in rows})
+    return [one for of in replies.values() for one in of if one.may_read]
+
+
+def _reply_out(row: Reply, doc_no: str, organ: str, may_read: bool) -> ReplyOut:
     return ReplyOut(
         document_id=row.document_id,
-        doc_no=numbers.get(row.document_id, ""),
+        organ=organ,
+        doc_no=doc_no,
         round=row.round,
         result=row.result,
         result_title=ResultClass(row.result).title_zh,
@@ -418,6 +434,7 @@ def _reply_out(row: Reply, numbers: Mapping[UUID, str]) -> ReplyOut:
         state_title=ReplyState(row.state).title_zh,
         check_reason=row.check_reason,
         at=row.at,
+        may_read=may_read,
     )
 
 

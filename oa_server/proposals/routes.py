@@ -24,8 +24,10 @@ from oa_server.core.words import Word
 from oa_server.deadlines import access as deadlines
 from oa_server.deadlines.answers import explanation_out
 from oa_server.deadlines.schemas import ClockExplanationOut
+from oa_server.documents import access as documents
 from oa_server.documents.actions import Act
 from oa_server.documents.office import Office
+from oa_server.documents.pages import pages_key
 from oa_server.documents.schemas import AskIn, AskOut
 from oa_server.identity import access as identity
 from oa_server.proposals import (
@@ -90,7 +92,7 @@ from oa_server.proposals.states import AssignmentState, ProposalState
 from oa_server.proposals.wall import wall_out
 from oa_server.signing.actions import SigningDesk
 from oa_server.signing.answers import assembled, chosen_key
-from oa_server.web.endpoint import PDF, Access, Call, endpoint, resource
+from oa_server.web.endpoint import PDF, Access, Call, endpoint, inline, resource
 from oa_server.web.shapes import Named, ability_out
 from oa_server.web.sheets import CSV, EXPORT_LIMIT, XLSX, leave_as_book, leave_as_csv, whole
 
@@ -365,6 +367,15 @@ async def explain_clock(call: Call[None]) -> ClockExplanationOut:
     return await explanation_out(clock)
 
 
+@endpoint(summary="答复公文的正本", returns=PDF)
+async def read_reply(call: Call[None]) -> Response:
+    proposal = await access.proposal(call.actor, call.id())
+    reply = await access.reply(call.actor, proposal, call.id("document"))
+    document = await documents.sealed_document(call.actor, reply.document_id)
+    data = await _office(call).store.get(pages_key(document.sealed_sha256))
+    return inline(f"{document.doc_no}.pdf", PDF.media_type, data, etag=document.sealed_sha256)
+
+
 @endpoint(summary="批量交办", body=DispatchIn, returns=DispatchOut, refuses=(NotFound, Conflict))
 async def dispatch(call: Call[DispatchIn]) -> DispatchOut:
     given = [
@@ -487,6 +498,7 @@ routes = [
     resource("/api/proposals/{id}/signatures", POST=ask_case),
     resource("/api/proposals/{id}/acts", POST=act_on_case),
     resource("/api/proposals/{id}/clocks/{clock}", GET=explain_clock),
+    resource("/api/proposals/{id}/replies/{document}/pages.pdf", GET=read_reply),
     resource("/api/assignments", GET=list_assignments),
     resource("/api/assignments.csv", GET=export_assignments),
     resource("/api/assignments/{id}/signatures", POST=ask_on_assignment),

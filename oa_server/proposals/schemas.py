@@ -377,7 +377,10 @@ class PointOut(Struct):
 
 
 class ReplyOut(Struct):
+    """An organ's reply; `may_read` tells whether its pages are shown to the reader by now."""
+
     document_id: UUID
+    organ: str
     doc_no: str
     round: int
     result: str
@@ -389,6 +392,7 @@ class ReplyOut(Struct):
     state_title: str
     check_reason: str
     at: datetime
+    may_read: bool
 
 
 class AssignmentOut(Struct):
@@ -436,6 +440,8 @@ class FeedbackOut(Struct):
 
 
 class ProposalOut(Struct):
+    """A case; `merged_replies` are those to what it was merged into, which answer it too."""
+
     id: UUID
     sitting: Named
     elements: ProposalElements
@@ -457,6 +463,7 @@ class ProposalOut(Struct):
     converted_from: str
     merged_into: Named | None
     merged_here: list[Named]
+    merged_replies: list[ReplyOut]
     key_leader: Named | None
     is_suspended: bool
     round: int

@@ -122,6 +122,7 @@ async def whereabouts(story: Journey, desks: dict[str, Browser], client: str) ->
         "/sittings/{id}": await first("zhou", "/api/sittings"),
         "/proposals/{id}": proposal,
         "/clocks/{clock}": case["assignments"][0]["clocks"][0]["id"],
+        "/replies/{document}": document,
     }
 
 

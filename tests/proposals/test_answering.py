@@ -61,6 +61,13 @@ async def replies(
     return await assembly.done("zhou", "reply", given["JC002"], parameters=said)
 
 
+async def read_by(assembly: Assembly, person: str, path: str, document_id: str) -> bytes | None:
+    """The pages of a reply as somebody gets them on the page of a case; None when there is nothing for them."""
+    answer = await (await assembly.desk(person)).get(f"{path}/replies/{document_id}/pages.pdf")
+    assert answer.status_code in {200, 404}, answer.text
+    return answer.content if answer.status_code == 200 else None
+
+
 async def test_nothing_is_answered_unprepared(assembly: Assembly) -> None:
     """A reply waits until each proposer was spoken with, each point answered, and each co-handler heard; its class is not
     better than its points, and it is a sealed document to the congress's office."""
@@ -118,11 +125,17 @@ async def test_answered_judged_and_followed_up(assembly: Assembly) -> None:
 
 
 async def test_a_reply_beside_the_point_comes_back(assembly: Assembly) -> None:
-    """Oversight sends a reply back with its reason, and the organ replies again with another document."""
+    """Oversight reads a reply and sends it back with its reason, and the organ replies again with another document. That one the
+    proposers and the co-handler read as it was sealed once it has passed; the other they never do."""
     path, given = await in_hand(assembly)
     await prepared(assembly, path, given)
     await assembly.done("jiang", "give_opinion", given["JC003"], opinion="同意")
     await replies(assembly, given)
+    checked = (await assembly.shown("zhao", path))["assignments"][0]["replies"][0]["document_id"]
+    for person in ("zhao", "lin", "zhou"):
+        assert await read_by(assembly, person, path, checked), person
+    for person in ("dai", "qiu", "feng", "bai"):
+        assert await read_by(assembly, person, path, checked) is None, person
     assert told(await assembly.does("zhao", "send_back", given["JC002"])) == (422, "proposals.reason_needed")
     await assembly.done("zhao", "suspend", path, reason="涉及在审案件")
     assert told(await assembly.does("zhao", "pass", given["JC002"])) == (403, "proposals.suspended")
@@ -134,6 +147,17 @@ async def test_a_reply_beside_the_point_comes_back(assembly: Assembly) -> None:
     assert told(await assembly.does("zhou", "reply", given["JC002"], parameters=again)) == (409, "proposals.reply_used")
     await replies(assembly, given, title="关于停车管理建议的补充答复函")
     assert (await assembly.done("zhao", "pass", given["JC002"]))["state"] == "replied"
+    shown = (await assembly.shown("dai", path))["assignments"][0]["replies"]
+    assert [one["may_read"] for one in shown] == [False, True]
+    assert await read_by(assembly, "dai", path, checked) is None
+    passed = shown[1]["document_id"]
+    dai, zhou = await assembly.desk("dai"), await assembly.desk("zhou")
+    sealed = (await zhou.get(f"/api/documents/{passed}/pages.pdf")).content
+    for person in ("dai", "qiu", "feng", "zhou", "lin", "sun"):
+        assert await read_by(assembly, person, path, passed) == sealed, person
+    assert await read_by(assembly, "bai", path, passed) is None
+    report = await dai.send("POST", "/api/verify", content=sealed, headers={"Content-Type": "application/pdf"})
+    assert report.json()["verdict"] == "valid"
 
 
 async def test_an_unsatisfied_lead_opens_a_second_round(assembly: Assembly) -> None:
@@ -225,9 +249,13 @@ async def test_who_does_not_judge_in_time(assembly: Assembly) -> None:
 
 
 async def test_merged_proposers_are_answered_too(assembly: Assembly) -> None:
-    """Whoever put forward what was merged is spoken with, answered and asked like the others."""
+    """Whoever put forward what was merged is spoken with, answered and asked like the others, and reads the reply on their own
+    case once it has passed."""
     one = await assembly.filed()
-    two = await assembly.filed(title="关于小区停车难的建议")
+    drafted = await assembly.drafts("dai", ["D001"], form="individual", title="关于小区停车难的建议")
+    two = f"/api/proposals/{drafted.json()['id']}"
+    await assembly.done("dai", "submit", two)
+    await assembly.done("lin", "register", two)
     await assembly.done("ma", "merge", two, parameters={"into": one.rpartition("/")[2]})
     given = await assembly.dispatched(one, JC002="lead")
     await assembly.done("zhou", "accept", given["JC002"])
@@ -243,8 +271,15 @@ async def test_merged_proposers_are_answered_too(assembly: Assembly) -> None:
     others = (await assembly.shown("zhou", two))["proposers"]
     await assembly.done("zhou", "record_contact", given["JC002"], parameters=said | {"proposer_id": others[0]["id"]})
     await assembly.done("zhou", "reply", given["JC002"], parameters=document)
+    assert await read_by(assembly, "dai", two, document["document_id"]) is None
+    assert (await assembly.shown("dai", two))["merged_replies"] == []
     case = await assembly.done("zhao", "pass", given["JC002"])
     assert len(case["feedback"]) == 2
+    (reply,) = (await assembly.shown("dai", two))["merged_replies"]
+    assert (reply["organ"], reply["document_id"]) == ("江城市财政局", document["document_id"])
+    assert await read_by(assembly, "dai", two, reply["document_id"]) == await read_by(
+        assembly, "zhou", one, reply["document_id"]
+    )
     assert told(await assembly.does("ma", "unmerge", two, reason="x")) == (403, "proposals.merge_answered")
 
 

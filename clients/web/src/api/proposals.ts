@@ -194,6 +194,7 @@ export interface Point {
 
 export interface Reply {
   document_id: string
+  organ: string
   doc_no: string
   round: number
   result: string
@@ -205,6 +206,7 @@ export interface Reply {
   state_title: string
   check_reason: string
   at: string
+  may_read: boolean
 }
 
 export interface Assignment {
@@ -280,6 +282,8 @@ export interface Proposal {
   converted_from: string
   merged_into: Named | null
   merged_here: Named[]
+  /** Replies to what it was merged into, which answer it too. */
+  merged_replies: Reply[]
   key_leader: Named | null
   is_suspended: boolean
   round: number
