@@ -277,6 +277,13 @@ async def sealed_document(actor: Actor, document_id: UUID) -> OutgoingDocument:
     )
 
 
+async def open_documents(document_ids: Collection[UUID]) -> dict[UUID, OutgoingDocument]:
+    """Of these documents, the sealed ones that carry no classification: what may be shown to everybody."""
+    rows = OutgoingDocument.filter(id__in=list(document_ids), sealed_sha256__not_isnull=True)
+    found = await rows.filter(classification=Classification.NONE).only("id", "doc_no", "title", "sealed_sha256")
+    return {row.id: row for row in found}
+
+
 async def sender_of(document_id: UUID) -> UUID:
     """The organ that sent a document."""
     organ_id: UUID = (await OutgoingDocument.get(id=document_id)).organ_id

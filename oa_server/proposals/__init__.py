@@ -14,7 +14,8 @@ Files beyond the usual: `states.py` the vocabulary, `limits.py` the time limits 
 is set up for a sitting, `cases.py` a case that is held while somebody acts, `drafting.py` text and co-signers, `reviewing.py` the
 secretariat's decisions, `assigning.py` the way of a case to organs and back, `answering.py` replies and what leads to them,
 `judging.py` feedback and what follows from it, `asking.py` what is to be signed, `likeness.py` and `indexing.py` which are alike,
-`figures.py` what is counted of what, `wall.py` what a screen on the wall shows, `answers.py` rows in the words of the wire. Of
-sheets: `bodies.py` the file that comes in and the texts beside it, `sheet.py` columns and cells, `matching.py` which case a row is
-and what it changes, `importing.py` bringing it in, `import_answers.py` and `import_routes.py` telling of it.
+`figures.py` what is counted of what, `wall.py` what a screen on the wall shows, `published.py` what everybody may read,
+`answers.py` rows in the words of the wire. Of sheets: `bodies.py` the file that comes in and the texts beside it, `sheet.py`
+columns and cells, `matching.py` which case a row is and what it changes, `importing.py` bringing it in, `import_answers.py` and
+`import_routes.py` telling of it.
 """

@@ -1,9 +1,9 @@
-"""The only door for reading proposals: every query is already narrowed to what the actor may see.
+"""The only door for reading proposals: every query is already narrowed to what the actor may see, or to what is public.
 
 A draft is seen by its proposers, once they were asked, by who entered it, and by the secretariat while it waits for paper. What
 was submitted is seen by the offices of the secretariat; what was filed, by those of the dispatching and the oversight organ;
 what was given to an organ, by that organ's. Proposers see their own to the end. Everybody else gets the same 404 as for what
-does not exist.
+does not exist. What is public of a case, everybody reads under its own address.
 """
 
 from __future__ import annotations
@@ -33,7 +33,15 @@ from oa_server.proposals.models import (
     Sitting,
     SittingLimit,
 )
-from oa_server.proposals.states import AssignmentRole, AssignmentState, Consent, ProposalState, ReplyState, ResultClass
+from oa_server.proposals.states import (
+    AssignmentRole,
+    AssignmentState,
+    Consent,
+    ProposalState,
+    ReplyPublicity,
+    ReplyState,
+    ResultClass,
+)
 from oa_server.storage.database import select
 from oa_server.storage.fields import Count, Q, QuerySet, Subquery
 
@@ -198,16 +206,11 @@ class ListFilter:
 
 async def proposal_list(actor: Actor, wanted: ListFilter) -> list[Proposal]:
     """A page of the proposals that `actor` may see, the newest or the oldest first."""
-    rows = proposals(actor)
-    exactly = {"sitting_id": wanted.sitting_id, "kind": wanted.kind, "category": wanted.category or None}
-    rows = rows.filter(**{name: value for name, value in exactly.items() if value is not None})
+    rows = _narrowed(proposals(actor), wanted)
     if wanted.states:
         rows = rows.filter(state__in=wanted.states)
     if wanted.words:
         rows = rows.filter(Q(title__contains=wanted.words) | Q(case_no__contains=wanted.words))
-    if wanted.organ_id:
-        given = Assignment.filter(organ_id=wanted.organ_id).exclude(state=AssignmentState.SUPERSEDED)
-        rows = rows.filter(id__in=Subquery(given.values("proposal_id")))
     if wanted.mine:
         rows = rows.filter(Q(entered_by_id=actor.official_id) | Q(id__in=_own(actor)))
     if wanted.ids is not None:
@@ -215,6 +218,16 @@ async def proposal_list(actor: Actor, wanted: ListFilter) -> list[Proposal]:
     if wanted.key:
         rows = rows.filter(key_leader_id__not_isnull=True)
     return await _page(rows, wanted).only(*LISTED)
+
+
+def _narrowed(rows: QuerySet[Proposal], wanted: ListFilter) -> QuerySet[Proposal]:
+    """Those of a sitting, a kind, a category, an organ."""
+    exactly = {"sitting_id": wanted.sitting_id, "kind": wanted.kind, "category": wanted.category or None}
+    rows = rows.filter(**{name: value for name, value in exactly.items() if value is not None})
+    if wanted.organ_id:
+        given = Assignment.filter(organ_id=wanted.organ_id).exclude(state=AssignmentState.SUPERSEDED)
+        rows = rows.filter(id__in=Subquery(given.values("proposal_id")))
+    return rows
 
 
 def _page(rows: QuerySet[Listed], wanted: ListFilter | AssignmentFilter) -> QuerySet[Listed]:
@@ -263,6 +276,43 @@ async def answered_with(proposal_id: UUID) -> list[UUID]:
     return [proposal_id, *(row.id for row in await merged_into(proposal_id))]
 
 
+# --- what is public ---------------------------------------------------------------------------------------------------
+
+
+def _public() -> Q:
+    """What everybody may read of: filed, and not kept from the public; what was merged, when it went into what was filed."""
+    unfiled = Subquery(Proposal.filter(state__in=_UNFILED).values("id"))
+    is_filed = ~Q(state__in=_UNFILED) & (Q(merged_into_id=None) | ~Q(merged_into_id__in=unfiled))
+    return Q(is_public=True) & is_filed
+
+
+async def published_list(wanted: ListFilter) -> list[Proposal]:
+    """A page of what is public; `words` are looked for in the names of proposers, too."""
+    rows = _narrowed(Proposal.filter(_public()), wanted)
+    if wanted.words:
+        named = Proposer.filter(member__name__contains=wanted.words).exclude(consent=Consent.DECLINED)
+        by_name = Q(id__in=Subquery(named.values("proposal_id")))
+        rows = rows.filter(Q(title__contains=wanted.words) | Q(case_no__contains=wanted.words) | by_name)
+    return await _page(rows, wanted).only(*LISTED)
+
+
+async def published(proposal_id: UUID) -> Proposal:
+    """One proposal that is public. Raises NotFound."""
+    return _found(await Proposal.filter(_public()).get_or_none(id=proposal_id))
+
+
+async def published_targets(rows: Collection[Proposal]) -> dict[UUID, Proposal]:
+    """What these were merged into, as far as that is public itself."""
+    targets = [row.merged_into_id for row in rows if row.merged_into_id]
+    return {row.id: row for row in await Proposal.filter(_public(), id__in=targets).only(*LISTED)}
+
+
+async def published_replies(proposal_ids: Collection[UUID]) -> list[Reply]:
+    """What may be told of the replies to these: they have passed, and are public in full or in summary. With assignments."""
+    rows = Reply.filter(assignment__proposal_id__in=list(proposal_ids), state=ReplyState.PASSED)
+    return await rows.exclude(publicity=ReplyPublicity.CLOSED).order_by("id").prefetch_related("assignment")
+
+
 # --- alike --------------------------------------------------------------------------------------------------------------
 
 
@@ -294,8 +344,7 @@ async def shown_alike(actor: Actor, ids: Collection[UUID]) -> list[tuple[Proposa
     """Of these proposals, those that `actor` may see, and those of which everybody may know: filed, and not kept from the
     public; each with whether `actor` may open it."""
     own = set(await proposals(actor).filter(id__in=list(ids)).values_list("id", flat=True))
-    public = Q(is_public=True) & ~Q(state__in=_UNFILED)
-    rows = Proposal.filter(Q(id__in=list(own)) | public, id__in=list(ids))
+    rows = Proposal.filter(Q(id__in=list(own)) | _public(), id__in=list(ids))
     found = await rows.exclude(state__in=_UNSUBMITTED).prefetch_related("sitting")
     return [(row, row.id in own) for row in found]
 
@@ -350,8 +399,8 @@ async def public_cases(actor: Actor, sitting_id: UUID, subjects: Collection[UUID
     and not kept from the public. Each with its case."""
     given = dict(await Assignment.filter(id__in=list(subjects)).values_list("id", "proposal_id"))
     wanted = {given.get(one, one) for one in subjects}
-    rows = proposals(actor).filter(sitting_id=sitting_id, id__in=list(wanted), is_public=True)
-    found = {row.id: row for row in await rows.exclude(state__in=_UNFILED).only(*LISTED)}
+    rows = proposals(actor).filter(_public(), sitting_id=sitting_id, id__in=list(wanted))
+    found = {row.id: row for row in await rows.only(*LISTED)}
     return {one: found[given.get(one, one)] for one in subjects if given.get(one, one) in found}
 
 

@@ -39,6 +39,7 @@ from oa_server.proposals import (
     drafting,
     indexing,
     judging,
+    published,
     reporting,
     rules,
     sittings,
@@ -80,6 +81,10 @@ from oa_server.proposals.schemas import (
     ProposalPatch,
     ProposalQuery,
     ProposalWords,
+    PublishedCase,
+    PublishedFilter,
+    PublishedList,
+    PublishedQuery,
     ReportBegun,
     SessionsCompared,
     SittingIn,
@@ -371,7 +376,11 @@ async def explain_clock(call: Call[None]) -> ClockExplanationOut:
 async def read_reply(call: Call[None]) -> Response:
     proposal = await access.proposal(call.actor, call.id())
     reply = await access.reply(call.actor, proposal, call.id("document"))
-    document = await documents.sealed_document(call.actor, reply.document_id)
+    return await _sealed_pages(call, reply.document_id)
+
+
+async def _sealed_pages(call: Call[None], document_id: UUID) -> Response:
+    document = await documents.sealed_document(call.actor, document_id)
     data = await _office(call).store.get(pages_key(document.sealed_sha256))
     return inline(f"{document.doc_no}.pdf", PDF.media_type, data, etag=document.sealed_sha256)
 
@@ -383,6 +392,75 @@ async def dispatch(call: Call[DispatchIn]) -> DispatchOut:
         for one in call.body.cases
     ]
     return DispatchOut(len(given), await assigning.dispatch_many(call.actor, given))
+
+
+# --- what is public -----------------------------------------------------------------------------------------------------
+
+
+def _published(query: PublishedFilter, **more: Any) -> ListFilter:
+    return ListFilter(
+        sitting_id=query.sitting_id,
+        category=query.category,
+        organ_id=query.organ_id,
+        words=query.q.strip(),
+        oldest_first=query.sort == "oldest",
+        **more,
+    )
+
+
+@endpoint(summary="公开的建议提案清单", query=PublishedQuery, returns=PublishedList)
+async def list_published(call: Call[None]) -> PublishedList:
+    wanted = _published(call.query, after=call.after("published"), limit=call.query.limit)
+    rows = await access.published_list(wanted)
+    return PublishedList(await published.rows_out(rows), call.further("published", rows))
+
+
+@endpoint(summary="导出公开的建议提案清单", query=PublishedFilter, returns=CSV)
+async def export_published(call: Call[None]) -> Response:
+    rows = whole(await access.published_list(_published(call.query, limit=EXPORT_LIMIT + 1)))
+    header = (
+        "届次",
+        "案号",
+        "案由",
+        "类别",
+        "内容分类",
+        "领衔人",
+        "提案人数",
+        "承办单位",
+        "提交日期",
+        "办理情况",
+        "公开的答复",
+    )
+    cells = [
+        (
+            row.sitting,
+            row.case_no,
+            row.title,
+            row.kind_title,
+            row.category,
+            row.lead,
+            row.proposers,
+            "、".join(row.handlers),
+            row.submitted_on,
+            "已答复" if row.is_answered else "办理中",
+            "、".join(row.replies),
+        )
+        for row in await published.rows_out(rows)
+    ]
+    return await leave_as_csv(
+        call, "公开的建议提案清单.csv", header, cells, verb=Verb.LIST_EXPORTED, subject="published_proposals"
+    )
+
+
+@endpoint(summary="一件公开的建议提案及其公开的答复", returns=PublishedCase)
+async def show_published(call: Call[None]) -> PublishedCase:
+    return await published.case_out(await access.published(call.id()))
+
+
+@endpoint(summary="公开的答复的正本", returns=PDF)
+async def read_published_reply(call: Call[None]) -> Response:
+    row = await access.published(call.id())
+    return await _sealed_pages(call, await published.full_reply(row, call.id("document")))
 
 
 # --- assignments --------------------------------------------------------------------------------------------------------
@@ -494,6 +572,10 @@ routes = [
     resource("/api/proposals.csv", GET=export_proposals),
     resource("/api/proposals/dispatch", POST=dispatch),
     resource("/api/proposals/alike", POST=find_alike),
+    resource("/api/proposals/published", GET=list_published),
+    resource("/api/proposals/published.csv", GET=export_published),
+    resource("/api/proposals/published/{id}", GET=show_published),
+    resource("/api/proposals/published/{id}/replies/{document}/pages.pdf", GET=read_published_reply),
     resource("/api/proposals/{id}", GET=show_proposal, PATCH=change_proposal),
     resource("/api/proposals/{id}/signatures", POST=ask_case),
     resource("/api/proposals/{id}/acts", POST=act_on_case),

@@ -477,6 +477,95 @@ class ProposalOut(Struct):
     etag: str
 
 
+# --- what is public -----------------------------------------------------------------------------------------------------
+
+
+class PublishedFilter(Struct, forbid_unknown_fields=True):
+    sitting_id: UUID | None = None
+    category: Name = ""
+    organ_id: UUID | None = None
+    q: Words = ""
+    sort: Literal["newest", "oldest"] = "newest"
+
+
+class PublishedQuery(PublishedFilter, forbid_unknown_fields=True):
+    cursor: Cursor = ""
+    limit: PageLimit = 50
+
+
+class PublishedRow(Struct):
+    """A case that is public; `replies` are the numbers of those that are."""
+
+    id: UUID
+    sitting: str
+    kind: ProposalKind
+    kind_title: str
+    case_no: str
+    title: str
+    category: str
+    lead: str
+    proposers: int
+    handlers: list[str]
+    submitted_on: date | None
+    is_answered: bool
+    replies: list[str]
+
+
+class PublishedList(Struct):
+    items: list[PublishedRow]
+    next: str | None
+
+
+class PublishedProposer(Struct):
+    """A proposer as the public knows them."""
+
+    name: str
+    delegation: str
+
+
+class PublishedHandler(Struct):
+    organ: str
+    role: AssignmentRole
+    role_title: str
+
+
+class PublishedReply(Struct):
+    """A reply whose publicity is not closed; its pages are there when it is full."""
+
+    document_id: UUID
+    organ: str
+    doc_no: str
+    title: str
+    result: str
+    result_title: str
+    publicity: ReplyPublicity
+    publicity_title: str
+    round: int
+    replied_at: datetime
+
+
+class PublishedCase(Struct):
+    """A case as everybody may read it."""
+
+    id: UUID
+    sitting: str
+    kind: ProposalKind
+    kind_title: str
+    case_no: str
+    title: str
+    category: str
+    subcategory: str
+    submitted_on: date | None
+    proposers: list[PublishedProposer]
+    situation: str
+    analysis: str
+    request: str
+    handlers: list[PublishedHandler]
+    merged_into: Named | None
+    is_answered: bool
+    replies: list[PublishedReply]
+
+
 # --- assignments --------------------------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,7 @@ LISTS = {
         {"q": "停车", "mine": False, "key": False, "counted": True, "by": "organ", "sort": "newest"},
     ),
     "/api/assignments.csv": ("zhou", "role=lead&own=true", {"role": "lead", "own": True, "sort": "newest"}),
+    "/api/proposals/published.csv": ("wang", "q=停车", {"q": "停车", "sort": "newest"}),
     "/api/sittings/{id}/figures.xlsx": ("sun", "", {}),
     "/api/sittings/{id}/imports/report": ("sun", "name=建议.xlsx", {"name": "建议.xlsx"}),
 }

@@ -121,6 +121,7 @@ async def whereabouts(story: Journey, desks: dict[str, Browser], client: str) ->
         "/records/{id}": await first("aud", "/api/audit/records"),
         "/sittings/{id}": await first("zhou", "/api/sittings"),
         "/proposals/{id}": proposal,
+        "/published/{id}": proposal,
         "/clocks/{clock}": case["assignments"][0]["clocks"][0]["id"],
         "/replies/{document}": document,
     }

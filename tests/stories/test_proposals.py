@@ -104,6 +104,7 @@ async def test_one_suggestion_by_clicking(settings: Settings, browser: Browser) 
         await talk_with_everybody(cast)
         await answer(cast, REPLIES[1])
         await judge_again(cast)
+        await read_in_public(cast)
         assert [fault for desk in cast.desks.values() for fault in desk.faults] == []
 
 
@@ -370,3 +371,32 @@ async def judge_again(cast: Cast) -> None:
     await dai.one("tab-feedback").click()
     await expect(dai.one("feedback")).to_have_count(2 * len(PROPOSERS))
     await dai.accessible()
+
+
+# --- everybody reads it -------------------------------------------------------------------------------------------------
+
+
+async def read_in_public(cast: Cast) -> None:
+    """The lead reads the sealed reply on the own case; somebody of an organ that has no part in it finds text and reply among
+    what is public, on a telephone too."""
+    dai = await cast.desk("戴维")
+    await dai.one("tab-assignments").click()
+    await expect(card(dai, LEAD).get_by_test_id("reply")).to_have_count(len(REPLIES))
+    await reads_pages(dai, card(dai, LEAD).get_by_test_id("read-reply").last)
+    feng = await cast.desk("冯静")
+    await feng.one("nav-published").click()
+    await feng.one("list-search").fill("停车")
+    await feng.accessible()
+    await feng.one("open-published").filter(has_text=TITLE).click()
+    await expect(feng.page.locator(".case-text")).to_contain_text("错时开放机关单位停车场")
+    await expect(feng.one("published-reply")).to_have_count(len(REPLIES))
+    await feng.accessible()
+    await reads_pages(feng, feng.one("read-published").last)
+    await feng.page.set_viewport_size(PHONE)
+    await feng.accessible()
+
+
+async def reads_pages(desk: Desk, link: Locator) -> None:
+    """The link leads to sealed pages."""
+    answer = await desk.context.request.get(f"{desk.origin}{await link.get_attribute('href')}")
+    assert (answer.status, (await answer.body())[:4]) == (200, b"%PDF")

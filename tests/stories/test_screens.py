@@ -149,6 +149,7 @@ async def test_on_a_phone(seat: Seat) -> None:
         ("proposals", "state-empty"),
         ("proposals/figures", "state-empty"),
         ("proposals/board", "leave-wall"),
+        ("published", "state-empty"),
         ("assignments", "state-empty"),
     ):
         await desk.page.goto(f"{desk.origin}/{path}")
@@ -202,6 +203,8 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
         "/proposals/board": (sun, "/proposals/board"),
         "/proposals/:id": (sun, f"/proposals/{NOTHING}"),
         "/proposals/:id/edit": (sun, f"/proposals/{NOTHING}/edit"),
+        "/published": (sun, "/published"),
+        "/published/:id": (sun, f"/published/{NOTHING}"),
         "/assignments": (sun, "/assignments"),
         "/sittings/:id": (admin, f"/sittings/{NOTHING}"),
         "/sittings/:id/import": (admin, f"/sittings/{NOTHING}/import"),

@@ -129,6 +129,16 @@ export const router = createRouter({
       meta: { title: (w) => w.proposals.one, key: byId },
     },
     {
+      path: '/published',
+      component: () => import('./domains/proposals/PublishedListPage.vue'),
+      meta: { title: (w) => w.proposals.published.title },
+    },
+    {
+      path: '/published/:id',
+      component: () => import('./domains/proposals/PublishedPage.vue'),
+      meta: { title: (w) => w.proposals.published.title, key: byId },
+    },
+    {
       path: '/assignments',
       component: () => import('./domains/proposals/AssignmentListPage.vue'),
       meta: { title: (w) => w.proposals.assignments.title },

@@ -297,6 +297,57 @@ export interface Proposal {
   etag: string
 }
 
+/** A case that is public, as a row of the list. */
+export interface PublishedRow {
+  id: string
+  sitting: string
+  kind: string
+  kind_title: string
+  case_no: string
+  title: string
+  category: string
+  lead: string
+  proposers: number
+  handlers: string[]
+  submitted_on: string | null
+  is_answered: boolean
+  /** The numbers of the replies that are public. */
+  replies: string[]
+}
+
+export interface PublishedReply {
+  document_id: string
+  organ: string
+  doc_no: string
+  title: string
+  result: string
+  result_title: string
+  publicity: string
+  publicity_title: string
+  round: number
+  replied_at: string
+}
+
+export interface PublishedCase {
+  id: string
+  sitting: string
+  kind: string
+  kind_title: string
+  case_no: string
+  title: string
+  category: string
+  subcategory: string
+  submitted_on: string | null
+  proposers: { name: string; delegation: string }[]
+  situation: string
+  analysis: string
+  request: string
+  handlers: { organ: string; role: string; role_title: string }[]
+  merged_into: Named | null
+  is_answered: boolean
+  replies: PublishedReply[]
+}
+
 export interface Handler {
   organ_id: string
   role: string

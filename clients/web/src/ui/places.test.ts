@@ -6,13 +6,13 @@ const seen = (...roles: string[]) => placesFor(roles).map(({ to }) => to)
 
 describe('the navigation', () => {
   it('gives officials the pages of document work and nothing of the administration', () => {
-    expect(seen()).toEqual(['/tasks', '/outgoing', '/incoming', '/proposals', '/organs', '/calendar', '/verify'])
+    expect(seen()).toEqual(['/tasks', '/outgoing', '/incoming', '/proposals', '/published', '/organs', '/calendar', '/verify'])
     expect(seen('seal_keeper')).not.toContain('/assignments')
     expect(homeFor([])).toBe('/tasks')
   })
   it('gives who handles what an organ is given the list of it', () => {
     for (const role of ['clerk', 'office_reviewer', 'leader', 'unit_head']) {
-      expect(seen(role)).toEqual(['/tasks', '/outgoing', '/incoming', '/proposals', '/assignments', '/organs', '/calendar', '/verify'])
+      expect(seen(role)).toEqual(['/tasks', '/outgoing', '/incoming', '/proposals', '/assignments', '/published', '/organs', '/calendar', '/verify'])
     }
   })
   it('gives the two who keep the register its pages, and no document work even beside other roles', () => {
@@ -29,6 +29,6 @@ describe('the navigation', () => {
     expect(homeFor(['audit_admin'])).toBe('/admin/audit')
   })
   it('shows an official who keeps a seal the seals beside the document work', () => {
-    expect(seen('clerk', 'seal_keeper')).toEqual(['/tasks', '/outgoing', '/incoming', '/proposals', '/assignments', '/seals', '/organs', '/calendar', '/verify'])
+    expect(seen('clerk', 'seal_keeper')).toEqual(['/tasks', '/outgoing', '/incoming', '/proposals', '/assignments', '/published', '/seals', '/organs', '/calendar', '/verify'])
   })
 })

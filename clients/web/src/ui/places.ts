@@ -1,7 +1,7 @@
 /** Where one can go: the pages of the navigation, and who sees each. Its first one is where a session begins. */
 import {
   Bell, Calendar, ChatLineSquare, Checked, Collection, Connection, CreditCard, DataLine, Files, Finished, Message,
-  Monitor, Postcard, Promotion, Setting, Stamp, Tickets, User,
+  Monitor, Postcard, Promotion, Reading, Setting, Stamp, Tickets, User,
 } from '@element-plus/icons-vue'
 import type { Component } from 'vue'
 
@@ -32,6 +32,7 @@ const PLACES: Place[] = [
   { to: '/incoming', word: (w) => w.app.incoming, icon: Message, roles: [OFFICIAL], count: 'incoming' },
   { to: '/proposals', word: (w) => w.app.proposals, icon: ChatLineSquare, roles: [OFFICIAL] },
   { to: '/assignments', word: (w) => w.app.assignments, icon: Finished, roles: [HANDLER] },
+  { to: '/published', word: (w) => w.app.published, icon: Reading, roles: [OFFICIAL] },
   { to: '/admin/overview', word: (w) => w.app.overview, icon: DataLine, roles: REGISTRARS },
   { to: '/admin/devices', word: (w) => w.app.devices, icon: CreditCard, roles: REGISTRARS },
   { to: '/admin/requests', word: (w) => w.app.requests, icon: Tickets, roles: REGISTRARS },
