@@ -526,6 +526,13 @@ async def feedback(proposal_ids: Collection[UUID], round_no: int | None = None) 
     return await (rows.filter(round=round_no) if round_no else rows).order_by("id")
 
 
+async def feedback_on(proposal: Proposal) -> list[Feedback]:
+    """What proposers said of the replies to a case; of a merged one, what its own proposers said of the replies that answer it."""
+    if proposal.merged_into_id is None:
+        return await feedback([proposal.id])
+    return await Feedback.filter(proposal_id=proposal.merged_into_id, proposer__proposal_id=proposal.id).order_by("id")
+
+
 async def to_dispatch(actor: Actor, ids: Collection[UUID]) -> list[Proposal]:
     """These proposals, each with its sitting. Raises NotFound unless `actor` may see every one."""
     rows = await proposals(actor).filter(id__in=list(ids)).prefetch_related("sitting").order_by("id")

@@ -224,7 +224,7 @@ async def proposal_out(actor: Actor, proposal: Proposal, language: str) -> Propo
     merged = await access.merged_into(proposal.id)
     target = await Proposal.get_or_none(id=proposal.merged_into_id) if proposal.merged_into_id else None
     reviews = await access.reviews(proposal.id) if _is_secretariat(actor, at.sitting) else []
-    feedback = await access.feedback([proposal.id])
+    feedback = await access.feedback_on(proposal)
     people = await identity.names_of(
         {i for i in (proposal.entered_by_id, proposal.key_leader_id, *(r.official_id for r in reviews)) if i}
     )

@@ -56,7 +56,7 @@ async def _content(actor: Actor, proposal: Proposal, verb: str) -> dict[str, Any
 async def _ask_judgement(desk: SigningDesk, actor: Actor, proposal: Proposal, wanted: Act, key: KeyChoice) -> Asked:
     said = cases.asked_for(wanted, JudgementIn)
     rules.check_judgement(said.result, said.attitude, said.text)
-    row = await judging.own_feedback(actor, proposal.id)
+    row = await judging.own_feedback(actor, proposal)
     axes: dict[str, Satisfaction] = {"contact": said.contact, "attitude": said.attitude, "result": said.result}
     content = await _content(actor, proposal, JUDGE)
     content |= {"round": row.round, "text": said.text, **{name: word.value for name, word in axes.items()}}

@@ -52,7 +52,7 @@ async def ask_everybody(work: Work, proposal: Proposal, sitting: Sitting) -> Non
     await cases.start_clocks(work, [proposal.id], sitting.secretariat_id, allowed)
     for row in proposers:
         if row.member.official_id:
-            work.push(f"official:{row.member.official_id}", "feedback.asked", {"id": str(proposal.id)})
+            work.push(f"official:{row.member.official_id}", "feedback.asked", {"id": str(row.proposal_id)})
     work.audit(Verb.FEEDBACK_ASKED, access.PROPOSAL, proposal.id, rows=[proposal], made=rows, proposers=len(rows))
 
 
@@ -97,22 +97,23 @@ Judgement = Mapping[str, Any]
 
 async def judge_signed(actor: Actor, proposal_id: UUID, signed: Assembled) -> None:
     """A proposer's judgement with their own certificate; what is kept is what they signed. Raises NotFound, Conflict, Invalid."""
-    await access.proposal(actor, proposal_id)
+    proposal = await access.proposal(actor, proposal_id)
     said = opinions.signed_content(signed)
     async with unit_of_work(actor) as work:
-        await lock_row(Proposal, proposal_id)
-        row = await own_feedback(actor, proposal_id)
+        await lock_row(Proposal, proposal.merged_into_id or proposal.id)
+        row = await own_feedback(actor, proposal)
         if said["round"] != row.round:
             raise Conflict(rules.NOT_JUDGED_YET)
         signature = await signing.keep(work, signed)
         await _give(work, row, FeedbackState.SIGNED, said, signature_id=signature.id)
 
 
-async def own_feedback(actor: Actor, proposal_id: UUID) -> Feedback:
-    """What is asked of the actor. Raises Conflict when nothing is."""
+async def own_feedback(actor: Actor, proposal: Proposal) -> Feedback:
+    """What is asked of the actor as a proposer of a case; of a merged one, about what it was merged into. Raises Conflict when
+    nothing is."""
     found = (
         await Feedback.filter(proposer__member__official_id=actor.official_id, state=FeedbackState.REQUESTED)
-        .filter(proposal_id=proposal_id)
+        .filter(proposer__proposal_id=proposal.id)
         .first()
     )
     if actor.official_id is None or found is None:

@@ -249,8 +249,8 @@ async def test_who_does_not_judge_in_time(assembly: Assembly) -> None:
 
 
 async def test_merged_proposers_are_answered_too(assembly: Assembly) -> None:
-    """Whoever put forward what was merged is spoken with, answered and asked like the others, and reads the reply on their own
-    case once it has passed."""
+    """Whoever put forward what was merged is spoken with, answered and asked like the others: they read the reply on their own
+    case once it has passed, and judge it there with their certificate."""
     one = await assembly.filed()
     drafted = await assembly.drafts("dai", ["D001"], form="individual", title="关于小区停车难的建议")
     two = f"/api/proposals/{drafted.json()['id']}"
@@ -280,6 +280,12 @@ async def test_merged_proposers_are_answered_too(assembly: Assembly) -> None:
     assert await read_by(assembly, "dai", two, reply["document_id"]) == await read_by(
         assembly, "zhou", one, reply["document_id"]
     )
+    assert (await assembly.shown("dai", two))["may_judge"]
+    after = await assembly.done("dai", "judge", two, parameters=GOOD)
+    assert [(row["proposer"], row["result"]) for row in after["feedback"]] == [("戴维", "satisfied")]
+    assert not after["may_judge"]
+    judged = {row["proposer"]: row["result"] for row in (await assembly.shown("zhou", one))["feedback"]}
+    assert judged == {"何平安": None, "戴维": "satisfied"}
     assert told(await assembly.does("ma", "unmerge", two, reason="x")) == (403, "proposals.merge_answered")
 
 
