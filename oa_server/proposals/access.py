@@ -16,6 +16,7 @@ from uuid import UUID
 from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.deadlines import access as deadlines
+from oa_server.proposals import waiting
 from oa_server.proposals.figures import AssignmentFact, CaseFact, ClockFact, Facts, JudgementFact, ReplyFact
 from oa_server.proposals.limits import DEFAULTS, Allowed, Limit, LimitUnit
 from oa_server.proposals.models import (
@@ -36,6 +37,8 @@ from oa_server.proposals.models import (
 from oa_server.proposals.states import (
     AssignmentRole,
     AssignmentState,
+    AssignmentWait,
+    CaseWait,
     Consent,
     ProposalState,
     ReplyPublicity,
@@ -198,6 +201,7 @@ class ListFilter:
     words: str = ""
     mine: bool = False
     key: bool = False
+    waiting: CaseWait | None = None
     ids: Collection[UUID] | None = None
     oldest_first: bool = False
     after: UUID | None = None
@@ -217,6 +221,8 @@ async def proposal_list(actor: Actor, wanted: ListFilter) -> list[Proposal]:
         rows = rows.filter(id__in=list(wanted.ids))
     if wanted.key:
         rows = rows.filter(key_leader_id__not_isnull=True)
+    if wanted.waiting is not None:
+        rows = rows.filter(waiting.CASES[wanted.waiting].rows(actor))
     return await _page(rows, wanted).only(*LISTED)
 
 
@@ -444,6 +450,7 @@ class AssignmentFilter:
     role: str | None = None
     organ_id: UUID | None = None
     own: bool = False
+    waiting: AssignmentWait | None = None
     words: str = ""
     oldest_first: bool = False
     after: UUID | None = None
@@ -459,7 +466,21 @@ async def assignment_list(actor: Actor, wanted: AssignmentFilter) -> list[Assign
     rows = rows.filter(state__in=wanted.states) if wanted.states else rows.exclude(state=AssignmentState.SUPERSEDED)
     if wanted.words:
         rows = rows.filter(Q(proposal__title__contains=wanted.words) | Q(proposal__case_no__contains=wanted.words))
+    if wanted.waiting is not None:
+        rows = rows.filter(waiting.ASSIGNMENTS[wanted.waiting].rows(actor))
     return await _page(rows, wanted).prefetch_related("proposal")
+
+
+async def waiting_for(actor: Actor) -> dict[CaseWait | AssignmentWait, int]:
+    """How much of each kind waits for the actor; what cannot wait for them is not named."""
+    found: dict[CaseWait | AssignmentWait, int] = {}
+    for what, lane in waiting.CASES.items():
+        if lane.is_of(actor):
+            found[what] = await proposals(actor).filter(lane.rows(actor)).count()
+    for given, lane in waiting.ASSIGNMENTS.items():
+        if lane.is_of(actor):
+            found[given] = await assignments(actor).filter(lane.rows(actor)).count()
+    return found
 
 
 async def assignments_of(proposal_ids: Collection[UUID]) -> list[Assignment]:

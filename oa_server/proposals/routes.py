@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -91,9 +91,11 @@ from oa_server.proposals.schemas import (
     SittingList,
     SittingOut,
     SittingPatch,
+    WaitingList,
+    WaitingOut,
     WallOut,
 )
-from oa_server.proposals.states import AssignmentState, ProposalState
+from oa_server.proposals.states import AssignmentState, AssignmentWait, CaseWait, ProposalState
 from oa_server.proposals.wall import wall_out
 from oa_server.signing.actions import SigningDesk
 from oa_server.signing.answers import assembled, chosen_key
@@ -245,6 +247,7 @@ def _filter(query: ProposalFilter, **more: Any) -> ListFilter:
         words=query.q.strip(),
         mine=query.mine,
         key=query.key,
+        waiting=query.waiting,
         oldest_first=query.sort == "oldest",
         **more,
     )
@@ -270,6 +273,16 @@ async def find_alike(call: Call[AlikeIn]) -> AlikeList:
         known = await access.proposal(call.actor, wanted.proposal_id)
         text = text if text.title or text.body.strip() else indexing.text_of(known)
     return await answers.alike_out(await indexing.alike(call.actor, text, besides=wanted.proposal_id))
+
+
+@endpoint(summary="待我办理的建议提案", returns=WaitingList)
+async def list_waiting(call: Call[None]) -> WaitingList:
+    counts = await access.waiting_for(call.actor)
+    kinds: dict[type[Word], Literal["proposals", "assignments"]] = {
+        CaseWait: "proposals",
+        AssignmentWait: "assignments",
+    }
+    return WaitingList([WaitingOut(what, what.title_zh, kinds[type(what)], count) for what, count in counts.items()])
 
 
 @endpoint(summary="建议提案清单", query=ProposalQuery, returns=ProposalList)
@@ -473,6 +486,7 @@ def _assignment_filter(query: AssignmentListFilter, **more: Any) -> AssignmentFi
         role=query.role,
         organ_id=query.organ_id,
         own=query.own,
+        waiting=query.waiting,
         words=query.q.strip(),
         oldest_first=query.sort == "oldest",
         **more,
@@ -568,6 +582,7 @@ routes = [
     resource("/api/sittings/{id}/report", POST=begin_report),
     resource("/api/sittings/{id}/report.pdf", GET=show_report),
     resource("/api/sittings/{id}/wall", GET=show_wall),
+    resource("/api/proposals/waiting", GET=list_waiting),
     resource("/api/proposals", GET=list_proposals, POST=create_proposal),
     resource("/api/proposals.csv", GET=export_proposals),
     resource("/api/proposals/dispatch", POST=dispatch),

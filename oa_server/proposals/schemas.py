@@ -15,6 +15,8 @@ from oa_server.proposals.states import (
     Assembly,
     AssignmentRole,
     AssignmentState,
+    AssignmentWait,
+    CaseWait,
     ContactForm,
     Forwarding,
     Occasion,
@@ -336,6 +338,7 @@ class ProposalFilter(Struct, forbid_unknown_fields=True):
     q: Words = ""
     mine: bool = False
     key: bool = False
+    waiting: CaseWait | None = None
     # What stands behind a figure of the sitting: of what is counted, or out of what; of one organ, category or delegation.
     figure: Annotated[str, Meta(max_length=40)] = ""
     counted: bool = True
@@ -597,6 +600,7 @@ class AssignmentListFilter(Struct, forbid_unknown_fields=True):
     role: AssignmentRole | None = None
     organ_id: UUID | None = None
     own: bool = False
+    waiting: AssignmentWait | None = None
     q: Words = ""
     sort: Literal["newest", "oldest"] = "newest"
 
@@ -604,6 +608,19 @@ class AssignmentListFilter(Struct, forbid_unknown_fields=True):
 class AssignmentQuery(AssignmentListFilter, forbid_unknown_fields=True):
     cursor: Cursor = ""
     limit: PageLimit = 50
+
+
+class WaitingOut(Struct):
+    """How much of one kind waits for the reader; `list` says which list shows it, narrowed by `waiting` to `code`."""
+
+    code: str
+    title: str
+    list: Literal["proposals", "assignments"]
+    count: int
+
+
+class WaitingList(Struct):
+    items: list[WaitingOut]
 
 
 class GivenIn(Struct, forbid_unknown_fields=True):

@@ -164,3 +164,27 @@ class Satisfaction(Word):
     SATISFIED = "satisfied", "满意"
     MOSTLY = "mostly", "基本满意"
     UNSATISFIED = "unsatisfied", "不满意"
+
+
+class CaseWait(Word):
+    """What a case waits for at somebody's desk."""
+
+    CONSENT = "consent", "待附议确认"
+    JUDGE = "judge", "待评价"
+    LED = "led", "我督办的重点件"
+    REGISTER = "register", "待登记"
+    REVIEW = "review", "待审查"
+    FILE = "file", "待立案"
+    DISPATCH = "dispatch", "待交办"
+
+
+class AssignmentWait(Word):
+    """What an assignment waits for at somebody's desk."""
+
+    RECEIVE = "receive", "待签收"
+    ANSWER = "answer", "待答复"
+    OPINION = "opinion", "待提会办意见"
+    RETURNED = "returned", "退办待决定"
+    ARBITRATE = "arbitrate", "待裁定"
+    EXTEND = "extend", "延期待批"
+    CHECK = "check", "答复待审核"

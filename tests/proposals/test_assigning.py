@@ -272,3 +272,32 @@ async def test_key_cases_have_a_leader(assembly: Assembly) -> None:
     assert case["key_leader"]["name"] == "高远"
     rows = (await (await assembly.desk("chen")).get("/api/proposals", params={"key": True})).json()["items"]
     assert [one["id"] for one in rows] == [path.rpartition("/")[2]]
+
+
+async def test_what_waits_for_whom(assembly: Assembly) -> None:
+    """Everybody is told what waits for them, and the list behind each number is as long as it says."""
+
+    async def waiting(person: str) -> dict[str, int]:
+        desk = await assembly.desk(person)
+        found = {}
+        for one in (await desk.get("/api/proposals/waiting")).json()["items"]:
+            rows = (await desk.get(f"/api/{one['list']}", params={"waiting": one["code"]})).json()["items"]
+            assert len(rows) == one["count"], one
+            if rows:
+                found[one["code"]] = one["count"]
+        return found
+
+    path = await assembly.filed()
+    assert await waiting("sun") == {"dispatch": 1}
+    given = await assembly.dispatched(path, JC002="lead", JC003="cohandler")
+    assert (await waiting("sun"), await waiting("zhou"), await waiting("bai")) == ({}, {"receive": 1}, {})
+    await assembly.done("chen", "mark_key", path, parameters={"leader_id": assembly.city.people["chen"]})
+    assert await waiting("chen") == {"led": 1}
+    await assembly.done("zhou", "accept", given["JC002"])
+    await assembly.done("feng", "accept", given["JC003"])
+    assert (await waiting("zhou"), await waiting("jiang")) == ({"answer": 1}, {"opinion": 1})
+    await assembly.done("zhou", "ask_extension", given["JC002"], parameters={"months": 1}, reason="涉及规划调整")
+    assert await waiting("sun") == {"extend": 1}
+    drafted = await assembly.drafts("dai", ["D001", "D002"])
+    await assembly.done("dai", "invite", f"/api/proposals/{drafted.json()['id']}")
+    assert await waiting("qiu") == {"consent": 1}

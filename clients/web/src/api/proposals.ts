@@ -113,6 +113,14 @@ export interface ProposalElements {
   wished_organs: string
 }
 
+/** How much of one kind waits for the reader, and which list shows it. */
+export interface Waiting {
+  code: string
+  title: string
+  list: 'proposals' | 'assignments'
+  count: number
+}
+
 export interface ProposalRow {
   id: string
   kind: string

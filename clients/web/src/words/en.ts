@@ -609,6 +609,12 @@ export const en: Words = {
     organ: 'Handling organ',
     anyOrgan: 'All organs',
     mine: 'Only mine',
+    waitingForMe: 'Waiting for me',
+    showAll: 'Show all',
+    waiting: {
+      consent: 'To co-sign', judge: 'To judge', led: 'Key cases I lead', register: 'To register', review: 'To review', file: 'To file', dispatch: 'To give out',
+      receive: 'To sign for', answer: 'To answer', opinion: 'Opinions to give', returned: 'Returns to decide', arbitrate: 'To arbitrate', extend: 'Extensions asked for', check: 'Replies to check',
+    } as Record<string, string>,
     key: 'Only key ones',
     isKey: 'Key',
     isSuspended: 'Suspended',

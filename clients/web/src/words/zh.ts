@@ -601,6 +601,12 @@ export const zh = {
     organ: '承办单位',
     anyOrgan: '全部承办单位',
     mine: '只看本人的',
+    waitingForMe: '待我办理',
+    showAll: '显示全部',
+    waiting: {
+      consent: '待附议确认', judge: '待评价', led: '我督办的重点件', register: '待登记', review: '待审查', file: '待立案', dispatch: '待交办',
+      receive: '待签收', answer: '待答复', opinion: '待提会办意见', returned: '退办待决定', arbitrate: '待裁定', extend: '延期待批', check: '答复待审核',
+    } as Record<string, string>,
     key: '只看重点件',
     isKey: '重点',
     isSuspended: '中止',
