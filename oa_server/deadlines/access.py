@@ -14,10 +14,11 @@ from oa_server.deadlines.hours import USUAL, OfficeTime, Season, Span
 from oa_server.deadlines.models import CalendarYear, Clock, ClockEvent, LocalHoliday, OfficeSchedule
 from oa_server.deadlines.states import ClockState
 from oa_server.identity import access as identity
-from oa_server.storage.database import select
+from oa_server.storage.database import as_kept, day_kept, select
 from oa_server.storage.fields import Model, QuerySet
 
 Row = TypeVar("Row", bound=Model)
+Kept = TypeVar("Kept", UUID, UUID | str)  # an identifier, or as the database keeps it
 AT_ONCE = 500
 KEPT = 1024
 
@@ -191,7 +192,7 @@ async def running_held(organ_id: UUID | None) -> list[Clock]:
     return await (rows if organ_id is None else rows.filter(organ_id=organ_id))
 
 
-def _parts(ids: Collection[UUID]) -> Iterator[list[UUID]]:
+def _parts(ids: Collection[Kept]) -> Iterator[list[Kept]]:
     """Some at a time, as many as a statement takes."""
     rest = list(ids)
     for first in range(0, len(rest), AT_ONCE):
@@ -201,18 +202,19 @@ def _parts(ids: Collection[UUID]) -> Iterator[list[UUID]]:
 class Run(NamedTuple):
     """How a clock ran: whose it is, its first day, when it was due and when it stopped."""
 
-    subject_id: UUID
+    subject_id: UUID | str
     started_on: date
     due_on: date | None
     ended_on: date | None
 
 
-async def runs(subject_type: str, policy: str, subject_ids: Collection[UUID]) -> list[Run]:
-    """How the clocks of a limit ran for these subjects."""
+async def runs(subject_type: str, policy: str, subject_ids: Collection[UUID | str]) -> list[Run]:
+    """How the clocks of a limit ran for these subjects, whose identifiers are as the database keeps them."""
     found: list[Run] = []
     for some in _parts(subject_ids):
         rows = Clock.filter(subject_type=subject_type, policy=policy, subject_id__in=some).order_by("id")
-        found += [Run(*row) for row in await rows.values_list(*Run._fields)]
+        for subject, started, due, ended in await as_kept(rows.values_list(*Run._fields)):
+            found.append(Run(subject, day_kept(started), due and day_kept(due), ended and day_kept(ended)))
     return found
 
 

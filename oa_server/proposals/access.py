@@ -17,7 +17,7 @@ from oa_server.core.actor import Actor, Role
 from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.deadlines import access as deadlines
 from oa_server.proposals import waiting
-from oa_server.proposals.figures import AssignmentFact, CaseFact, ClockFact, Facts, JudgementFact, ReplyFact
+from oa_server.proposals.figures import AssignmentFact, CaseFact, ClockFact, Facts, JudgementFact, Key, ReplyFact
 from oa_server.proposals.limits import DEFAULTS, Allowed, Limit, LimitUnit
 from oa_server.proposals.models import (
     Assignment,
@@ -45,7 +45,7 @@ from oa_server.proposals.states import (
     ReplyState,
     ResultClass,
 )
-from oa_server.storage.database import select
+from oa_server.storage.database import as_kept, select
 from oa_server.storage.fields import Count, Q, QuerySet, Subquery
 
 PROPOSAL, ASSIGNMENT, SITTING = "proposal", "assignment", "sitting"
@@ -202,7 +202,7 @@ class ListFilter:
     mine: bool = False
     key: bool = False
     waiting: CaseWait | None = None
-    ids: Collection[UUID] | None = None
+    ids: Collection[Key] | None = None
     oldest_first: bool = False
     after: UUID | None = None
     limit: int = 50
@@ -367,23 +367,24 @@ async def facts(actor: Actor, sitting_id: UUID) -> Facts:
     columns = ("id", "proposal_id", "organ_id", "role", "state", "previous_id", "extended_months")
     assignments = [
         AssignmentFact(one, case, organ, role, state, before is not None, extended)
-        for one, case, organ, role, state, before, extended in await given.values_list(*columns)
+        for one, case, organ, role, state, before, extended in await as_kept(given.values_list(*columns))
     ]
     replies = Reply.filter(assignment_id__in=given_ids, state=ReplyState.PASSED).order_by("id")
-    passed = {row[0]: ReplyFact(*row) for row in await replies.values_list("assignment_id", "result", "publicity")}
-    judgements = Feedback.filter(proposal_id__in=seen)
+    passed = await as_kept(replies.values_list("assignment_id", "result", "publicity"))
+    judgements = Feedback.filter(proposal_id__in=seen).values_list(*JudgementFact._fields)
     reviews = PointReview.filter(point__proposal_id__in=seen, before=ResultClass.B)
-    reviewed = await reviews.values_list("point_id", "point__proposal_id", "after")
-    promised = await Point.filter(proposal_id__in=seen, result=ResultClass.B).values_list("id", "proposal_id")
+    reviewed = await as_kept(reviews.values_list("point_id", "point__proposal_id", "after"))
+    points = Point.filter(proposal_id__in=seen, result=ResultClass.B)
+    promised = await as_kept(points.values_list("id", "proposal_id"))
     runs = await deadlines.runs(ASSIGNMENT, Limit.REPLY, [one.id for one in assignments])
-    contacts: Any = await Contact.filter(assignment_id__in=given_ids).values_list("assignment_id", "form")
+    contacts = Contact.filter(assignment_id__in=given_ids).values_list("assignment_id", "form")
     return Facts(
         cases=await _case_facts(own),
         assignments=assignments,
         clocks=[ClockFact(*run) for run in runs],
-        replies=list(passed.values()),
-        judgements=[JudgementFact(*row) for row in await judgements.values_list(*JudgementFact.__slots__)],
-        contacts=contacts,
+        replies=list({row[0]: ReplyFact(*row) for row in passed}.values()),
+        judgements=[JudgementFact(*row) for row in await as_kept(judgements)],
+        contacts=await as_kept(contacts),
         improved={row[0] for row in reviewed if row[2] == ResultClass.A},
         promised={row[0] for row in (*reviewed, *promised)},
         point_cases={row[0]: row[1] for row in (*reviewed, *promised)},
@@ -391,9 +392,9 @@ async def facts(actor: Actor, sitting_id: UUID) -> Facts:
 
 
 async def _case_facts(own: QuerySet[Proposal]) -> list[CaseFact]:
-    rows = await own.values_list("id", "state", "kind", "category", "round", "key_leader_id")
+    rows = await as_kept(own.values_list("id", "state", "kind", "category", "round", "key_leader_id"))
     leads = Proposer.filter(position=0, proposal_id__in=Subquery(own.values("id")))
-    delegations = dict(await leads.values_list("proposal_id", "member__delegation"))
+    delegations = dict(await as_kept(leads.values_list("proposal_id", "member__delegation")))
     return [
         CaseFact(case_id, state, kind, category, delegations.get(case_id, ""), round_no, key is not None)
         for case_id, state, kind, category, round_no, key in rows

@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from typing import NamedTuple
 from uuid import UUID
 
 from oa_server.proposals.rules import JUDGED
@@ -25,17 +26,19 @@ from oa_server.proposals.states import (
     Satisfaction,
 )
 
+# An identifier as the database keeps it: of thousands that are only counted no objects are made.
+Key = UUID | str
+
 REPLIED = frozenset({ProposalState.REPLIED, ProposalState.REHANDLING, ProposalState.TRACKING, ProposalState.CLOSED})
 GIVEN_OUT = REPLIED | {ProposalState.DISPATCHED, ProposalState.HANDLING}
 FILED = GIVEN_OUT | {ProposalState.FILED}
 _ANSWERED = frozenset({AssignmentState.REPLIED, AssignmentState.DONE})
 
 
-@dataclass(frozen=True, slots=True)
-class CaseFact:
+class CaseFact(NamedTuple):
     """What is counted of a case."""
 
-    id: UUID
+    id: Key
     state: str
     kind: str
     category: str
@@ -44,44 +47,40 @@ class CaseFact:
     is_key: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AssignmentFact:
+class AssignmentFact(NamedTuple):
     """What is counted of an assignment."""
 
-    id: UUID
-    proposal_id: UUID
-    organ_id: UUID
+    id: Key
+    proposal_id: Key
+    organ_id: Key
     role: str
     state: str
     has_previous: bool
     extended_months: int
 
 
-@dataclass(frozen=True, slots=True)
-class ClockFact:
+class ClockFact(NamedTuple):
     """How long an organ took for its reply: from its first day to the day on which it was done, and when it was due."""
 
-    assignment_id: UUID
+    assignment_id: Key
     started_on: date
     due_on: date | None
     ended_on: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyFact:
+class ReplyFact(NamedTuple):
     """The reply of an organ that stands: the last one that passed."""
 
-    assignment_id: UUID
+    assignment_id: Key
     result: str
     publicity: str
 
 
-@dataclass(frozen=True, slots=True)
-class JudgementFact:
+class JudgementFact(NamedTuple):
     """What one proposer said in one round."""
 
-    id: UUID
-    proposal_id: UUID
+    id: Key
+    proposal_id: Key
     round: int
     state: str
     contact: str | None
@@ -98,13 +97,13 @@ class Facts:
     clocks: Collection[ClockFact] = ()
     replies: Collection[ReplyFact] = ()
     judgements: Collection[JudgementFact] = ()
-    contacts: Collection[tuple[UUID, str]] = ()
-    improved: AbstractSet[UUID] = field(default_factory=frozenset)  # points that were B and are A
-    promised: AbstractSet[UUID] = field(default_factory=frozenset)  # points that were B once
-    point_cases: Mapping[UUID, UUID] = field(default_factory=dict)  # the case of each such point
+    contacts: Collection[tuple[Key, str]] = ()
+    improved: AbstractSet[Key] = field(default_factory=frozenset)  # points that were B and are A
+    promised: AbstractSet[Key] = field(default_factory=frozenset)  # points that were B once
+    point_cases: Mapping[Key, Key] = field(default_factory=dict)  # the case of each such point
 
     @cached_property
-    def case_of(self) -> dict[UUID, UUID]:
+    def case_of(self) -> dict[Key, Key]:
         """The case of whatever is counted."""
         found = {case.id: case.id for case in self.cases}
         found |= {one.id: one.proposal_id for one in self.assignments}
@@ -121,28 +120,28 @@ class Facts:
         ]
 
     @cached_property
-    def answered(self) -> set[UUID]:
+    def answered(self) -> set[Key]:
         """Assignments whose reply has passed."""
         return {one.assignment_id for one in self.replies}
 
     @cached_property
     def last_judgements(self) -> list[JudgementFact]:
         """What each proposer said last: of the newest round of the case that was asked about."""
-        newest: dict[UUID, int] = defaultdict(int)
+        newest: dict[Key, int] = defaultdict(int)
         for one in self.judgements:
             newest[one.proposal_id] = max(newest[one.proposal_id], one.round)
         return [one for one in self.judgements if one.round == newest[one.proposal_id] and one.state in JUDGED]
 
     @cached_property
-    def sets(self) -> dict[str, tuple[set[UUID], set[UUID] | None]]:
+    def sets(self) -> dict[str, tuple[set[Key], set[Key] | None]]:
         """What each figure counts, and out of what: found once, and cut for every part."""
         return {one.code: (one.counted(self), one.out_of(self) if one.out_of else None) for one in FIGURES}
 
-    def cases_in(self, states: AbstractSet[str]) -> set[UUID]:
+    def cases_in(self, states: AbstractSet[str]) -> set[Key]:
         return {case.id for case in self.cases if case.state in states}
 
 
-Members = Callable[[Facts], set[UUID]]
+Members = Callable[[Facts], set[Key]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,7 @@ class Figure:
 CASES, ASSIGNMENTS, JUDGEMENTS, POINTS = "件", "件次", "人次", "条"
 
 
-def _on_time(facts: Facts) -> set[UUID]:
+def _on_time(facts: Facts) -> set[Key]:
     return {
         one.assignment_id
         for one in facts.clocks
@@ -171,11 +170,11 @@ def _on_time(facts: Facts) -> set[UUID]:
     }
 
 
-def _clocked(facts: Facts) -> set[UUID]:
+def _clocked(facts: Facts) -> set[Key]:
     return {one.assignment_id for one in facts.clocks if one.assignment_id in facts.answered}
 
 
-def _spoken_with(facts: Facts) -> set[UUID]:
+def _spoken_with(facts: Facts) -> set[Key]:
     return {one for one, form in facts.contacts if form != ContactForm.WAIVED} & facts.answered
 
 
@@ -187,17 +186,17 @@ def _judged(axis: str, said: Satisfaction) -> Members:
     return lambda facts: {one.id for one in facts.last_judgements if getattr(one, axis) == said}
 
 
-def _all_judged(facts: Facts) -> set[UUID]:
+def _all_judged(facts: Facts) -> set[Key]:
     return {one.id for one in facts.last_judgements}
 
 
-def _satisfied_cases(facts: Facts) -> set[UUID]:
+def _satisfied_cases(facts: Facts) -> set[Key]:
     unsatisfied = {one.proposal_id for one in facts.last_judgements if one.result == Satisfaction.UNSATISFIED}
     return {one.proposal_id for one in facts.last_judgements} - unsatisfied
 
 
-def _asked(facts: Facts) -> set[UUID]:
-    newest: dict[UUID, int] = defaultdict(int)
+def _asked(facts: Facts) -> set[Key]:
+    newest: dict[Key, int] = defaultdict(int)
     for one in facts.judgements:
         newest[one.proposal_id] = max(newest[one.proposal_id], one.round)
     return {one.id for one in facts.judgements if one.round == newest[one.proposal_id]}
@@ -263,12 +262,12 @@ class Value:
     out_of: int | None
 
 
-def values(facts: Facts, part: AbstractSet[UUID] | None = None) -> list[Value]:
+def values(facts: Facts, part: AbstractSet[Key] | None = None) -> list[Value]:
     """Every figure, of the whole or of those of its members that are in `part`."""
     return [_value(figure, facts, part) for figure in FIGURES]
 
 
-def _value(figure: Figure, facts: Facts, part: AbstractSet[UUID] | None) -> Value:
+def _value(figure: Figure, facts: Facts, part: AbstractSet[Key] | None) -> Value:
     counted, out_of = facts.sets[figure.code]
     if part is not None:
         counted = counted & part
@@ -276,7 +275,7 @@ def _value(figure: Figure, facts: Facts, part: AbstractSet[UUID] | None) -> Valu
     return Value(figure, len(counted), len(out_of) if out_of is not None else None)
 
 
-def members(facts: Facts, code: str, *, counted: bool, part: AbstractSet[UUID] | None = None) -> set[UUID]:
+def members(facts: Facts, code: str, *, counted: bool, part: AbstractSet[Key] | None = None) -> set[Key]:
     """The cases behind a number: of what is counted, or of what it is counted out of. Raises KeyError for no figure."""
     numerator, denominator = facts.sets[code]
     found = numerator if counted or denominator is None else denominator
@@ -284,11 +283,11 @@ def members(facts: Facts, code: str, *, counted: bool, part: AbstractSet[UUID] |
     return {facts.case_of[one] for one in kept}
 
 
-def parts(facts: Facts, by: str) -> dict[str, set[UUID]]:
+def parts(facts: Facts, by: str) -> dict[str, set[Key]]:
     """The members of each organ, category or delegation: whatever of a case, an assignment or a judgement is theirs."""
-    found: dict[str, set[UUID]] = defaultdict(set)
+    found: dict[str, set[Key]] = defaultdict(set)
     if by == "organ":
-        organs: dict[UUID, set[str]] = defaultdict(set)
+        organs: dict[Key, set[str]] = defaultdict(set)
         for one in facts.assignments:
             found[str(one.organ_id)].add(one.id)
             if one.state != AssignmentState.SUPERSEDED and AssignmentRole(one.role).answers:
@@ -303,7 +302,7 @@ def parts(facts: Facts, by: str) -> dict[str, set[UUID]]:
     return dict(found)
 
 
-def _with_their_cases(found: dict[str, set[UUID]], facts: Facts, keys: Mapping[UUID, Iterable[str]]) -> None:
+def _with_their_cases(found: dict[str, set[Key]], facts: Facts, keys: Mapping[Key, Iterable[str]]) -> None:
     """Put every case, and what is counted of it besides assignments, where its keys say."""
     assigned = {one.id for one in facts.assignments}
     for member, case_id in facts.case_of.items():
@@ -312,7 +311,7 @@ def _with_their_cases(found: dict[str, set[UUID]], facts: Facts, keys: Mapping[U
                 found[key].add(member)
 
 
-def working_days(facts: Facts, worked_between: Callable[[date, date], int]) -> dict[UUID, int]:
+def working_days(facts: Facts, worked_between: Callable[[date, date], int]) -> dict[Key, int]:
     """办理工作日: how many working days each organ took for its reply, by assignment."""
     return {
         one.assignment_id: worked_between(one.started_on, one.ended_on)
@@ -321,7 +320,7 @@ def working_days(facts: Facts, worked_between: Callable[[date, date], int]) -> d
     }
 
 
-def mean_of(days: Mapping[UUID, int], part: AbstractSet[UUID] | None = None) -> float | None:
+def mean_of(days: Mapping[Key, int], part: AbstractSet[Key] | None = None) -> float | None:
     """The mean of what `working_days` found, of the whole or of a part; None where nothing is answered."""
     chosen = days.keys() if part is None else days.keys() & part
     return sum(days[one] for one in chosen) / len(chosen) if chosen else None

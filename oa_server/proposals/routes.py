@@ -46,7 +46,7 @@ from oa_server.proposals import (
     states,
 )
 from oa_server.proposals.access import AssignmentFilter, ListFilter
-from oa_server.proposals.figures import BY_CODE, members, parts
+from oa_server.proposals.figures import BY_CODE, Key, members, parts
 from oa_server.proposals.likeness import Text
 from oa_server.proposals.limits import Limit
 from oa_server.proposals.schemas import (
@@ -253,7 +253,7 @@ def _filter(query: ProposalFilter, **more: Any) -> ListFilter:
     )
 
 
-async def _behind(call: Call[Any]) -> set[UUID] | None:
+async def _behind(call: Call[Any]) -> set[Key] | None:
     """The cases behind a figure, where the list is asked for those. Raises Invalid for no figure of a sitting."""
     query: ProposalFilter = call.query
     if not query.figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from enum import IntEnum, unique
 from functools import cache
 from itertools import count
@@ -161,6 +161,20 @@ async def select(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
         _count, rows = await client.execute_query(sql, plain)
     names = tuple(rows[0].keys()) if rows else ()
     return [dict(zip(names, row, strict=True)) for row in rows]  # `dict(row)` would look up each column by its name.
+
+
+async def as_kept(query: Any) -> list[tuple[Any, ...]]:
+    """The rows of a list of values as the database keeps them: on SQLite identifiers and days are text. Where thousands are
+    counted, to make objects of them takes longer than all else."""
+    query._choose_db_if_not_chosen()
+    query._make_query()
+    _count, rows = await query._db.execute_query(*query.query.get_parameterized_sql())
+    return [tuple(row) for row in rows]
+
+
+def day_kept(value: date | str) -> date:
+    """A day that `as_kept` has read."""
+    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 @cache
