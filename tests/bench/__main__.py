@@ -15,13 +15,14 @@ from pathlib import Path
 
 from oa_server.settings import Settings
 from tests import servers
-from tests.bench import attachments, certificates, documents, proposals, stories, todo, writes
+from tests.bench import attachments, certificates, documents, proposals, sittings, stories, todo, writes
 from tests.city import City
 from tests.conftest import _found, at_cluster, embedded, running
 
 COLUMNS = os.environ.get("OA_BENCH_COLUMNS", "embedded,production").split(",")
 FIGURES = os.environ.get(
-    "OA_BENCH_FIGURES", "pages,dispatch,certificates,tokens,import,sign_ins,writes,ocsp,attachments,todo,stories"
+    "OA_BENCH_FIGURES",
+    "pages,dispatch,certificates,tokens,import,sittings,sign_ins,writes,ocsp,attachments,todo,stories",
 ).split(",")
 
 
@@ -48,6 +49,7 @@ async def _inside(settings: Settings, column: str) -> City:
             ("certificates", certificates.issued),
             ("tokens", certificates.token_check),
             ("import", proposals.imported),
+            ("sittings", sittings.of_many),
             ("todo", todo.through_the_door),
         ):
             if name in FIGURES:
