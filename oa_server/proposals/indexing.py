@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -76,23 +76,17 @@ async def alike(actor: Actor, text: Text, *, besides: UUID | None = None) -> lis
     most = sorted(telling, key=lambda number: -telling[number])[:TELLING]
     candidates = await access.sharing({number: telling[number] for number in most}, CANDIDATES)
     rows = await access.shown_alike(actor, [one for one in candidates if one != besides])
-    leads = await _leads([row.id for row, _ in rows])
-    found = [_compared(row, may_open, text, weighed, rarity, leads) for row, may_open in rows]
-    return sorted((one for one in found if one.score >= LEAST), key=lambda one: -one.score)[:SHOWN]
+    scored = [(likeness.likeness(weighed, likeness.weights(text_of(row)), rarity), row, may) for row, may in rows]
+    most_alike = sorted((one for one in scored if one[0] >= LEAST), key=lambda one: -one[0])[:SHOWN]
+    leads = await _leads([row.id for _score, row, _may in most_alike])
+    return [
+        Alike(row, score, _shared(text, text_of(row)), tuple(leads.get(row.id, ())), may_open)
+        for score, row, may_open in most_alike
+    ]
 
 
-def _compared(
-    row: Proposal,
-    may_open: bool,
-    text: Text,
-    weighed: Mapping[str, float],
-    rarity: Mapping[str, float],
-    leads: Mapping[UUID, list[UUID]],
-) -> Alike:
-    other = text_of(row)
-    score = likeness.likeness(weighed, likeness.weights(other), rarity)
-    phrases = likeness.shared(f"{text.title}\n{text.body}", f"{other.title}\n{other.body}")
-    return Alike(row, score, phrases, tuple(leads.get(row.id, ())), may_open)
+def _shared(one: Text, other: Text) -> list[str]:
+    return likeness.shared(f"{one.title}\n{one.body}", f"{other.title}\n{other.body}")
 
 
 async def _leads(proposal_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
