@@ -7,6 +7,7 @@ acts of an administrator; every test works on a copy of its own. `OA_TEST_COLUMN
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import shutil
@@ -47,6 +48,12 @@ COLUMNS = os.environ.get("OA_TEST_COLUMNS", "embedded,production").split(",")
 # What both columns run is measured in one of them, for measuring doubles the time of a test. Storage differs between them.
 MEASURED_TWICE = Path(__file__).parent / "storage"
 MEASURES_CHILDREN = "COVERAGE_PROCESS_CONFIG"
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of every later search for garbage what stays to the end: of the API's description alone it is a gigabyte."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

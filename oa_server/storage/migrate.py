@@ -75,15 +75,16 @@ async def _upgraded(url: str) -> list[str]:
     if path := claims.file_of(url):
         return await _upgrade_sqlite(path)
     async with _postgres_lock(url):
-        await _apply(config(url, statement_seconds=PATIENT_SECONDS))
+        await apply(config(url, statement_seconds=PATIENT_SECONDS))
     return ["数据库已是最新"]
 
 
-async def _apply(settings: dict[str, Any]) -> None:
+async def apply(settings: dict[str, Any], target: str = "__latest__") -> None:
+    """Run the migrations up to `target` and no further, on an empty database or another."""
     EXECUTOR_CACHE.clear()  # as in `open_database`: what is prepared there may be for another kind of database
     try:
         await Tortoise.init(config=settings, init_connections=False)
-        await _Executor(get_connection("default"), settings["apps"]).migrate([MigrationTarget(APP, "__latest__")])
+        await _Executor(get_connection("default"), settings["apps"]).migrate([MigrationTarget(APP, target)])
     finally:
         await Tortoise.close_connections()
 
@@ -134,7 +135,7 @@ async def _upgrade_sqlite(path: Path) -> list[str]:
         remove(copy)  # Left by an upgrade that was killed.
         try:
             _take_copy(path, copy)
-            await _apply(config(f"sqlite://{quote(str(copy.absolute()))}", foreign_keys="OFF"))
+            await apply(config(f"sqlite://{quote(str(copy.absolute()))}", foreign_keys="OFF"))
             restored = await _restore_indexes(copy)
             _leave_nothing_behind(copy)
             _check_references(copy)

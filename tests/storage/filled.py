@@ -17,7 +17,6 @@ from typing import Any
 
 import asyncpg
 from tortoise import Tortoise
-from tortoise.migrations.api import migrate as apply_migrations
 
 import migrations
 from crypto.errors import EnvelopeRefused
@@ -63,7 +62,7 @@ class Database(ABC):
     async def at(self, migration: str) -> None:
         """Bring the database to `migration` and no further: forward from an empty one, or back."""
         with migrate.encrypting(self.masters):
-            await self._library(apply_migrations(config=self._config(), app_labels=["oa"], target=f"oa.{migration}"))
+            await migrate.apply(self._config(), migration)
 
     def _config(self) -> dict[str, Any]:
         return config(self.url)
