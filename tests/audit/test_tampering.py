@@ -211,10 +211,11 @@ async def test_garbage_in_every_column(finished: Settings, kinds: int) -> None:
                 (f'"{row._meta.db_table}" SET "{column}" = ?', f"WHERE \"id\" = '{row.pk}'") for row, column in turn
             ]
             before = [_kept(raw, row, column) for row, column in turn]
+            firsts = [next(number) for _ in turn]
             for kind in range(kinds):
                 spoilt = set()
-                for (row, column), (place, where) in zip(turn, places, strict=True):
-                    garbage = GARBAGE[(next(number) + kind) % len(GARBAGE)]
+                for (row, column), (place, where), first in zip(turn, places, firsts, strict=True):
+                    garbage = GARBAGE[(first + kind) % len(GARBAGE)]
                     raw.execute(f"UPDATE {place} {where}", [garbage])
                     value = getattr(row, column)
                     if not isinstance(value, bool) or value is not bool(
