@@ -31,6 +31,7 @@ import oa_server.files.routes
 import oa_server.identity.administration
 import oa_server.identity.routes
 import oa_server.installation.routes
+import oa_server.messaging.routes
 import oa_server.pki.routes
 import oa_server.proposals.import_routes
 import oa_server.proposals.routes
@@ -66,6 +67,11 @@ from oa_server.identity.clients import ClientDesk
 from oa_server.identity.events import OfficialRetiring, OrganRegistered, RolesGiven, RoleTaken
 from oa_server.identity.signin import SignIn, SignInPolicy
 from oa_server.installation.access import SettingsInForce
+from oa_server.messaging import rooms as messaging_rooms
+from oa_server.messaging.actions import CONVERSATION
+from oa_server.messaging.gates import ConversationGate
+from oa_server.messaging.hub import Hub as MessagingHub
+from oa_server.messaging.posting import Poster
 from oa_server.pki import access as pki
 from oa_server.pki import issuing
 from oa_server.pki.actions import CertificateRegister
@@ -130,6 +136,7 @@ class House:
     clients: ClientDesk
     sender: Sender
     hub: LiveHub
+    messaging: MessagingHub
     cursors: Cursors
     metrics: Metrics
     rounds: Rounds
@@ -190,6 +197,7 @@ def build_house(settings: Settings) -> House:
         clients=ClientDesk(keyset, settings.origin),
         sender=Sender(settings.origin, [WebhookKey(secrets.get("webhook-key"))]),
         hub=LiveHub(),
+        messaging=MessagingHub(),
         cursors=Cursors(secrets.get("cursor-key")),
         metrics=metrics,
         rounds=Rounds(),
@@ -197,7 +205,7 @@ def build_house(settings: Settings) -> House:
         monitor_token=secrets.get("monitor-token", lambda: token_urlsafe(32).encode()),
         backup_key=secrets.get("backup-key"),
     )
-    house.metrics.count_live(house.hub.count)
+    house.metrics.count_live(lambda: house.hub.count() + house.messaging.count())
     _plug(house)
     return house
 
@@ -216,13 +224,14 @@ def _plug(house: House) -> None:
     ports.head_signer = house.register
     ports.organ_names = identity.organ_short_names
     ports.pages = IssuedPages()
-    ports.subjects = {documents.OUTGOING: OutgoingGate()}
+    ports.subjects = {documents.OUTGOING: OutgoingGate(), CONVERSATION: ConversationGate()}
     react_to(OrganRegistered, document_reactions.open_number_series)
     react_to(RolesGiven, workflow_reactions.share_open_tasks)
     react_to(RoleTaken, workflow_reactions.keep_tasks_of_a_role)
     react_to(OfficialRetiring, document_reactions.hand_over_documents)
     react_to(OfficialRetiring, workflow_reactions.hand_over)
     react_to(ActsRecorded, department_reactions.tell_systems)
+    react_to(ActsRecorded, messaging_rooms.follow_directory)
 
 
 async def upgrade_house(settings: Settings) -> list[str]:
@@ -261,6 +270,7 @@ def create_app(settings: Settings) -> Starlette:
         openapi_route(described),
         docs_route(described),
         WebSocketRoute("/api/live", house.hub.serve),
+        oa_server.messaging.routes.line_route,
         nowhere("/api/{path:path}"),
         *web_routes(settings.web),
     ]
@@ -273,6 +283,8 @@ def create_app(settings: Settings) -> Starlette:
     app.state.settings = house.in_force
     app.state.files = house.files
     app.state.cursors = house.cursors
+    app.state.messaging_hub = house.messaging
+    app.state.messaging_poster = Poster(house.messaging.tell)
     app.state.register = house.register
     app.state.counters = {"todo": workflow.count_open, "incoming": documents.waiting_arrivals}
     return app
@@ -324,6 +336,7 @@ def _api_routes(settings: Settings) -> list[BaseRoute]:
         *oa_server.deadlines.routes.routes,
         *oa_server.proposals.routes.routes,
         *oa_server.proposals.import_routes.routes,
+        *oa_server.messaging.routes.routes,
         *oa_server.audit.routes.routes,
         *oa_server.departments.routes.routes,
         about_route(settings),
@@ -376,8 +389,13 @@ async def _lifespan(house: House, background: Background) -> AsyncIterator[None]
             log.error("storage.data_key_locked")
         bus = await stack.enter_async_context(open_bus(house.settings.bus_url, house.settings.database))
         ports.live = bus
+
+        def wake() -> None:
+            house.hub.wake()
+            house.messaging.wake()
+
         everybody = [
-            _every(house.metrics, RESTART_SECONDS, "live.bus", lambda: bus.run(house.hub.wake)),
+            _every(house.metrics, RESTART_SECONDS, "live.bus", lambda: bus.run(wake)),
             _every(house.metrics, CLOCK_SECONDS, "clock", lambda: timekeeping.compare(house.settings.time_servers)),
             _every(house.metrics, ALIVE_SECONDS, "alive", house.rounds.tell_supervisor),
         ]
@@ -390,8 +408,12 @@ async def _lifespan(house: House, background: Background) -> AsyncIterator[None]
 
 def _serving(house: House) -> list[Coroutine[Any, Any, None]]:
     """What runs beside the requests: the live updates, and the jobs unless a worker does them."""
-    hub = _every(house.metrics, RESTART_SECONDS, "live.hub", house.hub.run)
-    return [hub] if house.settings.jobs == "worker" else [hub, *_timed(house)]
+    hubs = [
+        _every(house.metrics, RESTART_SECONDS, "live.hub", house.hub.run),
+        _every(house.metrics, RESTART_SECONDS, "messaging.hub", house.messaging.run),
+        _every(house.metrics, RESTART_SECONDS, "messaging.watch", house.messaging.watch),
+    ]
+    return hubs if house.settings.jobs == "worker" else [*hubs, *_timed(house)]
 
 
 def _timed(house: House) -> list[Coroutine[Any, Any, None]]:

@@ -14,7 +14,7 @@ from oa_server.audit.verbs import OF_A_DOCUMENT, OF_A_PROPOSAL, TITLES, TURNED_D
 from oa_server.core import clock
 from oa_server.core.actor import Actor
 from oa_server.core.errors import NOT_FOUND, NotFound
-from oa_server.storage.database import comparable, select
+from oa_server.storage.database import select
 from oa_server.storage.fields import Q, QuerySet
 
 HISTORY_LIMIT = 500
@@ -61,7 +61,7 @@ async def unsequenced_around(now: datetime, limit: int) -> list[dict[str, Any]]:
     return await select(
         "SELECT r.id, r.digest FROM audit_record r LEFT JOIN audit_leaf l ON l.record_id = r.id"
         " WHERE l.seq IS NULL AND r.at BETWEEN ? AND ? ORDER BY r.id LIMIT ?",
-        [comparable(now - RECENT), comparable(now + RECENT), limit],
+        [now - RECENT, now + RECENT, limit],
     )
 
 
@@ -196,7 +196,7 @@ async def hours(actor: Actor, day: date) -> list[dict[str, int]]:
     found = []
     for hour in range(24):
         begin = start + timedelta(hours=hour)
-        rows = await select(count, [comparable(begin), comparable(begin + timedelta(hours=1))])
+        rows = await select(count, [begin, begin + timedelta(hours=1)])
         found.append({row["verb"]: row["n"] for row in rows})
     return found
 

@@ -42,6 +42,9 @@ class SessionLookup(Protocol):
         Being asked for keeps a session from going idle, unless it is done `quietly`.
         """
 
+    async def live(self, ids: Collection[UUID]) -> set[UUID]:
+        """Which of these sessions are not over yet. Being asked about keeps none from going idle."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:

@@ -8,7 +8,7 @@ from uuid import UUID
 from oa_server.core.actor import Actor
 from oa_server.core.errors import NOT_FOUND, NotFound
 from oa_server.departments.models import Delivery, FeedEntry, Webhook, WebhookState
-from oa_server.storage.database import comparable, select
+from oa_server.storage.database import select
 
 
 async def feed(actor: Actor, after: int, limit: int) -> list[FeedEntry]:
@@ -85,4 +85,4 @@ WHERE w.state = 'active' AND (d.next_try_at IS NULL OR d.next_try_at <= ?) AND (
 
 async def deliveries_due(at: datetime) -> list[UUID]:
     """The webhooks that events wait for and that may be asked now."""
-    return [UUID(str(row["id"])) for row in await select(_DUE, [comparable(at), comparable(at)])]
+    return [UUID(str(row["id"])) for row in await select(_DUE, [at, at])]

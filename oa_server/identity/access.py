@@ -383,6 +383,30 @@ async def people(ids: Collection[UUID]) -> dict[UUID, Person]:
     return {row["id"]: Person(row["code"], row["name"], *where.get(row["id"], ("", ""))) for row in rows}
 
 
+class Colleague(NamedTuple):
+    """Somebody in office, in their first post, or in the post that they have in a unit."""
+
+    official_id: UUID
+    code: str
+    name: str
+    organ: str
+    unit: str
+    title: str
+    position: int
+
+
+async def colleagues(unit_id: UUID | None = None) -> list[Colleague]:
+    """Everybody in office, or who has a post in a unit, in the order of the directory."""
+    posts = Post.filter(official__active=True)
+    rows = posts.filter(unit_id=unit_id) if unit_id else posts
+    found: dict[UUID, Colleague] = {}
+    for row in await rows.order_by("position", "id").values_list(
+        "official_id", "official__code", "official__name", "organ__short_name", "unit__name", "title", "position"
+    ):
+        found.setdefault(row[0], Colleague(*row))
+    return list(found.values())
+
+
 async def challenge(nonce_sha256: str) -> Challenge | None:
     """The sign-in challenge with this nonce's digest."""
     return await Challenge.get_or_none(nonce_sha256=nonce_sha256)
@@ -426,6 +450,22 @@ async def live_session(session_id: UUID) -> LiveSession | None:
         return None
     roles = [row["role"] for row in rows if row["role"]]
     return msgspec.convert(rows[0] | {"roles": roles}, LiveSession, strict=False)
+
+
+async def live_sessions(
+    ids: Collection[UUID], now: datetime, *, seen_since: datetime, opened_since: datetime
+) -> set[UUID]:
+    """Which of these sessions neither ended, ran out nor went idle, and whose officials are still in office."""
+    rows = Session.filter(
+        id__in=list(ids),
+        ended_at=None,
+        expires_at__gt=now,
+        seen_at__gt=seen_since,
+        opened_at__gt=opened_since,
+        official__active=True,
+    )
+    found: Any = await rows.values_list("id", flat=True)
+    return set(found)
 
 
 async def session(session_id: UUID) -> Session | None:

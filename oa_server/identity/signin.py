@@ -8,7 +8,7 @@ for sixty seconds.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -165,6 +165,11 @@ class SignIn:
             certificate_serial=session.certificate_serial,
             address=address,
         )
+
+    async def live(self, ids: Collection[UUID]) -> set[UUID]:
+        """Which of these sessions are not over yet."""
+        now, policy = clock.now(), await self._policy()
+        return await access.live_sessions(ids, now, seen_since=now - policy.idle, opened_since=now - policy.limit)
 
     async def leave(self, token: str, address: str | None) -> None:
         """End the session behind a token that its browser is about to lose, if there still is one."""

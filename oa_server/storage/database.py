@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, datetime
 from enum import IntEnum, unique
@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
+import msgspec
 from tortoise import Tortoise
 from tortoise.backends.base.client import BaseDBAsyncClient
 from tortoise.backends.base.executor import EXECUTOR_CACHE
@@ -32,6 +33,7 @@ MODELS = (
     "oa_server.signing.models",
     "oa_server.files.models",
     "oa_server.deadlines.models",
+    "oa_server.messaging.models",
     "oa_server.workflow.models",
     "oa_server.documents.models",
     "oa_server.proposals.models",
@@ -152,15 +154,46 @@ async def beside(lock: int) -> None:
 
 
 async def select(sql: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-    """Rows of a hand-written statement with `?` placeholders, on either database."""
+    """Rows of a hand-written statement with `?` placeholders, on either database: moments and identifiers are compared as each
+    keeps them."""
     client = connection()
     if client.capabilities.dialect == "postgres":
         _count, rows = await client.execute_query(_numbered(sql), list(values))
     else:
-        plain = [str(value) if isinstance(value, UUID) else value for value in values]
-        _count, rows = await client.execute_query(sql, plain)
+        _count, rows = await client.execute_query(sql, [_plain(value) for value in values])
     names = tuple(rows[0].keys()) if rows else ()
     return [dict(zip(names, row, strict=True)) for row in rows]  # `dict(row)` would look up each column by its name.
+
+
+async def execute_many(sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """A hand-written statement with `?` placeholders, once for each row of values, inside the transaction that is open."""
+    client = connection()
+    if client.capabilities.dialect == "postgres":
+        await client.execute_many(_numbered(sql), [list(row) for row in rows])
+    else:
+        await client.execute_many(sql, [[_plain(value) for value in row] for row in rows])
+
+
+def among(column: str) -> str:
+    """The condition that a column holds one of the values that `listed` gives: one text, however many they are."""
+    return f"{column} = ANY(?)" if is_postgres() else f"{column} IN (SELECT value FROM json_each(?))"  # noqa: S608
+
+
+def listed(values: Iterable[Any]) -> Any:
+    """Values for `among`."""
+    return list(values) if is_postgres() else msgspec.json.encode(list(values)).decode()
+
+
+def held(sql: str) -> str:
+    """A statement whose rows stay as they are until the transaction ends. On SQLite every writer is alone."""
+    return f"{sql} FOR UPDATE" if is_postgres() else sql
+
+
+def _plain(value: Any) -> Any:
+    """A value as SQLite keeps it."""
+    if isinstance(value, UUID):
+        return str(value)
+    return value.isoformat(sep=" ") if isinstance(value, datetime) else value
 
 
 async def as_kept(query: Any) -> list[tuple[Any, ...]]:
@@ -182,8 +215,3 @@ def _numbered(sql: str) -> str:
     """A statement of ours, of which there are few, with the placeholders of PostgreSQL."""
     numbers = count(1)
     return _PLACEHOLDER.sub(lambda _match: f"${next(numbers)}", sql)
-
-
-def comparable(at: datetime) -> Any:
-    """A moment as hand-written statements compare it: SQLite keeps moments as text."""
-    return at if is_postgres() else at.isoformat(sep=" ")

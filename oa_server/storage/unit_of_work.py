@@ -71,6 +71,7 @@ class Work:
         self._touched: list[Model] = []
         self._made: list[Model] = []
         self._pushes: list[outbox.Push] = []
+        self._wakes = False
         self._open = True
 
     @property
@@ -114,6 +115,10 @@ class Work:
         self._check_open()
         self._pushes.append(outbox.Push(topic, kind, protection.plain(payload)))
 
+    def wake(self) -> None:
+        """Have those who listen look for what is new, once this unit has committed."""
+        self._wakes = True
+
     def _check_open(self) -> None:
         if not self._open:
             raise WorkIsOver
@@ -143,7 +148,7 @@ class Work:
             raise Unavailable(NOT_RECORDED) from error
 
     def _committed(self) -> None:
-        if self._pushes and ports.live is not None:
+        if (self._pushes or self._wakes) and ports.live is not None:
             ports.live.notify()
 
 
@@ -170,6 +175,14 @@ async def housekeeping() -> AsyncIterator[Work]:
     """A transaction over derived rows that are nobody's act: last-seen marks, leaves of the log, leases of jobs."""
     async with _transaction(SYSTEM, audited=False) as work:
         yield work
+
+
+@asynccontextmanager
+async def chained() -> AsyncIterator[Work]:
+    """A transaction over rows that are their own record: each holds the digest of the one before it (`messaging.ledger`)."""
+    async with _transaction(SYSTEM, audited=False) as work:
+        yield work
+        work.wake()
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from oa_server.core.actor import CLEARANCES, Actor
 from oa_server.core.errors import NotFound
-from oa_server.storage.database import comparable, select
+from oa_server.storage.database import select
 from oa_server.storage.fields import Subquery
 from oa_server.workflow import rules
 from oa_server.workflow.models import Route, RouteTemplate, Task, TaskState
@@ -48,7 +48,7 @@ async def tasks(actor: Actor, wanted: TaskFilter) -> list[dict[str, Any]]:
         values += [pattern, pattern]
     if wanted.before:
         clauses.append(f"(t.{moment}, t.id) < (?, ?)")
-        values += [comparable(wanted.before[0]), wanted.before[1]]
+        values += [wanted.before[0], wanted.before[1]]
     values.append(wanted.limit)
     # No word of the caller enters the text: columns and states are constants of this module, values are bound.
     return await select(

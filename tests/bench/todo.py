@@ -12,7 +12,7 @@ from uuid import UUID
 from oa_server.core.actor import Actor
 from oa_server.core.ids import new_id
 from oa_server.settings import Settings
-from oa_server.storage.database import comparable, connection, is_postgres, select
+from oa_server.storage.database import connection, is_postgres, select
 from oa_server.workflow import access as workflow
 from tests import servers
 from tests.bench.peers import LIST
@@ -24,7 +24,7 @@ OFFICIALS, TASKS, SHOWN = 100_000, 1_000_000, 20
 
 async def through_the_door(city: City, column: str) -> None:
     """The newest 20 of one official, through `access.py` and as the same statement sent raw, in turns."""
-    await _fill(UUID(city.people["wang"]))
+    await _fill(city.settings.database, UUID(city.people["wang"]))
     actor = Actor("王建国", official_id=UUID(city.people["wang"]))
     wanted = workflow.TaskFilter(limit=SHOWN)
     through, raw = [], []
@@ -63,11 +63,11 @@ def _bare(settings: Settings, official: str) -> Load:
         return load(url, {})
 
 
-async def _fill(official: UUID) -> None:
+async def _fill(database: str, official: UUID) -> None:
     """Ten tasks for each of a hundred thousand officials, and those of one more, written by the database itself: only
     their number matters here."""
     dialect = _Postgres if is_postgres() else _Sqlite
-    now = comparable(datetime.now(UTC))
+    now = datetime.now(UTC)
     (template,) = await select("SELECT id FROM route_template WHERE code = 'outgoing'")
     (organ,) = await select("SELECT id FROM organ WHERE code = 'JC001'")
     route = str(new_id())
@@ -86,7 +86,7 @@ async def _fill(official: UUID) -> None:
         f" FROM official o, ({dialect.numbers(2 * SHOWN)}) AS x"
         f" WHERE (o.code LIKE 'bench-%' AND n <= {TASKS // OFFICIALS}) OR o.id = '{official}'"
     )
-    await dialect.run([(officials, []), (routes, [now]), (tasks, [now])])
+    await dialect.run(database, [(officials, []), (routes, [now]), (tasks, [now])])
     await connection().execute_query("ANALYZE")
 
 
@@ -101,12 +101,11 @@ class _Postgres:
         return f"SELECT n FROM generate_series(1, {count}) AS s(n)"
 
     @staticmethod
-    async def run(statements: Statements) -> None:
+    async def run(database: str, statements: Statements) -> None:
         import asyncpg
 
         # A connection of its own: the pool's would give up after ten seconds.
-        client: Any = connection()
-        own = await asyncpg.connect(host=client.host, port=client.port, user=client.user, database=client.database)
+        own = await asyncpg.connect(database)
         for statement, values in statements:
             await own.execute(statement, *values)
         await own.close()
@@ -124,7 +123,7 @@ class _Sqlite:
         return f"WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s"
 
     @staticmethod
-    async def run(statements: Statements) -> None:
+    async def run(_database: str, statements: Statements) -> None:
         client: Any = connection()
         for statement, values in statements:
-            await client._writer.execute(statement, values)
+            await client._writer.execute(statement, [str(value) for value in values])
