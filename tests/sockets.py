@@ -44,11 +44,19 @@ class Socket:
 @asynccontextmanager
 async def live(city: City, browser: Browser, **headers: str) -> AsyncIterator[Socket]:
     """An accepted connection to `/api/live` with this browser's cookies; from now on it hears its events."""
+    async with connected(city, browser, "/api/live", **headers) as socket:
+        await socket.say({"after": None})
+        yield socket
+
+
+@asynccontextmanager
+async def connected(city: City, browser: Browser, path: str, **headers: str) -> AsyncIterator[Socket]:
+    """An accepted connection with this browser's cookies."""
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.http.cookies.jar)
     sent = {"host": "127.0.0.1:8080", "origin": browser.origin, "cookie": cookies, **headers}
     scope = {
-        "type": "websocket", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "ws", "path": "/api/live",
-        "raw_path": b"/api/live", "query_string": b"", "root_path": "", "subprotocols": [],
+        "type": "websocket", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "ws", "path": path,
+        "raw_path": path.encode(), "query_string": b"", "root_path": "", "subprotocols": [],
         "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
         "client": ("127.0.0.1", 40001), "server": ("127.0.0.1", 8080),
     }  # fmt: skip
@@ -57,7 +65,6 @@ async def live(city: City, browser: Browser, **headers: str) -> AsyncIterator[So
     serving = asyncio.create_task(city.app(scope, socket.to_app.get, socket.from_app.put))
     try:
         assert (await socket._next())["type"] == "websocket.accept"
-        await socket.say({"after": None})
         yield socket
     finally:
         await socket.to_app.put({"type": "websocket.disconnect", "code": 1001})

@@ -17,7 +17,7 @@ class FileIn(Struct, forbid_unknown_fields=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=255)]
     size: Annotated[int, Meta(ge=0)]
-    subject_type: Literal["outgoing"]
+    subject_type: Literal["outgoing", "conversation"]
     subject_id: UUID
 
 

@@ -14,9 +14,9 @@ from oa_server.messaging.ledger import Posted
 from oa_server.messaging.models import Membership
 from oa_server.messaging.schemas import (
     ConversationOut,
-    EventOut,
+    CursorEvent,
     FileShown,
-    MemberOut,
+    ParticipantOut,
     MessageOut,
     RecalledOut,
     SentOut,
@@ -63,9 +63,9 @@ def posted_out(one: Posted) -> MessageOut:
     )
 
 
-def told(one: Posted) -> EventOut:
+def told(one: Posted) -> CursorEvent:
     """The event that tells of a message, with no numbers: each who is told has their own."""
-    return EventOut(0, 0, EventKind.MESSAGE, one.at, one.entry.conversation_id, one.seq, message=posted_out(one))
+    return CursorEvent(0, 0, EventKind.MESSAGE, one.at, one.entry.conversation_id, one.seq, message=posted_out(one))
 
 
 def sent_out(one: Posted) -> SentOut:
@@ -75,9 +75,9 @@ def sent_out(one: Posted) -> SentOut:
     return SentOut(entry.cid, entry.conversation_id, one.seq, useq, one.at, one.dup)
 
 
-def event_out(event: Event) -> EventOut:
+def event_out(event: Event) -> CursorEvent:
     """An event of a cursor, as it is pulled."""
-    return EventOut(
+    return CursorEvent(
         useq=event.useq,
         prev=event.useq - 1,
         kind=event.kind,
@@ -112,11 +112,11 @@ def conversation_out(listed: Listed, language: str) -> ConversationOut:
     )
 
 
-async def members_out(rows: Sequence[Membership], online: Collection[UUID]) -> list[MemberOut]:
+async def members_out(rows: Sequence[Membership], online: Collection[UUID]) -> list[ParticipantOut]:
     """Members with where they act."""
     people = await identity.people([row.official_id for row in rows])
     return [
-        MemberOut(
+        ParticipantOut(
             official_id=row.official_id,
             name=person.name,
             organ=person.organ,

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct, field
 
-from oa_server.messaging.schemas import Cursor, EventOut, MessageIn, RecallReason, Seq
+from oa_server.messaging.schemas import Cursor, CursorEvent, MessageIn, RecallReason, Seq
 
 VERSION = 1
 FRAME_LIMIT = 32 << 10
@@ -106,14 +106,14 @@ class Happened(Frame, tag="event"):
 
     useq: int
     prev: int
-    event: EventOut
+    event: CursorEvent
 
 
 class Batch(Frame, tag="batch"):
     """Events that were pulled, in their order."""
 
     after: int
-    events: list[EventOut]
+    events: list[CursorEvent]
     head: int
     more: bool
     conv: UUID | None = None

@@ -19,7 +19,7 @@ from oa_server.messaging import access, frames
 from oa_server.messaging.answers import event_out, message_out, told
 from oa_server.messaging.ledger import Posted
 from oa_server.messaging.rules import EVENTS_AT_ONCE
-from oa_server.messaging.schemas import EventOut
+from oa_server.messaging.schemas import CursorEvent
 from oa_server.messaging.states import EventKind
 
 QUEUE_LIMIT = 1000
@@ -200,7 +200,7 @@ class Hub:
             return
         wanted = access.Stretch(after=after, limit=EVENTS_AT_ONCE)
         for said in await access.messages(line.actor, conversation_id, wanted):
-            event = EventOut(0, 0, EventKind.MESSAGE, said.at, conversation_id, said.seq, message=message_out(said))
+            event = CursorEvent(0, 0, EventKind.MESSAGE, said.at, conversation_id, said.seq, message=message_out(said))
             line.offer_shared(conversation_id, said.seq, _shared_frame(said.seq, event))
 
     # --- sessions -----------------------------------------------------------------------------------------------------
@@ -222,5 +222,5 @@ class Hub:
                 line.ended.set()
 
 
-def _shared_frame(seq: int, event: EventOut) -> bytes:
+def _shared_frame(seq: int, event: CursorEvent) -> bytes:
     return frames.encode(frames.Happened(seq, seq - 1, event))

@@ -16,7 +16,7 @@ from oa_server.messaging.answers import event_out, message_out, sent_out
 from oa_server.messaging.hub import Hub, Line
 from oa_server.messaging.ledger import Posted
 from oa_server.messaging.posting import Poster
-from oa_server.messaging.schemas import EventOut
+from oa_server.messaging.schemas import CursorEvent
 from oa_server.messaging.states import EventKind
 from oa_server.web.bodies import decode
 
@@ -97,7 +97,7 @@ class Conversing:
             case frames.Typing():
                 await self._typing(frame.conv)
             case frames.Ping():
-                self._line.say(frames.Pong((await access.inbox(self._line.official_id)).head))
+                self._line.say(frames.Pong(self._line.at or 0))
 
     async def _greet(self, hello: frames.Hello) -> None:
         """Listen first, then say how far the cursor goes, then send what was missed, if it is little."""
@@ -158,7 +158,7 @@ class Conversing:
         wanted = access.Stretch(after=frame.after, limit=frame.limit)
         found = await access.messages(self._line.actor, conv, wanted)
         events = [
-            EventOut(one.seq, one.seq - 1, EventKind.MESSAGE, one.at, conv, one.seq, message=message_out(one))
+            CursorEvent(one.seq, one.seq - 1, EventKind.MESSAGE, one.at, conv, one.seq, message=message_out(one))
             for one in found
         ]
         head = max(conversation.last_seq, found[-1].seq if found else 0)

@@ -21,17 +21,17 @@ from oa_server.messaging.hub import Hub, Line
 from oa_server.messaging.posting import Poster
 from oa_server.messaging.protocol import Conversing
 from oa_server.messaging.schemas import (
-    ContactList,
-    ContactOut,
-    ContactsQuery,
+    ColleagueList,
+    ColleagueOut,
+    ColleaguesQuery,
     ConversationIn,
     ConversationOut,
     DirectIn,
-    EventList,
+    CursorEvents,
     EventsQuery,
     GroupIn,
-    MemberList,
-    MembersIn,
+    ParticipantList,
+    ParticipantsIn,
     MessageIn,
     MessageList,
     MessagesQuery,
@@ -63,14 +63,14 @@ async def snapshot(call: Call[None]) -> Snapshot:
     return Snapshot(cursor, clock.now(), [conversation_out(one, call.language) for one in listed])
 
 
-@endpoint(summary="游标之后的事件", query=EventsQuery, returns=EventList, refuses=[Gone])
-async def list_events(call: Call[None]) -> EventList:
+@endpoint(summary="游标之后的事件", query=EventsQuery, returns=CursorEvents, refuses=[Gone])
+async def list_events(call: Call[None]) -> CursorEvents:
     assert call.actor.official_id is not None
     inbox = await access.inbox(call.actor.official_id)
     access.check_cursor(inbox, call.query.after)
     found = await access.events(call.actor.official_id, call.query.after, call.query.limit)
     head = max(inbox.head, found[-1].useq if found else 0)
-    return EventList([event_out(one) for one in found], head, bool(found) and found[-1].useq < head)
+    return CursorEvents([event_out(one) for one in found], head, bool(found) and found[-1].useq < head)
 
 
 @endpoint(summary="会话", returns=ConversationOut)
@@ -147,14 +147,14 @@ async def readers(call: Call[None]) -> ReadersOut:
     )
 
 
-@endpoint(summary="会话的成员", returns=MemberList, refuses=[Denied])
-async def list_members(call: Call[None]) -> MemberList:
+@endpoint(summary="会话的成员", returns=ParticipantList, refuses=[Denied])
+async def list_members(call: Call[None]) -> ParticipantList:
     rows = await access.members(call.actor, call.id())
-    return MemberList(await members_out(rows, _hub(call).online(row.official_id for row in rows)))
+    return ParticipantList(await members_out(rows, _hub(call).online(row.official_id for row in rows)))
 
 
-@endpoint(summary="增加群聊成员", body=MembersIn, status=204, refuses=[Denied])
-async def add_members(call: Call[MembersIn]) -> None:
+@endpoint(summary="增加群聊成员", body=ParticipantsIn, status=204, refuses=[Denied])
+async def add_members(call: Call[ParticipantsIn]) -> None:
     await actions.add_members(call.actor, call.id(), call.body.members)
 
 
@@ -168,13 +168,13 @@ async def hand_over(call: Call[OwnerIn]) -> None:
     await actions.hand_over(call.actor, call.id(), call.body.official_id)
 
 
-@endpoint(summary="联系人（姓名、工号或拼音）", query=ContactsQuery, returns=ContactList)
-async def list_contacts(call: Call[None]) -> ContactList:
+@endpoint(summary="联系人（姓名、工号或拼音）", query=ColleaguesQuery, returns=ColleagueList)
+async def list_contacts(call: Call[None]) -> ColleagueList:
     found = await contacts(call.query.query, call.query.unit_id)
     online = _hub(call).online(one.official_id for one in found)
-    return ContactList(
+    return ColleagueList(
         [
-            ContactOut(one.official_id, one.name, one.organ, one.unit, one.title, one.official_id in online)
+            ColleagueOut(one.official_id, one.name, one.organ, one.unit, one.title, one.official_id in online)
             for one in found
             if one.official_id != call.actor.official_id
         ]

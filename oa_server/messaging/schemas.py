@@ -61,7 +61,7 @@ class ConversationIn(Struct, forbid_unknown_fields=True):
     is_pinned: bool | None = None
 
 
-class MembersIn(Struct, forbid_unknown_fields=True):
+class ParticipantsIn(Struct, forbid_unknown_fields=True):
     members: People
 
 
@@ -129,7 +129,7 @@ class SentOut(Struct):
     dup: bool
 
 
-class EventOut(Struct, omit_defaults=True):
+class CursorEvent(Struct, omit_defaults=True):
     """One event on an official's cursor: apply it when `prev` is the last one that was applied, else pull.
 
     What is about a message names it by `conversation_id` and `seq`; `message` is the message itself.
@@ -145,10 +145,10 @@ class EventOut(Struct, omit_defaults=True):
     message: MessageOut | None = None
 
 
-class EventList(Struct):
+class CursorEvents(Struct):
     """Events from `first` to `last`; `more` says that the cursor goes on behind them."""
 
-    events: list[EventOut]
+    events: list[CursorEvent]
     head: int
     more: bool
 
@@ -187,7 +187,7 @@ class Snapshot(Struct):
     conversations: list[ConversationOut]
 
 
-class MemberOut(Struct):
+class ParticipantOut(Struct):
     """A member of a conversation, and up to which message they have read."""
 
     official_id: UUID
@@ -199,18 +199,18 @@ class MemberOut(Struct):
     is_online: bool
 
 
-class MemberList(Struct):
-    items: list[MemberOut]
+class ParticipantList(Struct):
+    items: list[ParticipantOut]
 
 
 class ReadersOut(Struct):
     """Who has read a message, and who has not yet; the sender is in neither list."""
 
-    read: list[MemberOut]
-    unread: list[MemberOut]
+    read: list[ParticipantOut]
+    unread: list[ParticipantOut]
 
 
-class ContactOut(Struct):
+class ColleagueOut(Struct):
     """An official one may talk to."""
 
     official_id: UUID
@@ -221,11 +221,11 @@ class ContactOut(Struct):
     is_online: bool
 
 
-class ContactList(Struct):
-    items: list[ContactOut]
+class ColleagueList(Struct):
+    items: list[ColleagueOut]
 
 
-class ContactsQuery(Struct, forbid_unknown_fields=True):
+class ColleaguesQuery(Struct, forbid_unknown_fields=True):
     """Whose name or number holds the words, or their initials in pinyin; or who is in a unit."""
 
     query: Annotated[str, Meta(max_length=60)] = ""
