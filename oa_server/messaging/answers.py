@@ -16,8 +16,8 @@ from oa_server.messaging.schemas import (
     ConversationOut,
     CursorEvent,
     FileShown,
-    ParticipantOut,
     MessageOut,
+    ParticipantOut,
     RecalledOut,
     SentOut,
 )

@@ -20,6 +20,7 @@ from oa_server.web.sheets import CSV, XLSX
 from tests.city import BODY, Browser, City
 from tests.identity.system import ALL_SCOPES, System, let_in
 from tests.journey import Begin, Journey
+from tests.messaging.conftest import direct, say, snapshot
 from tests.personal import inventory
 from tests.proposals.assembly import gathered, set_up
 
@@ -35,6 +36,7 @@ ASKING = {
 }
 SYSTEM = frozenset({"接入系统"})
 TELEPHONE, LABEL, OPINION, WHY = "027-8899-7711", "K-7392", "同意，请王建国同志于七月前办理", "接替休假的同志七三九四"
+WORDS = "这件事先别往外说七三九四"
 DEPUTY = "13900000000"  # the telephone of D003, who hands in the suggestion that the finance bureau answers
 
 
@@ -66,6 +68,7 @@ async def plant(story: Journey, desks: dict[str, Browser]) -> list[Planted]:
         assert (await story.does(person, verb, **given)).status_code == 200
     for person, verb in (("qian", "seal"), ("sun", "dispatch")):
         assert (await story.does(person, verb)).status_code == 200
+    await say(desks["wang"], await direct(city, desks["wang"], "li"), WORDS)
     path = await story.arrived("zhou")
     assert (await story.does("zhou", "sign_for", path)).status_code == 200
     when = {"starts_at": "2026-12-01T08:00:00+08:00", "ends_at": "2026-12-01T18:00:00+08:00"}
@@ -88,6 +91,7 @@ async def plant(story: Journey, desks: dict[str, Browser]) -> list[Planted]:
         Planted("介质", LABEL, "wang"),
         Planted("职责变更", WHY),
         Planted("意见", OPINION, "li"),
+        Planted("消息", WORDS, "wang"),
         Planted("代表联系方式", DEPUTY),
         Planted("公文内容", str(BODY["content"][-1]["text"])),
     ]
@@ -103,7 +107,10 @@ async def whereabouts(story: Journey, desks: dict[str, Browser], client: str) ->
     own = (await desks["wang"].get(story.path)).json()
     proposal = await first("zhou", "/api/proposals")
     case = (await desks["zhou"].get(f"/api/proposals/{proposal}")).json()
+    conversation = (await snapshot(desks["wang"]))["conversations"][0]["id"]
     return {
+        "/conversations/{id}": conversation,
+        "/messages/{seq}": "1",
         "/documents/{id}": document,
         "/consignments/{id}": await first("wang", f"{story.path}/consignments"),
         "/incoming/{id}": await first("zhou", "/api/incoming"),
