@@ -214,3 +214,7 @@ def begin(stages: Stages, founded: Founded, tmp_path: Path) -> Begin:
         await asyncio.to_thread(founded.drop, story.city.settings)
 
     return begun
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", help="run the storms of the messenger with this seed alone")

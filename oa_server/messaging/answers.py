@@ -65,7 +65,7 @@ def posted_out(one: Posted) -> MessageOut:
 
 def told(one: Posted) -> CursorEvent:
     """The event that tells of a message, with no numbers: each who is told has their own."""
-    return CursorEvent(0, 0, EventKind.MESSAGE, one.at, one.entry.conversation_id, one.seq, message=posted_out(one))
+    return CursorEvent(EventKind.MESSAGE, one.at, 0, one.entry.conversation_id, one.seq, message=posted_out(one))
 
 
 def sent_out(one: Posted) -> SentOut:
@@ -79,7 +79,6 @@ def event_out(event: Event) -> CursorEvent:
     """An event of a cursor, as it is pulled."""
     return CursorEvent(
         useq=event.useq,
-        prev=event.useq - 1,
         kind=event.kind,
         at=event.at,
         conversation_id=event.conversation_id,

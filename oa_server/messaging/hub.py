@@ -200,7 +200,7 @@ class Hub:
             return
         wanted = access.Stretch(after=after, limit=EVENTS_AT_ONCE)
         for said in await access.messages(line.actor, conversation_id, wanted):
-            event = CursorEvent(0, 0, EventKind.MESSAGE, said.at, conversation_id, said.seq, message=message_out(said))
+            event = CursorEvent(EventKind.MESSAGE, said.at, 0, conversation_id, said.seq, message=message_out(said))
             line.offer_shared(conversation_id, said.seq, _shared_frame(said.seq, event))
 
     # --- sessions -----------------------------------------------------------------------------------------------------

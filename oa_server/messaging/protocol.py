@@ -158,8 +158,7 @@ class Conversing:
         wanted = access.Stretch(after=frame.after, limit=frame.limit)
         found = await access.messages(self._line.actor, conv, wanted)
         events = [
-            CursorEvent(one.seq, one.seq - 1, EventKind.MESSAGE, one.at, conv, one.seq, message=message_out(one))
-            for one in found
+            CursorEvent(EventKind.MESSAGE, one.at, one.seq, conv, one.seq, message=message_out(one)) for one in found
         ]
         head = max(conversation.last_seq, found[-1].seq if found else 0)
         self._line.say(frames.Batch(frame.after, events, head, bool(found) and found[-1].seq < head, conv))

@@ -130,15 +130,12 @@ class SentOut(Struct):
 
 
 class CursorEvent(Struct, omit_defaults=True):
-    """One event on an official's cursor: apply it when `prev` is the last one that was applied, else pull.
+    """One event on an official's cursor. What is about a message names it by `conversation_id` and `seq`; `message` is the
+    message itself. In an `event` frame its number stands beside it."""
 
-    What is about a message names it by `conversation_id` and `seq`; `message` is the message itself.
-    """
-
-    useq: int
-    prev: int
     kind: str
     at: datetime
+    useq: int = 0
     conversation_id: UUID | None = None
     seq: int = 0
     by: UUID | None = None
