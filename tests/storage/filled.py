@@ -10,7 +10,8 @@ import re
 import sqlite3
 import uuid
 from abc import ABC, abstractmethod
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -80,18 +81,22 @@ class Database(ABC):
             await Tortoise.close_connections()
 
     async def fill(self) -> None:
-        """Leave some rows in every table; row n of one refers to row n of another."""
+        """Leave some rows in every table, and no others; row n of one refers to row n of another."""
         shape = await self.shape()
-        for table, columns in shape.items():
-            for number in range(ROWS if table != KEYS else 0):
-                values = {name: _value(shape, table, name, number) for name in columns}
-                await self.insert(table, values)
+        await self.put(
+            {
+                table: [{name: _value(shape, table, name, number) for name in columns} for number in range(ROWS)]
+                for table, columns in shape.items()
+                if table != KEYS
+            }
+        )
 
     @abstractmethod
     async def shape(self) -> Shape: ...
 
     @abstractmethod
-    async def insert(self, table: str, row: Row) -> None: ...
+    async def put(self, rows: Rows) -> None:
+        """Have these tables hold these rows and no others."""
 
     async def rows(self) -> Rows:
         """All that the database holds, and what is sealed as it was before."""
@@ -174,11 +179,13 @@ class SqliteFile(Database):
         refers = {row[3]: row[2] for row in connection.execute(f'PRAGMA foreign_key_list("{table}")')}
         return {row[1]: (row[2], refers.get(row[1])) for row in connection.execute(f'PRAGMA table_info("{table}")')}
 
-    async def insert(self, table: str, row: Row) -> None:
-        columns, marks = ", ".join(f'"{name}"' for name in row), ", ".join("?" * len(row))
-        values = [value if isinstance(value, int | bytes) else str(value) for value in row.values()]
+    async def put(self, rows: Rows) -> None:
         with closing(sqlite3.connect(self.file)) as connection, connection:
-            connection.execute(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', values)
+            for table, found in rows.items():
+                connection.execute(f'DELETE FROM "{table}"')
+                columns, marks = ", ".join(f'"{name}"' for name in found[0]), ", ".join("?" * len(found[0]))
+                values = [[one if isinstance(one, int | bytes) else str(one) for one in row.values()] for row in found]
+                connection.executemany(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', values)
 
     async def _raw(self) -> Rows:
         with closing(sqlite3.connect(self.file)) as connection:
@@ -209,13 +216,18 @@ class PostgresDatabase(Database):
         asyncio.run(at_cluster(cluster, f'CREATE DATABASE "{name}"'))
         return cls(cluster.replace("/postgres", f"/{name}"), secrets)
 
-    async def _ask(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[asyncpg.Connection]:
         connection = await asyncpg.connect(self.url)
         try:
             await connection.execute("SET session_replication_role = replica")  # Rows come in any order.
-            return list(await connection.fetch(sql, *values))
+            yield connection
         finally:
             await connection.close()
+
+    async def _ask(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        async with self._connected() as connection:
+            return list(await connection.fetch(sql, *values))
 
     async def shape(self) -> Shape:
         columns = await self._ask("""
@@ -233,14 +245,19 @@ class PostgresDatabase(Database):
                 shape.setdefault(row["tab"], {})[row["col"]] = (row["kind"], refers)
         return shape
 
-    async def insert(self, table: str, row: Row) -> None:
-        columns = ", ".join(f'"{name}"' for name in row)
-        marks = ", ".join(f"${number}" for number in range(1, len(row) + 1))
-        await self._ask(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', *row.values())
+    async def put(self, rows: Rows) -> None:
+        async with self._connected() as connection:
+            for table, found in rows.items():
+                await connection.execute(f'DELETE FROM "{table}"')
+                columns = ", ".join(f'"{name}"' for name in found[0])
+                marks = ", ".join(f"${number}" for number in range(1, len(found[0]) + 1))
+                values = [list(row.values()) for row in found]
+                await connection.executemany(f'INSERT INTO "{table}" ({columns}) VALUES ({marks})', values)
 
     async def _raw(self) -> Rows:
         tables = await self.shape()
-        return {t: [dict(row) for row in await self._ask(f'SELECT * FROM "{t}"')] for t in tables}
+        async with self._connected() as connection:
+            return {t: [dict(row) for row in await connection.fetch(f'SELECT * FROM "{t}"')] for t in tables}
 
     async def indexes(self) -> Indexes:
         found = await self._ask("""

@@ -41,18 +41,19 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     return made.__getitem__
 
 
-@pytest.mark.parametrize("earlier", NAMES[:-1])
-async def test_every_row_and_index_is_kept(earlier: str, make: Make) -> None:
-    """Upgraded from any earlier migration, every value of every row is as before, and columns and indexes are those of a
-    database made from the models."""
+@pytest.mark.timeout(400)
+async def test_every_row_and_index_is_kept(make: Make) -> None:
+    """By each migration, run over filled tables, every value of every row is as before; columns and indexes are in the end
+    those of a database made from the models."""
     old, fresh = make("old"), make("fresh")
-    await old.at(earlier)
-    await old.fill()
-    before = await old.rows()
-    assert before
-    assert {table for table, rows in before.items() if len(rows) != ROWS} <= {KEYS}
-    await migrate.upgrade(old.url, old.masters)
-    assert lost(before, await old.rows()) == set()
+    await old.at(NAMES[0])
+    for later in NAMES[1:]:
+        await old.fill()
+        before = await old.rows()
+        assert {table for table, rows in before.items() if len(rows) != ROWS} <= {KEYS}
+        # The last one as `oa migrate` does it, which also makes the indexes anew that SQLite loses on the way.
+        await (migrate.upgrade(old.url, old.masters) if later == NAMES[-1] else old.at(later))
+        assert lost(before, await old.rows()) == set(), later
     await fresh.fresh()
     assert await old.indexes() == await fresh.indexes()
     assert await old.shape() == await fresh.shape()

@@ -69,8 +69,10 @@ class Crashed(Exception):
 class Client:
     """One official's client. `addresses` are those of the server processes, of which it takes any."""
 
-    def __init__(self, addresses: Sequence[str], headers: dict[str, str], origin: str, weather: Weather) -> None:
-        self.disk = Disk()
+    def __init__(
+        self, addresses: Sequence[str], headers: dict[str, str], origin: str, weather: Weather, cursor: int
+    ) -> None:
+        self.disk = Disk(cursor=cursor)
         self.refused: list[dict[str, Any]] = []
         self.weather = weather
         self._addresses, self._headers, self._origin = addresses, headers, origin
