@@ -22,6 +22,7 @@ class Verb(StrEnum):
     DIRECTORY_IMPORTED = "identity.directory_imported"  # organs, units, officials, file_sha256
     DIRECTORY_EXPORTED = "identity.directory_exported"  # file, filter, count
     ORGAN_KEPT = "identity.organ_kept"  # did, code, changed (column: old, new)
+    REMITS_KEPT = "identity.remits_kept"  # code, entered, dropped
     UNIT_KEPT = "identity.unit_kept"  # did, name, changed
     OFFICIAL_KEPT = "identity.official_kept"  # did, code, changed, successor
     POST_KEPT = "identity.post_kept"  # did, official, unit, changed
@@ -197,6 +198,7 @@ TITLES = {
     Verb.DIRECTORY_IMPORTED: "导入组织机构",
     Verb.DIRECTORY_EXPORTED: "导出组织机构",
     Verb.ORGAN_KEPT: "维护机关",
+    Verb.REMITS_KEPT: "维护机关的主要职责",
     Verb.UNIT_KEPT: "维护部门",
     Verb.OFFICIAL_KEPT: "维护人员",
     Verb.POST_KEPT: "维护岗位",

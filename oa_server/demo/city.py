@@ -6,8 +6,10 @@ import io
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import openpyxl
 
 OFFICE = "JC001"
@@ -148,6 +150,13 @@ def _names() -> Iterator[str]:
             yield name
 
 
+def remits() -> list[tuple[str, str]]:
+    """Rows of the sheet 主要职责: organ, and one thing that it answers for, as it stands in remits.toml."""
+    text = Path(__file__).with_name("remits.toml").read_text("utf-8")
+    listed = msgspec.toml.decode(text, type=dict[str, list[str]])
+    return [(organ.code, remit) for organ in organs() for remit in listed.get(organ.name, ())]
+
+
 def founding_workbook() -> bytes:
     """What the console begins an installation with: the government office and its three administrators."""
     return _workbook(organs()[:1], [row for row in officials() if row[1] == ADMINISTRATION])
@@ -155,10 +164,12 @@ def founding_workbook() -> bytes:
 
 def workbook() -> bytes:
     """The whole directory as .xlsx, in the form that the import documents."""
-    return _workbook(organs(), officials())
+    return _workbook(organs(), officials(), remits())
 
 
-def _workbook(organ_rows: Iterable[OrganName], official_rows: Iterable[Sequence[str]]) -> bytes:
+def _workbook(
+    organ_rows: Iterable[OrganName], official_rows: Iterable[Sequence[str]], remit_rows: Iterable[Sequence[str]] = ()
+) -> bytes:
     book = openpyxl.Workbook()
     first = book.active
     assert first is not None
@@ -173,6 +184,10 @@ def _workbook(organ_rows: Iterable[OrganName], official_rows: Iterable[Sequence[
     second.append(["机关代码", "部门", "人员编号", "姓名", "职务", "主要负责人", "职责"])
     for row in official_rows:
         second.append(list(row))
+    third = book.create_sheet("主要职责")
+    third.append(["机关代码", "主要职责"])
+    for row in remit_rows:
+        third.append(list(row))
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue()

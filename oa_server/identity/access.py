@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -23,6 +24,7 @@ from oa_server.identity.models import (
     Official,
     Organ,
     Post,
+    Remit,
     Responsibility,
     RoleChange,
     RoleChangeState,
@@ -126,6 +128,23 @@ async def unit_names(ids: Collection[UUID]) -> dict[UUID, str]:
     """Names of units by id."""
     rows: Any = await Unit.filter(id__in=list(ids)).values_list("id", "name") if ids else []
     return dict(rows)
+
+
+async def remits_of(organ_id: UUID) -> list[Remit]:
+    """What an organ answers for, in the order of its list."""
+    return await Remit.filter(organ_id=organ_id).order_by("position", "id")
+
+
+async def every_remit() -> list[Remit]:
+    """What all organs answer for, each in the order of its list, with those of organs that are no more."""
+    return await Remit.all().order_by("organ__code", "position", "id")
+
+
+async def remits_in_use() -> list[tuple[UUID, str]]:
+    """What each organ that stands answers for: the organ and the phrase, in the order of the official list."""
+    rows = Remit.filter(organ__retired_at=None).order_by("organ__code", "position", "id")
+    found: Any = await rows.values_list("organ_id", "text")
+    return list(found)
 
 
 async def units_of(organ_id: UUID) -> list[Unit]:
@@ -281,6 +300,11 @@ async def duties_of(official_id: UUID, since: datetime, until: datetime) -> list
 def etag_of(row: Model) -> str:
     """What names the state of a row that was read: its digest, as the audit log holds it."""
     return digest_of(row)[:32]
+
+
+def etag_of_list(rows: Sequence[Model]) -> str:
+    """What names the state of a list that is changed as a whole."""
+    return sha256("\n".join(map(digest_of, rows)).encode()).hexdigest()[:32]
 
 
 async def roles_in(organ_id: UUID) -> dict[UUID, set[Role]]:

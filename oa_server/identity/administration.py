@@ -21,7 +21,7 @@ from oa_server.core.errors import (
     PreconditionRequired,
     TooLarge,
 )
-from oa_server.identity import access, duties, importing, keeping, roles, rules
+from oa_server.identity import access, duties, importing, keeping, remits, roles, rules
 from oa_server.identity.exporting import directory_sheets, roster_sheets
 from oa_server.identity.models import Duty, Post, RoleChange
 from oa_server.identity.schemas import (
@@ -35,6 +35,7 @@ from oa_server.identity.schemas import (
     KeptOfficial,
     KeptOrgan,
     KeptPost,
+    KeptRemits,
     KeptUnit,
     NewDutyIn,
     OfficialIn,
@@ -47,6 +48,7 @@ from oa_server.identity.schemas import (
     PersonRow,
     PostFields,
     PostIn,
+    RemitsIn,
     RoleChangeList,
     RoleChangeOut,
     RoleDecisionIn,
@@ -106,9 +108,11 @@ async def _kept_organ(call: Call[Any], organ_id: UUID) -> KeptOrgan:
         KeptUnit(u.id, u.name, u.position, u.retired_at, by_unit.get(u.id, []), access.etag_of(u))
         for u in await access.all_units_of(organ.id)
     ]
+    answers_for = await access.remits_of(organ.id)
     return KeptOrgan(
         id=organ.id,
         retired_at=organ.retired_at,
+        remits=KeptRemits([one.text for one in answers_for], access.etag_of_list(answers_for)),
         units=units,
         abilities=_abilities(call, organ.id),
         seen=access.etag_of(organ),
@@ -170,6 +174,12 @@ async def _kept_official(call: Call[Any], official_id: UUID) -> KeptOfficial:
 async def enter_organ(call: Call[OrganIn]) -> KeptOrgan:
     organ = await keeping.enter_organ(call.actor, msgspec.structs.asdict(call.body))
     return await _kept_organ(call, organ.id)
+
+
+@endpoint(summary="修改机关的主要职责", body=RemitsIn, returns=KeptOrgan, needs=["If-Match"], refuses=CHANGES)
+async def keep_remits(call: Call[RemitsIn]) -> KeptOrgan:
+    await remits.keep_remits(call.actor, call.id(), call.if_match, call.body.items)
+    return await _kept_organ(call, call.id())
 
 
 @endpoint(summary="修改机关", body=OrganIn, returns=KeptOrgan, needs=["If-Match"], refuses=CHANGES)
@@ -422,6 +432,7 @@ routes = [
     resource("/api/directory/organs", POST=enter_organ),
     resource("/api/directory/organs/{id}", GET=show_kept_organ, PATCH=change_organ),
     resource("/api/directory/organs/{id}/acts", POST=keep_organ),
+    resource("/api/directory/organs/{id}/remits", PUT=keep_remits),
     resource("/api/directory/organs/{id}/units", POST=enter_unit),
     resource("/api/directory/units/{id}", PATCH=change_unit),
     resource("/api/directory/units/{id}/acts", POST=keep_unit),

@@ -10,11 +10,11 @@ from oa_server.core.actor import Actor, Role
 from oa_server.core.clock import OFFICE_ZONE
 from oa_server.identity import access, rules
 from oa_server.identity.models import Duty, Official, Organ, Post, Unit
-from oa_server.identity.spreadsheet import DUTY_STATUSES, LEVEL_WORDS, MOMENT, ROLE_WORDS, SHEETS, STATUSES, TITLES
+from oa_server.identity.spreadsheet import ENTRY_STATUSES, LEVEL_WORDS, MOMENT, ROLE_WORDS, SHEETS, STATUSES, TITLES
 from oa_server.web.sheets import Sheet
 
 _IN_USE, _RETIRED = STATUSES
-_VALID, _CANCELLED = DUTY_STATUSES
+_VALID, _CANCELLED = ENTRY_STATUSES
 
 Rows = Sequence[Sequence[str]]
 
@@ -24,7 +24,7 @@ def _status(row: Organ | Unit | Official) -> str:
 
 
 async def directory_sheets(actor: Actor) -> dict[str, Sheet]:
-    """All organs, units and people, with those that are retired. Raises Denied."""
+    """All organs with what they answer for, units and people, with those that are retired. Raises Denied."""
     rules.check(actor, "see_roles")
     organs = {row.id: row for row in await access.every_organ()}
     units = {row.id: row for row in await access.every_unit()}
@@ -33,6 +33,7 @@ async def directory_sheets(actor: Actor) -> dict[str, Sheet]:
     posts = [row for row in await access.every_post() if row.official_id in people]
     sheets: dict[str, Rows] = {
         "organs": list(_organ_rows(organs)),
+        "remits": [(organs[one.organ_id].code, one.text, _VALID) for one in await access.every_remit()],
         "units": [(organs[u.organ_id].code, u.name, _status(u)) for u in units.values()],
         "officials": [_official_row(post, organs, units, people, roles) for post in posts],
     }

@@ -23,13 +23,14 @@ from oa_server.core.actor import Actor, Role
 from oa_server.core.clock import OFFICE_ZONE
 from oa_server.core.errors import Conflict, Denied, Invalid, OaError, Reason
 from oa_server.core.ids import new_id
-from oa_server.identity import access, duties, keeping, rules
+from oa_server.identity import access, duties, keeping, remits, rules
 from oa_server.identity.events import OrganRegistered, RolesGiven
 from oa_server.identity.models import (
     Duty,
     Official,
     Organ,
     Post,
+    Remit,
     Responsibility,
     RoleChange,
     RoleChangeState,
@@ -44,6 +45,7 @@ from oa_server.identity.spreadsheet import (
     DutyRow,
     OfficialRow,
     OrganRow,
+    RemitRow,
     Report,
     UnitRow,
     read_directory,
@@ -62,7 +64,10 @@ EFFECT_WORDS = {"added": "新增", "changed": "修改", "retired": "停用", "re
 _IN_ORDER: tuple[type[Model], ...] = (Organ, Unit, Official, Post, Responsibility, RoleChange)
 
 Row = TypeVar("Row", bound=Model)
-SheetRow = OrganRow | UnitRow | OfficialRow | DutyRow
+_SUBJECTS = {
+    OrganRow: "organs", RemitRow: "remits", UnitRow: "units", OfficialRow: "officials", DutyRow: "duties",
+}  # fmt: skip
+SheetRow = OrganRow | RemitRow | UnitRow | OfficialRow | DutyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +185,7 @@ async def import_directory(actor: Actor, name: str, data: bytes, *, shown: str |
 
 async def _read(actor: Actor, name: str, data: bytes) -> tuple[Directory, Report, Difference]:
     directory, report = await asyncio.to_thread(read_directory, name, data, await access.superiors())
-    if not directory.duties or directory.organs or directory.units or directory.officials:
+    if not directory.duties or directory.organs or directory.remits or directory.units or directory.officials:
         rules.check(actor, "import_directory")
     _check(report)
     return directory, report, Difference(sha256(data).hexdigest())
@@ -230,10 +235,12 @@ class _Importer:
         for official_row in directory.officials:
             await self._official(official_row)
         await self._write()
+        await self._remits(directory.remits)
         await self._retire(directory)
         await self._duties(directory.duties)
         kinds: tuple[Sequence[SheetRow], ...] = (
             directory.organs,
+            directory.remits,
             directory.units,
             directory.officials,
             directory.duties,
@@ -300,6 +307,23 @@ class _Importer:
         if organ.issuing_word not in {"", word}:
             self._issuing.append((row, organ))
         self._told(row, "organs", row.code, row.full_name, before, _shown_organ(values, above), restored=restored)
+
+    async def _remits(self, rows: Sequence[RemitRow]) -> None:
+        """Strike out and add what the rows say, after all else that an organ answers for."""
+        lists: dict[UUID, list[str]] = {self._organs[row.organ].id: [] for row in rows}
+        for known in await Remit.filter(organ_id__in=list(lists)).order_by("position", "id"):
+            lists[known.organ_id].append(known.text)
+        for row in rows:
+            texts = lists[self._organs[row.organ].id]
+            if row.cancelled and row.text in texts:
+                texts.remove(row.text)
+                self._line(row, "remits", "retired", row.organ, row.text, ())
+            elif not row.cancelled and row.text not in texts:
+                texts.append(row.text)
+                self._line(row, "remits", "added", row.organ, row.text, ())
+        for code in dict.fromkeys(row.organ for row in rows):
+            organ = self._organs[code]
+            await remits.keep_held(self._work, organ, lists[organ.id])
 
     async def _unit(self, row: UnitRow) -> None:
         organ = self._organs[row.organ]
@@ -499,8 +523,7 @@ class _Importer:
             self._fault(row, key, error.reason)
 
     def _fault(self, row: SheetRow, key: str, reason: Reason) -> None:
-        subject = {OrganRow: "organs", UnitRow: "units", OfficialRow: "officials", DutyRow: "duties"}[type(row)]
-        self._report.tell(row.sheet, row.row, TITLES[subject][key], reason.code, reason.zh)
+        self._report.tell(row.sheet, row.row, TITLES[_SUBJECTS[type(row)]][key], reason.code, reason.zh)
 
     def _make(self, kind: type[Row], **values: Any) -> Row:
         row = kind(id=new_id(), **values)

@@ -36,6 +36,20 @@ class Organ(fields.Model):
         table = "organ"
 
 
+class Remit(fields.Model):
+    """主要职责: one thing that an organ answers for, in a phrase, as the rules of its establishment (三定规定) list it."""
+
+    id = fields.Key()
+    organ = fields.ForeignKey("oa.Organ")
+    text = fields.Text(100)
+    position = fields.Number(default=0)
+
+    class Meta:
+        app = "oa"
+        table = "remit"
+        unique_together = (("organ", "text"),)
+
+
 class Unit(fields.Model):
     """部门、处室 of an organ."""
 

@@ -442,8 +442,9 @@ async def show_organ(call: Call[None]) -> OrganOut:
         )
     units = [UnitOut(unit.id, unit.name, by_unit.get(unit.id, [])) for unit in await access.units_of(organ.id)]
     return OrganOut(
-        organ.id, organ.code, organ.full_name, organ.short_name, organ.level, organ.superior_id, units=units
-    )
+        organ.id, organ.code, organ.full_name, organ.short_name, organ.level, organ.superior_id,
+        remits=[one.text for one in await access.remits_of(organ.id)], units=units,
+    )  # fmt: skip
 
 
 routes = [

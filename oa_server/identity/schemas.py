@@ -83,6 +83,9 @@ class UnitOut(Struct):
 
 
 class OrganOut(OrganRow):
+    """An organ with what it answers for, its units and people."""
+
+    remits: list[str]
     units: list[UnitOut]
 
 
@@ -283,6 +286,12 @@ class OrganIn(Struct, forbid_unknown_fields=True):
     issuer_mark: Annotated[str, Meta(max_length=60)] = ""
 
 
+class RemitsIn(Struct, forbid_unknown_fields=True):
+    """What an organ answers for, all of it in its order: what is left out is struck out."""
+
+    items: Annotated[list[Annotated[str, Meta(min_length=1, max_length=100, pattern=_TRIMMED)]], Meta(max_length=100)]
+
+
 class UnitIn(Struct, forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1, max_length=100, pattern=_TRIMMED)]
     position: Annotated[int, Meta(ge=0, le=100_000)] = 0
@@ -344,11 +353,17 @@ class KeptUnit(Struct):
     seen: str
 
 
+class KeptRemits(Struct):
+    items: list[str]
+    seen: str
+
+
 class KeptOrgan(OrganIn, kw_only=True):
-    """An organ as administrators see it, with everybody who is or was in it."""
+    """An organ as administrators see it, with what it answers for and everybody who is or was in it."""
 
     id: UUID
     retired_at: datetime | None
+    remits: KeptRemits
     units: list[KeptUnit]
     abilities: list[AbilityOut]
     seen: str

@@ -1,7 +1,7 @@
-"""The directory as a spreadsheet: organs, units, officials and duties, one row each, in .xlsx or .csv, with every fault named
-by its cell.
+"""The directory as a spreadsheet: organs, their remits, units, officials and duties, one row each, in .xlsx or .csv, with every
+fault named by its cell.
 
-A workbook holds the sheets 机关, 部门, 人员 and 值班表; a .csv file is one of them, told by its headers. Headers have the names
+A workbook holds the sheets 机关, 主要职责, 部门, 人员 and 值班表; a .csv file is one of them, told by its headers. Headers have the names
 that offices use for them. Nothing is guessed: a formula, an unknown organ, a duplicate code or an invisible character is a
 problem with sheet, row and column, and the caller imports all or nothing. What a sheet does not name stays as it is.
 """
@@ -53,6 +53,11 @@ _ORGAN_HEADERS = {
     "issuer_mark": ("发文机关标志",),
     "status": ("状态",),
 }
+_REMIT_HEADERS = {
+    "organ": ("机关代码", "单位代码"),
+    "text": ("主要职责", "职责事项"),
+    "status": ("状态",),
+}
 _UNIT_HEADERS = {
     "organ": ("机关代码", "单位代码"),
     "unit": ("部门", "处室", "内设机构"),
@@ -81,14 +86,16 @@ _DUTY_HEADERS = {
 }
 HEADERS = {
     "organs": _ORGAN_HEADERS,
+    "remits": _REMIT_HEADERS,
     "units": _UNIT_HEADERS,
     "officials": _OFFICIAL_HEADERS,
     "duties": _DUTY_HEADERS,
 }
 TITLES = {kind: {key: known[0] for key, known in names.items()} for kind, names in HEADERS.items()}
-SHEETS = {"organs": "机关", "units": "部门", "officials": "人员", "duties": "值班表"}
+SHEETS = {"organs": "机关", "remits": "主要职责", "units": "部门", "officials": "人员", "duties": "值班表"}
 _REQUIRED = {
     "organs": ("code", "full_name", "short_name", "level"),
+    "remits": ("organ", "text"),
     "units": ("organ", "unit"),
     "duties": ("organ", "code", "starts_at", "ends_at"),
     "officials": ("organ", "unit", "code", "name", "title"),
@@ -104,6 +111,7 @@ WIDTHS = {
         "issuing_word": 20,
         "issuer_mark": 60,
     },
+    "remits": {"organ": 32, "text": 100},
     "units": {"organ": 32, "unit": 100},
     "officials": {"organ": 32, "unit": 100, "code": 32, "name": 60, "title": 60},
     "duties": {"organ": 32, "unit": 100, "code": 32, "name": 60, "telephone": 40, "remark": 200},
@@ -112,7 +120,7 @@ _CODES = {"code", "organ", "superior"}
 _YES = {"是", "1", "true", "True", "√"}
 # What a row says of itself in the column 状态: whether it is there no more.
 STATUSES = {"在用": False, "停用": True}
-DUTY_STATUSES = {"有效": False, "取消": True}
+ENTRY_STATUSES = {"有效": False, "取消": True}  # of what is no longer there once it is struck out
 _MOMENTS = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S")
 MOMENT = _MOMENTS[0]
 
@@ -148,6 +156,17 @@ class OrganRow:
     issuing_word: str | None
     issuer_mark: str | None
     retired: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class RemitRow:
+    """What an organ answers for, as a row states it."""
+
+    sheet: str
+    row: int
+    organ: str
+    text: str
+    cancelled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +215,7 @@ class DutyRow:
 @dataclass(slots=True)
 class Directory:
     organs: list[OrganRow] = field(default_factory=list)
+    remits: list[RemitRow] = field(default_factory=list)
     units: list[UnitRow] = field(default_factory=list)
     officials: list[OfficialRow] = field(default_factory=list)
     duties: list[DutyRow] = field(default_factory=list)
@@ -250,6 +270,7 @@ def _read_sheet(
     reader = _Reader(title, kind, TITLES[kind], columns, report, seen, people)
     take: Callable[[int, dict[str, Any]], None] = {
         "organs": lambda number, cells: _take_organ(directory, reader, number, cells),
+        "remits": lambda number, cells: _take_remit(directory, reader, number, cells),
         "units": lambda number, cells: _take_unit(directory, reader, number, cells),
         "officials": lambda number, cells: _take_official(directory, reader, number, cells),
         "duties": lambda number, cells: _take_duty(directory, reader, number, cells),
@@ -269,6 +290,8 @@ def _kind_of(header: list[str]) -> str:
         return "duties"
     if "姓名" in header:
         return "officials"
+    if any(name in header for name in _REMIT_HEADERS["text"]):
+        return "remits"
     is_of_units = any(name in header for name in _UNIT_HEADERS["unit"])
     return "units" if is_of_units and not any(name in header for name in _ORGAN_HEADERS["full_name"]) else "organs"
 
@@ -344,6 +367,12 @@ def _take_organ(directory: Directory, reader: _Reader, number: int, cells: dict[
     directory.organs.append(OrganRow(sheet=reader.sheet, row=number, retired=retired, **cells))
 
 
+def _take_remit(directory: Directory, reader: _Reader, number: int, cells: dict[str, Any]) -> None:
+    reader.unique(number, "text", cells["text"], cells["organ"])
+    cancelled = reader.retired(number, cells, ENTRY_STATUSES) or False
+    directory.remits.append(RemitRow(sheet=reader.sheet, row=number, cancelled=cancelled, **cells))
+
+
 def _take_unit(directory: Directory, reader: _Reader, number: int, cells: dict[str, Any]) -> None:
     reader.unique(number, "unit", cells["unit"], cells["organ"])
     retired = reader.retired(number, cells)
@@ -383,7 +412,7 @@ def _check_person(directory: Directory, reader: _Reader, number: int, cells: dic
 def _take_duty(directory: Directory, reader: _Reader, number: int, cells: dict[str, Any]) -> None:
     reader.unique(number, "starts_at", cells["code"], cells["organ"], cells["starts_at"])
     cells.pop("name")  # for who reads the sheet; the number says who it is
-    cancelled = reader.retired(number, cells, DUTY_STATUSES) or False
+    cancelled = reader.retired(number, cells, ENTRY_STATUSES) or False
     stated: dict[str, Any] = {key: value or "" for key, value in cells.items()}
     for key in ("starts_at", "ends_at"):
         stated[key] = reader.moment(number, key, stated[key])
@@ -400,8 +429,8 @@ def _check_organs(directory: Directory, report: Report, known: Mapping[str, str]
             report.add(organ.sheet, organ.row, "上级机关代码", "unknown_organ", organ.superior)
         elif organ.code in circling:
             report.add(organ.sheet, organ.row, "上级机关代码", "cycle")
-    below: list[UnitRow | OfficialRow | DutyRow] = [*directory.units, *directory.officials, *directory.duties]
-    for row in below:
+    below: list[RemitRow | UnitRow | OfficialRow | DutyRow] = [*directory.remits, *directory.units]
+    for row in [*below, *directory.officials, *directory.duties]:
         if row.organ and row.organ not in superiors:
             report.add(row.sheet, row.row, "机关代码", "unknown_organ", row.organ)
 

@@ -21,6 +21,7 @@ from oa_server.identity import access as identity
 from oa_server.proposals import access, assigning, cases, figures, rules
 from oa_server.proposals.indexing import Alike
 from oa_server.proposals.indexing import suggested as suggested_by
+from oa_server.proposals.likeness import Text
 from oa_server.proposals.models import Assignment, Feedback, Member, Point, Proposal, Proposer, Reply, Sitting
 from oa_server.proposals.schemas import (
     AlikeList,
@@ -41,6 +42,7 @@ from oa_server.proposals.schemas import (
     ProposalOut,
     ProposalRow,
     ProposerOut,
+    RemitTouched,
     ReplyOut,
     ReviewOut,
     SessionOfFigures,
@@ -475,9 +477,11 @@ async def asked_by_code(row: Feedback) -> AskedByCode:
 # --- alike --------------------------------------------------------------------------------------------------------------
 
 
-async def alike_out(found: Sequence[Alike]) -> AlikeList:
-    """What is alike, why, and which organs led it."""
-    names = await identity.organ_short_names({organ_id for one in found for organ_id in one.leads})
+async def alike_out(text: Text, found: Sequence[Alike]) -> AlikeList:
+    """What is like a text, why, and which organs led it or answer for it."""
+    hints = await suggested_by(text, found)
+    organ_ids = {organ_id for one in found for organ_id in one.leads} | {one.organ_id for one in hints}
+    names = await identity.organ_short_names(organ_ids)
     items = [
         AlikeOut(
             id=one.proposal.id,
@@ -495,8 +499,13 @@ async def alike_out(found: Sequence[Alike]) -> AlikeList:
         for one in found
     ]
     suggested = [
-        SuggestedOrgan(Named(one.organ_id, names[one.organ_id]), round(one.share, 3), _led(one.led))
-        for one in await suggested_by(found)
+        SuggestedOrgan(
+            Named(one.organ_id, names[one.organ_id]),
+            round(one.share, 3),
+            _led(one.led),
+            [RemitTouched(remit.remit, remit.shared) for remit in one.remits],
+        )
+        for one in hints
     ]
     return AlikeList(items, suggested)
 

@@ -10,12 +10,13 @@ from uuid import UUID
 from oa_server.core.actor import Actor
 from oa_server.identity import access as identity
 from oa_server.proposals import access, likeness
-from oa_server.proposals.likeness import Text
+from oa_server.proposals.likeness import Text, Touched
 from oa_server.proposals.models import Proposal, ProposalTerm
 from oa_server.proposals.states import AssignmentRole, AssignmentState
 from oa_server.storage.sealing import number_of
 
 CANDIDATES, SHOWN = 40, 8
+REMITS_SHOWN, BY_REMIT = 2, 3  # of each organ, and organs that nothing else speaks for
 LEAST = 0.08  # below this two texts have no more in common than any two
 LEAST_TO_SUGGEST = 0.15  # below this an organ's former case says little of whose business a new one is
 TELLING = 12  # of its words, by which a text is looked for
@@ -36,11 +37,13 @@ class Alike:
 
 @dataclass(frozen=True, slots=True)
 class Suggested:
-    """An organ that led what is alike: its share of the likeness, and the cases that it led."""
+    """An organ that led what is alike, or answers for what the text is about: its share of the likeness, the cases that it
+    led, and its remits."""
 
     organ_id: UUID
     share: float
     led: list[Proposal]
+    remits: list[Touched]
 
 
 def text_of(row: Proposal) -> Text:
@@ -98,9 +101,9 @@ async def _leads(proposal_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
     return found
 
 
-async def suggested(found: Collection[Alike]) -> list[Suggested]:
-    """Which organs led what is alike, with their share of the likeness: a hint, and a person decides. Organs that are there no
-    more are none that it could be given to."""
+async def suggested(text: Text, found: Collection[Alike]) -> list[Suggested]:
+    """Which organs led what is alike, with their share of the likeness, then which answer for what the text is about: a hint, and
+    a person decides. Organs that are there no more are none that it could be given to."""
     led: dict[UUID, list[Alike]] = defaultdict(list)
     for one in found:
         for organ_id in one.leads if one.score >= LEAST_TO_SUGGEST else ():
@@ -108,5 +111,25 @@ async def suggested(found: Collection[Alike]) -> list[Suggested]:
     standing = await identity.organs_in_use(led)
     scores = {organ_id: sum(one.score for one in led[organ_id]) for organ_id in led if organ_id in standing}
     whole = sum(scores.values())
+    remits = await _remits(text)
     ranked = sorted(scores, key=lambda organ_id: -scores[organ_id])
-    return [Suggested(key, scores[key] / whole, [one.proposal for one in led[key]]) for key in ranked]
+    ranked += [organ_id for organ_id in remits if organ_id not in scores][:BY_REMIT]
+    return [
+        Suggested(
+            key, scores[key] / whole if key in scores else 0, [one.proposal for one in led[key]],
+            remits.get(key, [])[:REMITS_SHOWN],
+        )
+        for key in ranked
+    ]  # fmt: skip
+
+
+async def _remits(text: Text) -> dict[UUID, list[Touched]]:
+    """What the text is about of what each organ answers for, the organ that it is nearest to first."""
+    answering: dict[str, list[UUID]] = defaultdict(list)
+    for organ_id, remit in await identity.remits_in_use():
+        answering[remit].append(organ_id)
+    found: dict[UUID, list[Touched]] = defaultdict(list)
+    for one in likeness.touched(text, answering):
+        for organ_id in answering[one.remit]:
+            found[organ_id].append(one)
+    return found

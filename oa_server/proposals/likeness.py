@@ -1,5 +1,7 @@
 """Which proposals are alike: the words that tell a text from others, and what two texts share. Pure, and offline.
 
+What an organ answers for is a short phrase, which is compared with a text in the same way.
+
 Chinese is written without spaces, so a text is taken by its pairs of characters. Those of its title count most, and those that
 every proposal has do not count. What two texts share is told in their own words, so that a person can judge.
 """
@@ -15,6 +17,10 @@ from dataclasses import dataclass
 TERMS = 24  # that stand for a text in the index
 TITLE_WEIGHT = 6
 PHRASE_LEAST, PHRASES_MOST = 4, 5
+REMIT_PHRASE_LEAST = 2  # as long as a word: a phrase of two words has no longer one to share
+# Of a whole city: where few organs have theirs entered, a word that two of them have is no common one.
+REMITS_USUAL = 250
+REMIT_LEAST = 0.3  # below this a text only has a common word of what an organ answers for
 
 _RUN = re.compile("[一-鿿]{2,}|[A-Za-z0-9]{2,}")
 # What stands in the texts of all: the forms of the genre, and the words of every office.
@@ -31,6 +37,15 @@ class Text:
 
     title: str
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What an organ answers for, and a text is about: how much, and the phrases that both have."""
+
+    remit: str
+    score: float
+    shared: list[str]
 
 
 def pairs(text: str) -> Counter[str]:
@@ -66,18 +81,18 @@ def _length(weighed: Mapping[str, float], rarity: Mapping[str, float]) -> float:
     return math.sqrt(sum((weight * rarity.get(pair, 1)) ** 2 for pair, weight in weighed.items()))
 
 
-def shared(one: str, other: str) -> list[str]:
+def shared(one: str, other: str, least: int = PHRASE_LEAST) -> list[str]:
     """The longest phrases that stand in both texts, the longest first: why they are alike."""
-    windows = {other[at : at + PHRASE_LEAST] for at in range(len(other) - PHRASE_LEAST + 1)}
-    found = {phrase for run in _RUN.findall(one) for phrase in _phrases(run, other, windows) if pairs(phrase)}
+    windows = {other[at : at + least] for at in range(len(other) - least + 1)}
+    found = {phrase for run in _RUN.findall(one) for phrase in _phrases(run, other, windows, least) if pairs(phrase)}
     return _without_parts(sorted(found, key=lambda phrase: (-len(phrase), phrase)))[:PHRASES_MOST]
 
 
-def _phrases(run: str, other: str, windows: Collection[str]) -> Iterator[str]:
+def _phrases(run: str, other: str, windows: Collection[str], least: int) -> Iterator[str]:
     """The stretches of a run of characters that stand in the other text as a whole; `windows` are its beginnings."""
     at = 0
-    while at <= len(run) - PHRASE_LEAST:
-        end = at + PHRASE_LEAST
+    while at <= len(run) - least:
+        end = at + least
         if run[at:end] not in windows:
             at += 1
             continue
@@ -98,3 +113,17 @@ def _without_parts(phrases: Sequence[str]) -> list[str]:
 def rarities(known: Mapping[str, int], total: int) -> dict[str, float]:
     """How rare each pair is among `total` texts, as the logarithm of how few have it."""
     return {pair: math.log((total + 1) / (count + 1)) + 0.1 for pair, count in known.items()}
+
+
+def touched(text: Text, remits: Collection[str]) -> list[Touched]:
+    """Those of the remits that a text is about, the nearest first. A word that many of them have tells little."""
+    weighed = weights(text)
+    told = {remit: pairs(remit) for remit in remits}
+    counts = Counter(pair for found in told.values() for pair in found)
+    rarity = rarities(counts, max(len(told), REMITS_USUAL))
+    near = {
+        remit: likeness(found, weighed, rarity) for remit, found in told.items() if not weighed.keys().isdisjoint(found)
+    }
+    whole = f"{text.title}\n{text.body}"
+    ranked = sorted((remit for remit in near if near[remit] >= REMIT_LEAST), key=lambda remit: -near[remit])
+    return [Touched(remit, near[remit], shared(remit, whole, REMIT_PHRASE_LEAST)) for remit in ranked]

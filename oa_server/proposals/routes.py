@@ -272,7 +272,7 @@ async def find_alike(call: Call[AlikeIn]) -> AlikeList:
     if wanted.proposal_id is not None:
         known = await access.proposal(call.actor, wanted.proposal_id)
         text = text if text.title or text.body.strip() else indexing.text_of(known)
-    return await answers.alike_out(await indexing.alike(call.actor, text, besides=wanted.proposal_id))
+    return await answers.alike_out(text, await indexing.alike(call.actor, text, besides=wanted.proposal_id))
 
 
 @endpoint(summary="待我办理的建议提案", returns=WaitingList)

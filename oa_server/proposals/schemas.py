@@ -708,12 +708,21 @@ class LedAlike(Struct):
     count: int
 
 
+class RemitTouched(Struct):
+    """What an organ answers for that a text is about, and the phrases that both have."""
+
+    text: str
+    shared: list[str]
+
+
 class SuggestedOrgan(Struct):
-    """An organ that led what is alike: its share of the likeness, and what it led, sitting by sitting."""
+    """An organ that led what is alike, or answers for what it is about: its share of the likeness, what it led, sitting by
+    sitting, and its remits."""
 
     organ: Named
     share: float
     led: list[LedAlike]
+    remits: list[RemitTouched]
 
 
 class AlikeList(Struct):

@@ -24,6 +24,7 @@ from oa_server.workflow.models import Route, RouteTemplate
 # whose they are (`rights`); these stay.
 PROTECTED: tuple[type[Model], ...] = (
     identity.Organ,
+    identity.Remit,
     identity.Unit,
     identity.Official,
     identity.Post,

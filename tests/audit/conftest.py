@@ -81,13 +81,16 @@ async def let_others_in(city: City) -> None:
 
 
 async def administer(city: City) -> None:
-    """A role that is proposed, a duty, a setting, a local holiday, and clocks of which one is paused."""
+    """What an organ answers for, a role that is proposed, a duty, a setting, a local holiday, and clocks of which one is paused."""
     sys, sec = await city.signed_in("sys"), await city.signed_in("sec")
     path = f"/api/directory/officials/{city.people['wang']}"
     unit = (await sec.get(path)).json()["posts"][0]["unit"]["id"]
     duty = {"starts_at": "2026-12-01T00:00:00Z", "ends_at": "2026-12-01T10:00:00Z", "telephone": "1", "remark": "夜"}
     seen = {"If-Match": '"file"'}
+    organ_path = f"/api/directory/organs/{city.organs['JC002']}"
+    read = {"If-Match": f'"{(await sys.get(organ_path)).json()["remits"]["seen"]}"'}
     for answer in (
+        await sys.send("PUT", f"{organ_path}/remits", json={"items": ["财政预算", "政府采购"]}, headers=read),
         await sec.send("POST", f"{path}/roles", json={"unit_id": unit, "role": "clerk", "reason": "调岗"}),
         await sys.send(
             "POST",

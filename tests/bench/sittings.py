@@ -12,15 +12,18 @@ from uuid import UUID
 
 from oa_server.audit.verbs import Verb
 from oa_server.core import clock
-from oa_server.core.actor import Actor
+from oa_server.core.actor import SYSTEM, Actor
 from oa_server.core.ids import new_id
 from oa_server.deadlines.engine import TermUnit
 from oa_server.deadlines.models import Clock
 from oa_server.deadlines.states import ClockState
+from oa_server.demo import city as sample
 from oa_server.demo.enrolment import actor_named
 from oa_server.documents.models import OutgoingDocument
+from oa_server.identity.importing import import_directory
 from oa_server.proposals import access, answers, indexing
 from oa_server.proposals.indexing import text_of
+from oa_server.proposals.likeness import Text
 from oa_server.proposals.limits import Limit
 from oa_server.proposals.models import (
     Assignment,
@@ -33,6 +36,7 @@ from oa_server.proposals.models import (
     Reply,
     Sitting,
 )
+from oa_server.proposals.schemas import AlikeList
 from oa_server.storage.database import connection, select
 from oa_server.storage.unit_of_work import unit_of_work
 from tests.bench.report import figure, p99, spread, timed
@@ -56,7 +60,8 @@ class Place:
 
 
 async def of_many(city: City, column: str) -> None:
-    """Milliseconds for the figures of a sitting, and for what is like a text, each beside the plainest statement over the same."""
+    """Milliseconds for the figures of a sitting, and for what is like a text and whose business it is, each beside the plainest
+    statement over the same."""
     await set_up(city)
     assembly = await gathered(city)
     actor = await actor_named("lin")
@@ -84,7 +89,8 @@ async def _figures(actor: Actor, sitting: Sitting, column: str) -> None:
 async def _alike(actor: Actor, column: str) -> None:
     asked = [text_of(row) for row in await Proposal.all().order_by("-id").limit(100)]
     turns = iter(asked * 3)
-    found = await timed(100, lambda: indexing.alike(actor, next(turns)))
+    await _answer_for()
+    found = await timed(100, lambda: _found(actor, next(turns)))
     words = iter(asked * 3)
     scan = "SELECT id FROM proposal WHERE title LIKE ?"
     raw = await timed(100, lambda: select(scan, [f"%{next(words).title[2:8]}%"]))
@@ -92,6 +98,17 @@ async def _alike(actor: Actor, column: str) -> None:
         "alike", column, cases=SITTINGS * CASES, aim_ms=200.0, scan_of_titles_p50_ms=statistics.median(raw),
         ratio_to_scan=statistics.median(found) / statistics.median(raw), **spread(found),
     )  # fmt: skip
+
+
+async def _found(actor: Actor, text: Text) -> AlikeList:
+    return await answers.alike_out(text, await indexing.alike(actor, text))
+
+
+async def _answer_for() -> None:
+    """What all organs of a whole city answer for, spread over those that are here."""
+    remits = dict.fromkeys(text for _organ, text in sample.remits())
+    rows = [f"{ORGANS[at % len(ORGANS)]},{text}" for at, text in enumerate(remits)]
+    await import_directory(SYSTEM, "主要职责.csv", "\n".join(["机关代码,主要职责", *rows]).encode())
 
 
 # --- rows that only have to be there ------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from oa_server.core.actor import SYSTEM
 from oa_server.demo import city as sample
 from oa_server.demo.enrolment import actor_named
 from oa_server.identity.importing import import_directory, rehearse
-from oa_server.identity.models import Duty, Official, Organ, Post, Responsibility, RoleChange, Unit
+from oa_server.identity.models import Duty, Official, Organ, Post, Remit, Responsibility, RoleChange, Unit
 from tests.city import Browser, City, told
 from tests.faults.house import faults
 
@@ -36,7 +36,7 @@ async def upload(browser: Browser, place: str, data: bytes, *, name: str = "表.
 
 
 async def everything() -> list[list[dict[str, Any]]]:
-    kinds = (Organ, Unit, Official, Post, Responsibility, RoleChange, Duty)
+    kinds = (Organ, Remit, Unit, Official, Post, Responsibility, RoleChange, Duty)
     return [await model.all().order_by("id").values() for model in kinds]
 
 
@@ -123,6 +123,31 @@ async def test_a_wrong_sheet(city: City) -> None:
     assert await everything() == before
 
 
+async def test_what_organs_answer_for(city: City) -> None:
+    """A sheet adds to what organs answer for and strikes out, says so beforehand, and leaves alone what it does not name."""
+    sys = await city.signed_in("sys")
+    first = sheet("单位代码,主要职责", "JC002,财政预算与决算", "JC002,政府采购与付款", "JC003,中小学课后服务")
+    assert (await import_directory(SYSTEM, "主要职责.csv", first)).counts == {"added": 3}
+    second = sheet(
+        "机关代码,主要职责,状态",
+        "JC002,政府采购与付款,取消",
+        "JC003,中小学课后服务,有效",
+        "JC002,政府债务,",
+        "JC003,学位,取消",
+    )
+    found = (await upload(sys, "difference", second)).json()
+    lines = [(line["subject"], line["effect"], line["code"], line["name"]) for line in found["lines"]]
+    assert lines == [("remits", "retired", "JC002", "政府采购与付款"), ("remits", "added", "JC002", "政府债务")]
+    assert found["unchanged"] == 2
+    (await upload(sys, "imports", second, shown=found["digest"])).raise_for_status()
+    held = await Remit.all().order_by("organ__code", "position").values_list("organ__code", "text")
+    assert list(held) == [("JC002", "财政预算与决算"), ("JC002", "政府债务"), ("JC003", "中小学课后服务")]
+    twice = sheet("机关代码,主要职责,状态", "JC002,政府债务,", "JC002,政府债务,停用", "JC009,土地,")
+    problems = (await upload(sys, "difference", twice)).json()["facts"]["problems"]
+    assert [(one["row"], one["column"]) for one in problems] == [(3, "主要职责"), (3, "状态"), (4, "机关代码")]
+    assert await faults(city.app.state.house) == []
+
+
 async def test_what_is_exported_comes_back_unchanged(city: City) -> None:
     """The exported workbook, imported, changes nothing: with second posts, people and organs that are retired, a roster, and
     texts that look like formulas."""
@@ -137,11 +162,13 @@ async def test_what_is_exported_comes_back_unchanged(city: City) -> None:
             "JC003,办公室,feng,冯静,机要员,,,停用",
         ),
     )
+    remits = sheet("机关代码,主要职责", "JC003,中小学课后服务", "JC002,+财政预算", "JC002,政府债务")
+    await import_directory(SYSTEM, "主要职责.csv", remits)
     await import_directory(SYSTEM, "机关.csv", sheet(ORGANS, "JC003,江城市教育局,市教育局,部门,JC001,,,停用"))
     before = await everything()
     answer = (await sys.get("/api/directory.xlsx")).raise_for_status()
     book = openpyxl.load_workbook(io.BytesIO(answer.content))
-    assert book.sheetnames == ["机关", "部门", "人员"]
+    assert book.sheetnames == ["机关", "主要职责", "部门", "人员"]
     assert {cell.data_type for page in book for row in page.iter_rows() for cell in row} <= {"s", "inlineStr", "n"}
     found = await rehearse(await actor_named("sys"), "组织机构.xlsx", answer.content)
     assert (found.lines, found.unchanged) == ([], sum(page.max_row - 1 for page in book))

@@ -30,6 +30,7 @@ VERBS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("sys", "POST", f"{BASE}/organs", ORGAN),
     ("sys", "PATCH", f"{BASE}/organs/{ABSENT}", ORGAN),
     ("sys", "POST", f"{BASE}/organs/{ABSENT}/acts", {"verb": "retire"}),
+    ("sys", "PUT", f"{BASE}/organs/{ABSENT}/remits", {"items": ["财政预算与决算"]}),
     ("sys", "POST", f"{BASE}/organs/{ABSENT}/units", {"name": "新科"}),
     ("sys", "PATCH", f"{BASE}/units/{ABSENT}", {"name": "新科"}),
     ("sys", "POST", f"{BASE}/units/{ABSENT}/acts", {"verb": "retire"}),
@@ -52,7 +53,7 @@ READS = (BASE, f"{BASE}.xlsx", f"{BASE}/people", f"{BASE}/organs/{ABSENT}", f"{B
 
 async def send(browser: Browser, method: str, path: str, body: Any, *, seen: str = "x") -> httpx.Response:
     """A write as the web client sends it."""
-    headers = {"If-Match": f'"{seen}"'} if method == "PATCH" else {}
+    headers = {"If-Match": f'"{seen}"'} if method in {"PATCH", "PUT"} else {}
     return await browser.send(method, path, headers=headers, **({"json": body} if method != "DELETE" else {}))
 
 
@@ -63,6 +64,25 @@ async def kept(browser: Browser, city: City, person: str) -> dict[str, Any]:
 
 async def organ_of(browser: Browser, city: City, code: str = "JC001") -> dict[str, Any]:
     return dict((await browser.get(f"{BASE}/organs/{city.organs[code]}")).raise_for_status().json())
+
+
+async def test_what_an_organ_answers_for(city: City) -> None:
+    """The list is entered as a whole, by whoever has read it as it is; the log tells what came and went, and everybody sees it."""
+    sys, path = await city.signed_in("sys"), f"{BASE}/organs/{city.organs['JC002']}"
+    listed, seen = ["财政预算与决算", "政府采购与付款", "政府债务"], (await sys.get(path)).json()["remits"]["seen"]
+    made = (await send(sys, "PUT", f"{path}/remits", {"items": listed}, seen=seen)).json()["remits"]
+    assert made["items"] == listed
+    assert told(await send(sys, "PUT", f"{path}/remits", {"items": []}, seen=seen)) == (412, "core.stale")
+    hidden = await send(sys, "PUT", f"{path}/remits", {"items": ["政府\u200b债务"]}, seen=made["seen"])
+    assert told(hidden) == (422, "identity.bad_words")
+    listed = ["预算绩效管理", "财政预算与决算", "政府债务"]
+    changed = (await send(sys, "PUT", f"{path}/remits", {"items": listed}, seen=made["seen"])).json()["remits"]
+    await send(sys, "PUT", f"{path}/remits", {"items": [*listed, listed[0]]}, seen=changed["seen"])
+    facts = [record.facts for record in await AuditRecord.filter(verb=Verb.REMITS_KEPT).order_by("id")]
+    assert [(one["entered"], one["dropped"]) for one in facts[1:]] == [(["预算绩效管理"], ["政府采购与付款"])]
+    wang = await city.signed_in("wang")
+    assert (await wang.get(f"/api/organs/{city.organs['JC002']}")).json()["remits"] == listed
+    assert await faults(city.app.state.house) == []
 
 
 @pytest.mark.norm("D-8.1.4.2d", "D-8.1.5.3")

@@ -18,7 +18,7 @@ from tortoise.fields import CharField
 from oa_server.core.actor import Role
 from oa_server.core.errors import Invalid, OaError, TooLarge, all_reasons
 from oa_server.identity import spreadsheet
-from oa_server.identity.models import Duty, Official, Organ, OrganLevel, Post, Unit
+from oa_server.identity.models import Duty, Official, Organ, OrganLevel, Post, Remit, Unit
 from oa_server.identity.spreadsheet import Directory, Report, read_directory
 from oa_server.web.sheets import protect_cell, write_csv
 from tests.city import OFFICIALS, ORGANS, PEOPLE
@@ -153,6 +153,8 @@ def test_limits_are_those_of_the_tables() -> None:
         ("officials", "code"): (Official, "code"),
         ("officials", "name"): (Official, "name"),
         ("officials", "title"): (Post, "title"),
+        ("remits", "organ"): (Organ, "code"),
+        ("remits", "text"): (Remit, "text"),
         ("units", "organ"): (Organ, "code"),
         ("units", "unit"): (Unit, "name"),
         ("duties", "organ"): (Organ, "code"),

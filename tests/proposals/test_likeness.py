@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from oa_server.core.actor import SYSTEM
+from oa_server.identity.importing import import_directory
 from oa_server.proposals import likeness
 from oa_server.proposals.likeness import Text
 from tests.proposals.assembly import TEXT, Assembly
@@ -42,8 +44,21 @@ def test_words_of_every_proposal_stand_for_none() -> None:
     assert len(likeness.terms(PARKING)) <= likeness.TERMS
 
 
+def test_whose_business_a_text_is() -> None:
+    """A text touches on what an organ answers for where it has its words, the nearest first; not where it has a common one."""
+    remits = ["停车设施与停车秩序", "消防通道", "公共交通设施", "农村公路建设养护"]
+    touched = likeness.touched(Text("关于规范小区停车、清理消防通道的建议", PARKING.body), remits)
+    assert [one.remit for one in touched] == ["消防通道", "停车设施与停车秩序"]
+    assert [one.shared for one in touched] == [["消防通道"], ["停车设施"]]
+    assert likeness.touched(Text("关于加强管理工作的建议", ""), remits) == []
+    assert likeness.touched(PARKING, []) == []
+
+
 async def test_found_while_registering_and_while_entering(assembly: Assembly) -> None:
-    """The clerk sees which case is like the one before them, why, and which organ led it; so does who is still writing."""
+    """The clerk sees which case is like the one before them, why, and which organ led it, then which answer for such things; so
+    does who is still writing."""
+    remits = "机关代码,主要职责\nJC003,停车设施与停车秩序\nJC003,小区停车管理\nJC002,财政补助资金\nJC001,停车位\n"
+    await import_directory(SYSTEM, "主要职责.csv", remits.encode())
     path = await assembly.filed()
     await assembly.dispatched(path, JC002="lead")
     await assembly.filed(
@@ -58,7 +73,10 @@ async def test_found_while_registering_and_while_entering(assembly: Assembly) ->
     assert [one["id"] for one in found["items"]] == [path.rpartition("/")[2]]
     assert found["items"][0]["likeness"] > 0.3
     assert "严重不足" in "".join(found["items"][0]["shared"])
-    assert [(one["organ"]["name"], one["share"]) for one in found["suggested"]] == [("市财政局", 1.0)]
+    hints = [(one["organ"]["name"], one["share"]) for one in found["suggested"]]
+    assert hints == [("市财政局", 1.0), ("市教育局", 0), ("市政府办公室", 0)]
+    assert found["suggested"][2]["remits"] == [{"text": "停车位", "shared": ["停车位"]}]
+    assert [one["text"] for one in found["suggested"][1]["remits"]] == ["小区停车管理", "停车设施与停车秩序"]
     assert [(one["sitting"], one["count"]) for one in found["suggested"][0]["led"]] == [
         (found["items"][0]["sitting"], 1)
     ]

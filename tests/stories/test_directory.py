@@ -117,7 +117,8 @@ async def save(desk: Desk) -> None:
 
 
 async def edit_an_organ(system: Desk) -> None:
-    """The name that is saved stands in the tree and at the head of the organ; what may not be is told in the dialog."""
+    """The name that is saved stands in the tree and at the head of the organ, with what it answers for, a line each; what may
+    not be is told in the dialog."""
     await system.one("nav-organs").click()
     await system.one("organ").filter(has_text="江城市教育局").click()
     await expect(system.one("on-duty")).to_contain_text("没有安排")
@@ -130,6 +131,15 @@ async def edit_an_organ(system: Desk) -> None:
     await save(system)
     await expect(system.one("keeping")).to_contain_text("江城市教育体育局")
     await expect(system.one("organ").filter(has_text="江城市教育体育局")).to_be_visible()
+    await system.one("edit-remits").click()
+    await system.one("field-items").fill("中小学课后服务\n\n 义务教育学校布局与学位供给\n校园安全与学生心理健康\n")
+    await picture(system, "edit-remits")
+    await save(system)
+    await expect(system.one("remits")).to_contain_text("主要职责（3）")
+    await system.page.get_by_text("主要职责（3）").press("Enter")
+    await expect(system.one("remits")).to_contain_text("义务教育学校布局与学位供给")
+    await system.accessible()
+    await picture(system, "remits")
     await system.one("retire-organ").click()
     await system.one("fields-save").click()
     await expect(system.one("fields-problem")).to_contain_text("冯静")

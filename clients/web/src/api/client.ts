@@ -135,7 +135,7 @@ export const api = {
   post: <T>(path: string, body?: unknown, wanted: Wanted = {}) => json<T>('POST', path, { json: body, ...wanted }),
   patch: <T>(path: string, body: unknown, headers: Record<string, string> = {}) =>
     json<T>('PATCH', path, { json: body, headers }),
-  put: <T>(path: string, body: unknown) => json<T>('PUT', path, { json: body }),
+  put: <T>(path: string, body: unknown, headers: Record<string, string> = {}) => json<T>('PUT', path, { json: body, headers }),
   delete: (path: string, query?: Query) => json<undefined>('DELETE', path, { query }),
   /** Send bytes, get JSON. */
   sendBytes: <T>(path: string, body: Blob, type: string) =>

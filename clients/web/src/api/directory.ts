@@ -33,6 +33,7 @@ export interface KeptOrgan {
   issuing_word: string
   issuer_mark: string
   retired_at: string | null
+  remits: { items: string[]; seen: string }
   units: KeptUnit[]
   abilities: Ability[]
   seen: string
@@ -75,7 +76,7 @@ export interface DirectoryState {
 export interface SheetLine {
   sheet: string
   row: number
-  subject: 'organs' | 'units' | 'officials' | 'duties' | 'settings'
+  subject: 'organs' | 'remits' | 'units' | 'officials' | 'duties' | 'settings'
   effect: 'added' | 'changed' | 'retired' | 'restored' | 'proposed'
   code: string
   name: string

@@ -382,11 +382,12 @@ export interface Alike {
   may_open: boolean
 }
 
-/** An organ that led what is alike, and how much of it at each sitting. */
+/** An organ that led what is alike, how much of it at each sitting, and what it answers for that the text is about. */
 export interface SuggestedOrgan {
   organ: Named
   share: number
   led: { sitting: Named; count: number }[]
+  remits: { text: string; shared: string[] }[]
 }
 
 export interface AlikeFound {

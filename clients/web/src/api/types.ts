@@ -84,6 +84,7 @@ export interface Official {
 }
 
 export interface OrganDetail extends Organ {
+  remits: string[]
   units: { id: string; name: string; officials: Official[] }[]
 }
 

@@ -19,6 +19,11 @@ export function abilityOf(abilities: Ability[] | undefined, verb: string): Abili
   return abilities?.find((one) => one.verb === verb)
 }
 
+/** The lines of a text that say something. */
+export function linesOf(text: string): string[] {
+  return text.split('\n').map((line) => line.trim()).filter(Boolean)
+}
+
 /** What a refusal names: the people still in a unit, the tasks that nobody would be left with. */
 export function factsOf(error: unknown, words: Words): string {
   if (!(error instanceof Problem)) return ''

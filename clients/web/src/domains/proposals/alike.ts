@@ -48,11 +48,12 @@ export function marked(text: string, phrases: string[]): Piece[] {
   return [...marked(before, phrases), { text: found, isShared: true }, ...marked(after, phrases)]
 }
 
-/** What an organ led, sitting by sitting; `own` is the sitting of the case. */
-function ledOf(words: Words, { led }: SuggestedOrgan, own: string): string {
+/** Why an organ is suggested: what it led, sitting by sitting (`own` is that of the case), and what it answers for. */
+function reasonsFor(words: Words, { led, remits }: SuggestedOrgan, own: string): string[] {
   const { alike } = words.proposals
   const parts = led.map(({ sitting, count }) => alike.led(sitting.id === own ? alike.thisSitting : sitting.name, count))
-  return alike.why(parts.join(words.app.listComma))
+  const answered = remits.map(({ text, shared }) => alike.remit(text, shared.join(words.app.listComma)))
+  return [...(parts.length ? [alike.why(parts.join(words.app.listComma))] : []), ...answered]
 }
 
 /** The organs that a text names, in its order; a name within a longer one is not meant. */
@@ -76,15 +77,15 @@ export interface Hint {
   why: string
 }
 
-/** Those that the proposers wish for first, then those that led what is alike; who is both has both reasons. */
+/** Those that the proposers wish for first, then those that are suggested; who is both has both reasons. */
 export function hintsOf(words: Words, wished: Organ[], suggested: SuggestedOrgan[], own: string): Hint[] {
-  const led = new Map(suggested.map((one) => [one.organ.id, { organ: one.organ, why: ledOf(words, one, own) }]))
+  const why = new Map(suggested.map((one) => [one.organ.id, reasonsFor(words, one, own)]))
   const { wishedFor, reasons } = words.proposals.alike
-  const first = wished.map(({ id, short_name: short, name }) => {
-    const why = [wishedFor, led.get(id)?.why].filter((one) => one !== undefined)
-    return { organ: { id, name: short || name }, why: reasons(why) }
-  })
-  return [...first, ...[...led.values()].filter(({ organ }) => !first.some((one) => one.organ.id === organ.id))]
+  const first = wished.map(({ id, short_name: short, name }) => (
+    { organ: { id, name: short || name }, why: reasons([wishedFor, ...(why.get(id) ?? [])]) }
+  ))
+  const others = suggested.filter(({ organ }) => !wished.some(({ id }) => id === organ.id))
+  return [...first, ...others.map(({ organ }) => ({ organ, why: reasons(why.get(organ.id) ?? []) }))]
 }
 
 export function findAlike(body: Compared, signal?: AbortSignal): Promise<AlikeFound> {

@@ -267,11 +267,13 @@ describe('what is alike', () => {
     const organs = [organ('1', '市政府', '江城市人民政府'), organ('2', '市政府办公室', '江城市人民政府办公室'), organ('3', '市交通局', '江城市交通运输局')]
     const wished = namedIn('江城市交通运输局、市政府办公室，市交通局', organs)
     expect(wished.map((one) => one.id)).toEqual(['3', '2'])
-    const suggested = [{ organ: { id: '4', name: '市财政局' }, share: 0.4, led: [{ sitting: own, count: 1 }] }, {
+    const suggested = [{ organ: { id: '4', name: '市财政局' }, share: 0.4, led: [{ sitting: own, count: 1 }], remits: [] }, {
       organ: { id: '3', name: '市交通局' }, share: 0.6, led: [{ sitting: own, count: 2 }, { sitting: { id: '3', name: '第三次会议' }, count: 1 }],
-    }]
+      remits: [{ text: '公共交通与公交线路', shared: ['公交线路', '交通'] }],
+    }, { organ: { id: '5', name: '市公安局' }, share: 0, led: [], remits: [{ text: '道路交通秩序', shared: ['交通秩序'] }] }]
     expect(hintsOf(zh, wished, suggested, '4').map(({ organ: { name }, why }) => `${name}：${why}`)).toEqual([
-      '市交通局：提案人希望；本次会议2件、第三次会议1件相似件由其主办', '市政府办公室：提案人希望', '市财政局：本次会议1件相似件由其主办',
+      '市交通局：提案人希望；本次会议2件、第三次会议1件相似件由其主办；职责“公共交通与公交线路”与本件同有“公交线路、交通”', '市政府办公室：提案人希望',
+      '市财政局：本次会议1件相似件由其主办', '市公安局：职责“道路交通秩序”与本件同有“交通秩序”',
     ])
   })
   it('is asked for one case after another, also when one is refused', async () => {
