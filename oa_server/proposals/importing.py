@@ -569,13 +569,15 @@ async def batches(sitting_id: UUID) -> list[ImportBatch]:
     return await ImportBatch.filter(sitting_id=sitting_id).order_by("-id")
 
 
-async def set_aliases(actor: Actor, sitting_id: UUID, wanted: Collection[tuple[str, UUID]]) -> None:
-    """Decide which organs some names mean, from now on in every sheet. Raises NotFound, Denied, Invalid."""
+async def set_aliases(actor: Actor, sitting_id: UUID, wanted: Collection[tuple[str, UUID | None]]) -> None:
+    """Decide which organs some names mean, or that they mean none, from now on in every sheet. What was brought in stays.
+    Raises NotFound, Denied, Invalid."""
     check_importer(actor, await access.sitting(sitting_id))
     named = {sheet.compact(name): organ_id for name, organ_id in wanted}
     organs = {row.id: row for row in await identity.every_organ()}
     own = {sheet.compact(name) for row in organs.values() for name in (row.full_name, row.short_name)}
-    for name, organ_id in named.items():
+    meant = {name: organ_id for name, organ_id in named.items() if organ_id is not None}
+    for name, organ_id in meant.items():
         if name in own or not name:
             raise Invalid(ALIAS_IS_NAME, name=name)
         if organ_id not in organs or organs[organ_id].retired_at is not None:
@@ -584,10 +586,14 @@ async def set_aliases(actor: Actor, sitting_id: UUID, wanted: Collection[tuple[s
         await alone(Lock.PROPOSAL_IMPORT)
         known = {row.name: row for row in await UnitAlias.filter(name__in=list(named))}
         decided = {"entered_by_id": actor.official_id, "at": work.now}
-        fresh = [UnitAlias(id=new_id(), name=n, organ_id=o, **decided) for n, o in named.items() if n not in known]
+        fresh = [UnitAlias(id=new_id(), name=n, organ_id=o, **decided) for n, o in meant.items() if n not in known]
         await UnitAlias.bulk_create(fresh)
-        changed = [row.update_from_dict({"organ_id": named[row.name], **decided}) for row in known.values()]
+        changed = [row.update_from_dict({"organ_id": meant[n], **decided}) for n, row in known.items() if n in meant]
         for row in changed:
             await row.save(update_fields=["organ_id", "entered_by_id", "at"])
+        gone = [row for name, row in known.items() if name not in meant]
+        await UnitAlias.filter(id__in=[row.id for row in gone]).delete()
         told = [[name, organ_id] for name, organ_id in named.items()]
-        work.audit(Verb.UNIT_ALIASES_SET, access.SITTING, sitting_id, rows=changed, made=fresh, aliases=told)
+        work.audit(
+            Verb.UNIT_ALIASES_SET, access.SITTING, sitting_id, rows=changed, made=fresh, removed=gone, aliases=told
+        )

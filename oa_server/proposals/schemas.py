@@ -923,8 +923,10 @@ class ImportBatchList(Struct):
 
 
 class UnitAliasIn(Struct, forbid_unknown_fields=True):
+    """What a name means in sheets; without an organ it means none any more."""
+
     name: Annotated[str, Meta(min_length=1, max_length=120)]
-    organ_id: UUID
+    organ_id: UUID | None
 
 
 class UnitAliasesIn(Struct, forbid_unknown_fields=True):

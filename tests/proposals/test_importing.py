@@ -12,6 +12,8 @@ import httpx
 import openpyxl
 import pytest
 
+from oa_server.audit.models import AuditRecord
+from oa_server.audit.verbs import Verb
 from oa_server.proposals.models import ImportedRow, Proposal, ProposalTerm, Proposer
 from oa_server.proposals.sheet import TITLES
 from tests.city import told
@@ -417,7 +419,8 @@ async def test_sheets_beside(lin: Desk) -> None:
 
 
 async def test_unknown_units_are_settled(assembly: Assembly, lin: Desk) -> None:
-    """An unknown name comes with the organs whose names are like it; whoever imports decides, and the name is known from then on."""
+    """An unknown name comes with the organs whose names are like it; whoever imports decides, and the name is known from then on, until it
+    is corrected or taken back."""
     row = {**ROW, "lead_organ": "江城财政局", "cohandlers": "市教委"}
     report = await lin.shown(sheet_of(row))
     assert not report["is_whole"]
@@ -436,6 +439,14 @@ async def test_unknown_units_are_settled(assembly: Assembly, lin: Desk) -> None:
     await lin.brings(sheet_of(row))
     taken = await desk.send("PUT", path, json={"aliases": [{"name": "市财政局", "organ_id": assembly.organs["JC003"]}]})
     assert told(taken) == (422, "proposals.alias_is_name")
+    corrected = [{"name": "江城财政局", "organ_id": assembly.organs["JC003"]}, {"name": "市教委", "organ_id": None}]
+    left = (await desk.send("PUT", path, json={"aliases": corrected})).json()["items"]
+    assert [(one["name"], one["organ"]["name"]) for one in left] == [("江城财政局", "市教育局")]
+    other = {**row, "case_no": "2", "title": "关于增加学位的建议"}
+    assert [one["name"] for one in (await lin.shown(sheet_of(other)))["unknown_units"]] == ["市教委"]
+    record = await AuditRecord.filter(verb=Verb.UNIT_ALIASES_SET).order_by("-id").first()
+    assert record.facts["aliases"] == [["江城财政局", assembly.organs["JC003"]], ["市教委", None]]
+    assert await faults_in(assembly.city.app.state.house) == []
 
 
 async def test_merged_and_key_cases(assembly: Assembly, lin: Desk) -> None:

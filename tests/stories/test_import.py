@@ -60,6 +60,10 @@ async def test_a_sheet_by_clicking(settings: Settings, browser: Browser) -> None
         await expect(desk.one("import-done")).to_contain_text(f"新增{COUNT}件", timeout=60_000)
         await desk.one("cases-input").set_input_files(file)
         await expect(desk.one("outcome-unchanged")).to_contain_text(f"无变化 {COUNT}")
+        await expect(desk.one("unit-alias")).to_contain_text("江城财政局指市财政局")
+        await desk.accessible()
+        await desk.one("alias-remove").click()
+        await expect(desk.one("unit-aliases")).to_have_count(0)
         await desk.page.set_viewport_size({"width": 390, "height": 844})
         assert await desk.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert desk.faults == []
