@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 ("last_chain", fields.CharField(max_length=64)),
                 ("last_at", fields.DatetimeField()),
                 ("members_version", fields.IntField(default=1)),
+                ("anchored_seq", fields.BigIntField(default=0)),
                 ("created_by", _reference("oa.Official", "created_by_id", null=True)),
                 ("created_at", fields.DatetimeField()),
             ],

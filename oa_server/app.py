@@ -71,6 +71,7 @@ from oa_server.messaging import rooms as messaging_rooms
 from oa_server.messaging.actions import CONVERSATION
 from oa_server.messaging.gates import ConversationGate
 from oa_server.messaging.hub import Hub as MessagingHub
+from oa_server.messaging.jobs import anchor
 from oa_server.messaging.posting import Poster
 from oa_server.pki import access as pki
 from oa_server.pki import issuing
@@ -420,6 +421,7 @@ def _timed(house: House) -> list[Coroutine[Any, Any, None]]:
     """The jobs. Any number of processes may run them: each holds what it works on, or finds that another was quicker."""
     jobs: list[tuple[float, str, Callable[[], Awaitable[object]]]] = [
         (SEQUENCE_SECONDS, "audit.sequence", audit.sequence),
+        (HEAD_SECONDS, "messaging.anchor", anchor),
         (HEAD_SECONDS, "audit.head", lambda: _sign_head(house)),
         (HEAD_SECONDS, "audit.copies", lambda: copy_heads(house.head_copies)),
         (DELIVERY_SECONDS, "departments.deliver", lambda: deliver(house.sender)),

@@ -187,9 +187,13 @@ class Verb(StrEnum):
     REPLY_SENT_BACK = "proposals.reply_sent_back"  # –
     POINT_REVIEWED = "proposals.point_reviewed"  # before, after
 
+    # messaging
+    MESSAGES_ANCHORED = "messaging.anchored"  # heads (of each conversation: number and digest of its newest message)
+
 
 # Every act in the words of officials.
 TITLES = {
+    Verb.MESSAGES_ANCHORED: "固定消息摘要",
     Verb.HEAD_SIGNED: "签署审计树头",
     Verb.LIST_EXPORTED: "导出清单",
     Verb.RELEASE_REFUSED: "程序与发布时不一致，拒绝启动",
@@ -357,6 +361,7 @@ AREAS = {
     "documents": "公文",
     "proposals": "建议提案",
     "deadlines": "工作日历与期限",
+    "messaging": "即时通讯",
     "departments": "部门接口",
     "audit": "审计",
     "exports": "清单导出",

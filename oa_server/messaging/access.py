@@ -18,6 +18,7 @@ from oa_server.messaging.models import Conversation, Inbox, Membership, Message
 from oa_server.messaging.states import EventKind, MessageKind
 from oa_server.storage import sealing
 from oa_server.storage.database import among, listed, select
+from oa_server.storage.fields import F
 
 SAID = f"('{MessageKind.TEXT}', '{MessageKind.FILE}')"
 
@@ -319,6 +320,11 @@ _SHARED = """
 SELECT c.id, c.last_seq FROM conversation c JOIN membership m ON m.conversation_id = c.id
 WHERE m.official_id = ? AND m.leave_seq IS NULL AND c.is_shared
 """
+
+
+async def grown(limit: int) -> list[Conversation]:
+    """Conversations whose newest messages the audit log does not know yet."""
+    return await Conversation.filter(last_seq__gt=F("anchored_seq")).order_by("id").limit(limit)
 
 
 async def by_key(key: str) -> Conversation | None:

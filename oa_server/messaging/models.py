@@ -9,9 +9,9 @@ from oa_server.storage import fields
 class Conversation(fields.Model):
     """会话. `key` names what there is one conversation of: two officials, a unit, an organ; groups have none.
 
-    `last_seq` and `last_chain` are the place and the digest of its newest message. `members_version` grows with every
-    change of who belongs, so that a process may remember its members. A `is_shared` conversation has so many that its
-    events lie on no official's cursor: its messages' own numbers are the cursor.
+    `last_seq` and `last_chain` are the place and the digest of its newest message; up to `anchored_seq` the audit log knows
+    the chain. `members_version` grows with every change of who belongs, so that a process may remember its members. A
+    conversation that `is_shared` has so many that its events lie on no official's cursor: the numbers of its messages are one.
     """
 
     id = fields.Key()
@@ -25,6 +25,7 @@ class Conversation(fields.Model):
     last_chain = fields.Digest()
     last_at = fields.Moment()
     members_version = fields.Number(default=1)
+    anchored_seq = fields.BigNumber(default=0)
     created_by = fields.ForeignKey("oa.Official", null=True)
     created_at = fields.Moment()
 

@@ -28,6 +28,7 @@ from oa_server.signing.verification import Report, verify_file
 from oa_server.verification.copies import copy_faults
 from oa_server.verification.faults import Fault
 from oa_server.verification.log import log_faults
+from oa_server.verification.messages import message_faults
 from oa_server.verification.papers import (
     attachment_faults,
     number_faults,
@@ -165,6 +166,7 @@ async def all_faults(house: House) -> AsyncIterator[Fault]:
         "意见": opinion_faults(),
         "附件": attachment_faults(),
         "编号台账": number_faults(),
+        "消息": message_faults(),
         "版式文件和附件内容": object_faults(house),
     }
     for name, check in checks.items():

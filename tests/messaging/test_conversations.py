@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
+from tortoise.transactions import in_transaction
 
 from oa_server.demo.enrolment import actor_named
 from oa_server.identity import access as identity
 from oa_server.identity import keeping
+from oa_server.messaging.jobs import anchor
+from oa_server.messaging.models import Conversation, Message
+from oa_server.storage import sealing
+from oa_server.storage.database import execute_many, select
+from oa_server.verification.messages import message_faults
 from tests.city import City, told
 from tests.messaging.conftest import direct, events, group, listed, new_cid, said, say, snapshot, texts
 
@@ -221,3 +229,42 @@ async def test_of_others_nothing_is_seen(city: City) -> None:
     ):
         assert told(answer) == (404, "core.not_found")
     assert await events(feng) == []
+
+
+async def test_nothing_said_is_quietly_changed(city: City) -> None:
+    """Each message holds the digest of the one before it, and the audit log where a conversation ended: a message that was
+    changed, put in, taken away or renumbered in the database is named, also when the last ones are simply gone."""
+    wang = await city.signed_in("wang")
+    conversation = await direct(city, wang, "zhou")
+    for number in range(1, 5):
+        await say(wang, conversation, f"第{number}条")
+    await wang.send("POST", f"/api/im/conversations/{conversation}/messages/2/recall", json={"reason": "有误"})
+    await anchor()
+    assert [fault async for fault in message_faults()] == []
+    rows = await Message.filter(conversation_id=conversation).order_by("seq")
+    for spoilt in (
+        {"content_sha256": "0" * 64},
+        {"at": rows[1].at + timedelta(minutes=1)},
+        {"sender_id": UUID(city.people["zhou"])},
+        {"content": sealing.sealed("message", "content", rows[1].id, b'{"text":"x"}')},
+    ):
+        before = {name: (await raw(rows[1].id))[name] for name in spoilt}
+        await change(rows[1].id, spoilt)
+        assert f"message:{rows[1].id}" in {fault.where async for fault in message_faults()}, spoilt
+        await change(rows[1].id, before)
+    assert [fault async for fault in message_faults()] == []
+    await Message.filter(conversation_id=conversation, seq=5).delete()
+    last = rows[3]
+    await Conversation.filter(id=conversation).update(last_seq=4, last_chain=last.chain)
+    assert {fault.where async for fault in message_faults()} == {f"conversation:{conversation}"}
+
+
+async def raw(message_id: UUID) -> dict[str, Any]:
+    return (await select("SELECT * FROM message WHERE id = ?", [message_id]))[0]
+
+
+async def change(message_id: UUID, columns: dict[str, Any]) -> None:
+    """Change a message behind the program's back."""
+    names = ", ".join(f"{name} = ?" for name in columns)
+    async with in_transaction("default"):
+        await execute_many(f"UPDATE message SET {names} WHERE id = ?", [[*columns.values(), message_id]])

@@ -1705,7 +1705,7 @@ export const en: Words = {
         pages_sha256: 'Pages digest', doc_no: 'Document number', seal: 'Seal', recipients: 'Recipients', receive_no: 'Receipt number', leader: 'Leader', unit: 'Unit',
         official: 'Official', per_minute: 'Requests a minute', result: 'Result', rows: 'Row digests', state: 'State', file: 'File', filter: 'Narrowed to', count: 'Rows', q: 'Words',
         malware: 'Malware', clocks: 'Clocks', policies: 'Limits', moved: 'Due days moved', ground: 'Ground', approved_by: 'Approved by', on: 'Day', notice: 'Notice',
-        quantity: 'Extended by',
+        quantity: 'Extended by', heads: 'Ends of conversations',
       },
       factValues: {
         'directory:read': 'Asks for organs', 'documents:read': 'Reads the unit’s documents and receipts', 'documents:write': 'Drafts, attaches, submits',

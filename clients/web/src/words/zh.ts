@@ -1695,7 +1695,7 @@ export const zh = {
         pages_sha256: '版面摘要', doc_no: '发文字号', seal: '印章', recipients: '收文机关', receive_no: '收文编号', leader: '领导', unit: '部门',
         official: '责任人', per_minute: '每分钟次数', result: '结果', rows: '行摘要', state: '状态', file: '文件', filter: '筛选条件', count: '行数', q: '关键词',
         malware: '恶意代码', clocks: '时限数', policies: '时限种类', moved: '届满日变动数', ground: '事由', approved_by: '批准人', on: '日期', notice: '依据',
-        quantity: '延长数',
+        quantity: '延长数', heads: '会话结尾',
       } as Record<string, string>,
       factValues: {
         'directory:read': '查询机关目录', 'documents:read': '查询本部门公文及签收情况', 'documents:write': '起草、上传附件、送审',
