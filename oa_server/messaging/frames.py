@@ -1,4 +1,4 @@
-"""The frames of OIM/1, one JSON object each, told apart by `t` (deploy/protocol-oim.md describes them byte by byte)."""
+"""The frames of OIM/1, one JSON object each, told apart by `t` (deploy/protocol-oim.zh.md describes them byte by byte)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from oa_server.core import clock
-from oa_server.core.errors import Invalid, OaError, Reason, TooMany, Unavailable
+from oa_server.core.errors import Invalid, OaError, Reason, TooLarge, TooMany, Unavailable
 from oa_server.messaging import access, actions, frames, rules
 from oa_server.messaging.answers import event_out, message_out, sent_out
 from oa_server.messaging.hub import Hub, Line
@@ -18,7 +18,7 @@ from oa_server.messaging.ledger import Posted
 from oa_server.messaging.posting import Poster
 from oa_server.messaging.schemas import CursorEvent
 from oa_server.messaging.states import EventKind
-from oa_server.web.bodies import decode
+from oa_server.web.bodies import TOO_LARGE, decode
 
 PER_SECOND, BURST = 500, 1000  # frames of one line
 REFUSALS_LIMIT = 2000  # after so many in a row that came too fast the line is cut
@@ -59,6 +59,8 @@ class Conversing:
         cid, frame = "", None
         try:
             self._count()
+            if len(data.encode()) > frames.FRAME_LIMIT:
+                raise TooLarge(TOO_LARGE, limit=frames.FRAME_LIMIT)
             frame = _read(data)
             cid = _cid_of(frame)
             await self._do(frame)

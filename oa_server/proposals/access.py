@@ -149,20 +149,29 @@ async def memberships(actor: Actor) -> dict[UUID, Member]:
 
 def proposals(actor: Actor) -> QuerySet[Proposal]:
     """The proposals that `actor` may see."""
+    return Proposal.filter(_seen(actor))
+
+
+def _seen(actor: Actor, at: str = "") -> Q:
+    """That a proposal, which rows of another table name by `at`, is one that `actor` may see."""
+
+    def case(**conditions: Any) -> Q:
+        return Q(**{f"{at}{name}": value for name, value in conditions.items()})
+
     if actor.is_system:
-        return Proposal.all()
+        return Q()
     if actor.client_id is not None:
-        return Proposal.filter(id__in=[])
-    seen = Q(entered_by_id=actor.official_id) | Q(id__in=_own(actor))
+        return case(id__in=[])
+    seen = case(entered_by_id=actor.official_id) | case(id__in=_own(actor))
     if any(actor.has(role) for role in _OFFICE_ROLES):
         given = _given_to(actor)
-        of_dispatching = Q(sitting__dispatching_id=actor.organ_id) | Q(sitting__oversight_id=actor.organ_id)
-        of_secretariat = Q(sitting__secretariat_id=actor.organ_id)
-        seen |= of_secretariat & ~Q(state__in=_UNSUBMITTED)
-        seen |= of_secretariat & Q(state=ProposalState.COSIGNING, id__in=_asked_on_paper())
-        seen |= of_dispatching & ~Q(state__in=_UNFILED)
-        seen |= Q(id__in=given) | Q(merged_into_id__in=given)
-    return Proposal.filter(seen)
+        of_dispatching = case(sitting__dispatching_id=actor.organ_id) | case(sitting__oversight_id=actor.organ_id)
+        of_secretariat = case(sitting__secretariat_id=actor.organ_id)
+        seen |= of_secretariat & ~case(state__in=_UNSUBMITTED)
+        seen |= of_secretariat & case(state=ProposalState.COSIGNING, id__in=_asked_on_paper())
+        seen |= of_dispatching & ~case(state__in=_UNFILED)
+        seen |= case(id__in=given) | case(merged_into_id__in=given)
+    return seen
 
 
 def _own(actor: Actor) -> Subquery:
@@ -413,8 +422,7 @@ async def public_cases(actor: Actor, sitting_id: UUID, subjects: Collection[UUID
 
 async def sessions(actor: Actor) -> dict[UUID, dict[str, int]]:
     """Of every sitting, how many cases were answered with which class: what one sitting is held against another by."""
-    seen = Subquery(proposals(actor).values("id"))
-    passed = Reply.filter(state=ReplyState.PASSED, assignment__proposal_id__in=seen)
+    passed = Reply.filter(_seen(actor, "assignment__proposal__"), state=ReplyState.PASSED)
     rows = passed.annotate(count=Count("id")).group_by("assignment__proposal__sitting_id", "result")
     found: dict[UUID, dict[str, int]] = {}
     for sitting_id, result, count in await rows.values_list("assignment__proposal__sitting_id", "result", "count"):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from oa_server.messaging import frames
 from oa_server.messaging.frames import FRAME_LIMIT
+from oa_server.messaging.schemas import CursorEvent, MessageIn
 from oa_server.web.live import CLOSE_POLICY
 from tests.city import City
 from tests.messaging.conftest import VERSION, direct, group, heard, line, new_cid, say, snapshot
@@ -89,6 +92,7 @@ async def test_by_http_and_by_line(city: City) -> None:
         ({"t": "ping", "cursor": -1}, "web.invalid"),
         ({"t": "pull", "after": 0, "limit": 10_000}, "web.invalid"),
         ({"t": "hello", "v": 1, "device": "x", "cursor": 0}, "messaging.greeted_already"),
+        ({"t": "ping", "more": "字" * 20_000}, "web.too_large"),
         ([1, 2, 3], "web.invalid"),
     ],
 )
@@ -181,3 +185,14 @@ async def test_who_is_not_signed_in(city: City) -> None:
     zhou = await city.signed_in("zhou")
     async with connected(city, zhou, "/api/im/line", origin="https://evil.example") as foreign:
         assert (await heard(foreign, "kick"))["code"] == "web.wrong_origin"
+
+
+def test_the_protocol_page_names_everything() -> None:
+    """The page by which others write clients names every frame and every member of it."""
+    page = (Path(__file__).parent.parent.parent / "deploy" / "protocol-oim.zh.md").read_text("utf-8")
+    kinds = [one for one in vars(frames).values() if isinstance(one, type) and issubclass(one, frames.Frame)]
+    assert len(kinds) > 14
+    for kind in [one for one in kinds if one is not frames.Frame] + [MessageIn, CursorEvent]:
+        tag = kind.__struct_config__.tag
+        missing = [name for name in (*kind.__struct_fields__, *([tag] if tag else [])) if f"`{name}`" not in page]
+        assert missing == [], kind.__name__
