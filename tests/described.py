@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import jsonschema_rs
 
+import oa_server.release  # noqa: F401  whose reasons a server knows that was started by its command
 from oa_server.app import _api_routes
 from oa_server.settings import Settings
 from oa_server.web.openapi import describe

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from oa_server.core import clock
-from oa_server.core.errors import Invalid, OaError, Reason, TooLarge, TooMany, Unavailable
+from oa_server.core.errors import STALE, Invalid, OaError, Reason, TooLarge, TooMany, Unavailable
 from oa_server.messaging import access, actions, frames, rules
 from oa_server.messaging.answers import event_out, message_out, sent_out
 from oa_server.messaging.hub import Hub, Line
@@ -22,6 +22,7 @@ from oa_server.web.bodies import TOO_LARGE, decode
 
 PER_SECOND, BURST = 500, 1000  # frames of one line
 REFUSALS_LIMIT = 2000  # after so many in a row that came too fast the line is cut
+RETRY_SECONDS = 1.0
 ON_THE_WAY_LIMIT = 500  # messages of one line that are not kept yet
 
 NOT_GREETED = Reason("messaging.not_greeted", "连接尚未握手，请先发送 hello", "Greet first, with `hello`.")
@@ -171,7 +172,8 @@ class Conversing:
         self._hub.tell_typing(others, frames.IsTyping(conv, self._line.official_id))
 
     def _refuse(self, error: OaError, cid: str) -> None:
-        wait = float(error.facts.get("retry_after", 0)) or (1.0 if isinstance(error, Unavailable) else 0.0)
+        may_go_well = isinstance(error, Unavailable) or error.reason is STALE
+        wait = float(error.facts.get("retry_after", 0)) or (RETRY_SECONDS if may_go_well else 0.0)
         facts = {name: value for name, value in error.facts.items() if name != "retry_after"}
         self._line.say(frames.Err(error.code, error.reason.title(self._language), cid, wait, facts))
 

@@ -204,7 +204,7 @@ async def serve_line(socket: WebSocket) -> None:
     steps = (_receive(socket, talk), _send(socket, line), line.ended.wait())
     tasks = [asyncio.create_task(step) for step in steps]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         hub.leave(line)
         for task in tasks:
@@ -212,6 +212,9 @@ async def serve_line(socket: WebSocket) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
     if line.ended.is_set():
         await _end(socket, line, language)
+    for task in done:
+        if (error := task.exception()) and not isinstance(error, WebSocketDisconnect | RuntimeError):
+            raise error
 
 
 async def _receive(socket: WebSocket, talk: Conversing) -> None:
