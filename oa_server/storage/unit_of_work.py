@@ -72,6 +72,7 @@ class Work:
         self._made: list[Model] = []
         self._pushes: list[outbox.Push] = []
         self._wakes = False
+        self._has_chain = False
         self._open = True
 
     @property
@@ -125,7 +126,7 @@ class Work:
 
     async def _finish(self, counter: writes.WriteCounter, *, audited: bool) -> None:
         """Everything that belongs into the transaction after the action's own statements."""
-        if audited and counter.statements and not self._entries:
+        if audited and counter.statements and not self._entries and not self._has_chain:
             raise UnauditedChange(f"{counter.statements} statements without an audit entry")
         if self._entries:
             await self._record()
@@ -179,10 +180,18 @@ async def housekeeping() -> AsyncIterator[Work]:
 
 @asynccontextmanager
 async def chained() -> AsyncIterator[Work]:
-    """A transaction over rows that are their own record: each holds the digest of the one before it (`messaging.ledger`)."""
+    """A transaction over rows that are their own record: each holds the digest of the one before it (`messaging.ledger`).
+
+    Inside a unit of work, as where the answer is kept with its effect, it is the record of that unit, which wakes when it
+    has committed.
+    """
+    outer = _current.get()
     async with _transaction(SYSTEM, audited=False) as work:
         yield work
         work.wake()
+    if outer is not None:
+        outer._has_chain = True
+        outer.wake()
 
 
 @asynccontextmanager
