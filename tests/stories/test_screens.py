@@ -146,6 +146,7 @@ async def test_on_a_phone(seat: Seat) -> None:
         (f"outgoing/{seat.document}", "state"),
         (f"outgoing/{seat.document}/receipts", "receipt-tile"),
         ("verify", "verify-drop"),
+        ("messages", "talk"),
         ("proposals", "state-empty"),
         ("proposals/figures", "state-empty"),
         ("proposals/board", "leave-wall"),
@@ -210,6 +211,7 @@ async def test_what_stands_on_every_page(seat: Seat) -> None:
         "/sittings/:id/import": (admin, f"/sittings/{NOTHING}/import"),
         "/organs/:id?": (sun, "/organs"),
         "/calendar": (sun, "/calendar"),
+        "/messages/:id?": (sun, "/messages"),
         "/verify": (sun, "/verify"),
         "/:rest(.*)*": (sun, "/nowhere"),
     }

@@ -290,6 +290,12 @@ export const router = createRouter({
       meta: { title: (w) => w.keeping.sheetsOf.settings.title },
     },
     {
+      // The list stays as it is while one goes from thread to thread.
+      path: '/messages/:id?',
+      component: () => import('./domains/messaging/MessagesPage.vue'),
+      meta: { title: (w) => w.messages.title, key: () => 'messages' },
+    },
+    {
       path: '/verify',
       component: () => import('./domains/signing/VerifyPage.vue'),
       meta: { title: (w) => w.verify.title },

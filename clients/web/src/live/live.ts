@@ -5,6 +5,8 @@
 import { defineStore } from 'pinia'
 import { onScopeDispose, ref } from 'vue'
 
+import { Reconnecting } from './reconnecting'
+
 export interface LiveEvent {
   kind: string
   payload: Record<string, unknown>
@@ -12,42 +14,24 @@ export interface LiveEvent {
 
 type Listener = (event: LiveEvent) => void
 
-const FIRST_WAIT_MS = 1000
-const LONGEST_WAIT_MS = 20_000
 export const RESET: LiveEvent = { kind: 'reset', payload: {} }
 
 export const useLive = defineStore('live', () => {
   const connected = ref(true)
   const listeners = new Set<Listener>()
-  let socket: WebSocket | null = null
   let lastId: number | null = null
-  let wait = FIRST_WAIT_MS
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let wanted = false
-
-  function connect(): void {
-    const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
-    const opened = new WebSocket(`${scheme}://${location.host}/api/live`)
-    opened.binaryType = 'arraybuffer'
-    opened.onopen = () => {
+  const connection = new Reconnecting('/api/live', {
+    opened: () => {
       // Whoever was away before the first event cannot name it, so what happened meanwhile is read anew.
       if (!connected.value && lastId === null) tellAll(RESET)
       connected.value = true
-      wait = FIRST_WAIT_MS
-      opened.send(JSON.stringify({ after: lastId }))
-    }
-    opened.onmessage = (message: MessageEvent<string | ArrayBuffer>) => receive(message.data)
-    opened.onclose = () => {
-      if (socket !== opened || !wanted) return
-      connected.value = false
-      timer = setTimeout(connect, wait)
-      wait = Math.min(wait * 2, LONGEST_WAIT_MS)
-    }
-    socket = opened
-  }
+      connection.send(JSON.stringify({ after: lastId }))
+    },
+    said: receive,
+    lost: () => (connected.value = false),
+  })
 
-  function receive(data: string | ArrayBuffer): void {
-    const text = typeof data === 'string' ? data : new TextDecoder().decode(data)
+  function receive(text: string): void {
     const said = JSON.parse(text) as LiveEvent & { id: number; reset?: boolean }
     // Events may come twice after a reconnect; those already seen are dropped. Id 0 stands for no stored event.
     if (!said.reset && said.id && lastId !== null && said.id <= lastId) return
@@ -59,17 +43,8 @@ export const useLive = defineStore('live', () => {
     listeners.forEach((tell) => tell(event))
   }
 
-  function start(): void {
-    if (wanted) return
-    wanted = true
-    connect()
-  }
-
   function stop(): void {
-    wanted = false
-    clearTimeout(timer)
-    socket?.close()
-    socket = null
+    connection.stop()
     lastId = null
     connected.value = true
   }
@@ -79,7 +54,7 @@ export const useLive = defineStore('live', () => {
     return () => listeners.delete(tell)
   }
 
-  return { connected, start, stop, listen }
+  return { connected, start: () => connection.start(), stop, listen }
 })
 
 /** Hear live events for as long as the component lives. */

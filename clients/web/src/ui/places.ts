@@ -1,7 +1,7 @@
 /** Where one can go: the pages of the navigation, and who sees each. Its first one is where a session begins. */
 import {
-  Bell, Calendar, ChatLineSquare, Checked, Collection, Connection, CreditCard, DataLine, Files, Finished, Message,
-  Monitor, Postcard, Promotion, Reading, Setting, Stamp, Tickets, User,
+  Bell, Calendar, ChatDotRound, ChatLineSquare, Checked, Collection, Connection, CreditCard, DataLine, Files, Finished,
+  Message, Monitor, Postcard, Promotion, Reading, Setting, Stamp, Tickets, User,
 } from '@element-plus/icons-vue'
 import type { Component } from 'vue'
 
@@ -22,7 +22,7 @@ export interface Place {
   icon: Component
   /** Who sees it; without any, everybody. */
   roles?: string[]
-  /** The number of the session that it shows. */
+  /** The number that it shows: of the session's counts, or of the messages that are unread. */
   count?: string
 }
 
@@ -42,6 +42,7 @@ const PLACES: Place[] = [
   { to: '/admin/sessions', word: (w) => w.app.sessions, icon: Monitor, roles: REGISTRARS },
   { to: '/admin/audit', word: (w) => w.app.audit, icon: Files, roles: ['audit_admin'] },
   { to: '/sittings', word: (w) => w.app.sittings, icon: Collection, roles: ['system_admin'] },
+  { to: '/messages', word: (w) => w.app.messages, icon: ChatDotRound, count: 'messages' },
   { to: '/organs', word: (w) => w.app.directory, icon: User },
   { to: '/calendar', word: (w) => w.app.calendar, icon: Calendar },
   { to: '/admin/settings', word: (w) => w.app.settings, icon: Setting, roles: REGISTRARS },

@@ -31,7 +31,8 @@ export interface Uploads {
   remove: (upload: Running) => Promise<void>
 }
 
-export function useUploads(subject: () => Promise<string>, onReady: () => void): Uploads {
+/** `onReady` hears of every file that has arrived, whatever was found in it. */
+export function useUploads(subject: () => Promise<string>, onReady: (id: string) => void, subjectType = 'outgoing'): Uploads {
   const running = ref<Running[]>([])
   const requests = new Map<number, XMLHttpRequest>()
   let next = 0
@@ -68,7 +69,7 @@ export function useUploads(subject: () => Promise<string>, onReady: () => void):
 
   async function begin(upload: Running): Promise<Upload> {
     const { name, size } = upload.file
-    const wanted = { name, size, subject_type: 'outgoing', subject_id: await subject() }
+    const wanted = { name, size, subject_type: subjectType, subject_id: await subject() }
     const begun = await api.post<Upload>('/api/files', wanted, { headers: onceAs(upload.creation) })
     upload.id = begun.id
     return begun
@@ -115,7 +116,7 @@ export function useUploads(subject: () => Promise<string>, onReady: () => void):
   function finish(upload: Running): void {
     upload.state = 'ready'
     running.value = running.value.filter((one) => one.key !== upload.key)
-    onReady()
+    onReady(upload.id)
   }
 
   function isPaused(upload: Running): boolean {

@@ -126,7 +126,7 @@ export const useSession = defineStore('session', () => {
   })
 
   return {
-    about, session, endReason, keyCertificate, loadAbout, restore, signIn, signOut, touch,
+    about, session, endReason, keyCertificate, loadAbout, restore, signIn, signOut, touch, end,
     whenEnded: (tell: () => void) => (onEnd = tell),
   }
 })
