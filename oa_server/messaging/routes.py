@@ -213,8 +213,8 @@ async def serve_line(socket: WebSocket) -> None:
     if line.ended.is_set():
         await _end(socket, line, language)
     for task in done:
-        if (error := task.exception()) and not isinstance(error, WebSocketDisconnect | RuntimeError):
-            raise error
+        if (broken := task.exception()) and not isinstance(broken, WebSocketDisconnect | RuntimeError):
+            raise broken
 
 
 async def _receive(socket: WebSocket, talk: Conversing) -> None:
