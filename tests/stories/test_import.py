@@ -19,12 +19,24 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 ORGANS = ["市财政局", "市教育局", "市交通局"]
 COUNT = 120
+NAME = "江城市第十六届人民代表大会第五次会议"
 
 
 @pytest.fixture
 async def settings(founded_embedded: Founded, tmp_path: Path) -> Settings:
     """The city with its congress, of this test's own."""
     return office(await Sittings(tmp_path / "congress").reached(founded_embedded), tmp_path / "var")
+
+
+async def renamed(browser: Browser, settings: Settings, address: str) -> None:
+    """The system administrator corrects the name of the sitting."""
+    desk = await Desk.open(browser, settings, "何平")
+    await desk.page.goto(address)
+    await desk.one("change-sitting").click()
+    await desk.one("field-title").fill(NAME)
+    await desk.one("fields-save").click()
+    await expect(desk.page.get_by_role("heading", level=1)).to_have_text(NAME)
+    await desk.context.close()
 
 
 async def test_a_sheet_by_clicking(settings: Settings, browser: Browser) -> None:
@@ -40,6 +52,9 @@ async def test_a_sheet_by_clicking(settings: Settings, browser: Browser) -> None
         await desk.one("nav-proposals").click()
         await desk.one("open-sitting").click()
         await expect(desk.one("remove-member")).to_have_count(3)
+        await renamed(browser, settings, desk.page.url)
+        await desk.page.reload()
+        await expect(desk.page.get_by_role("heading", level=1)).to_have_text(NAME)
         await desk.one("remove-member").last.click()
         await desk.page.get_by_role("dialog").get_by_role("button", name="确定").click()
         await expect(desk.one("remove-member")).to_have_count(2)
