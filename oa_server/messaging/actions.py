@@ -117,12 +117,11 @@ async def begin_group(actor: Actor, title: str, members: Collection[UUID]) -> UU
     rules.check_text(title)
     rules.check_members(others, await _in_office(others), others=1)
     async with chained() as work:
-        row = await _new(
-            ConversationKind.GROUP, actor, work.now, title=title, is_shared=len(others) >= rules.SHARED_FROM
-        )
+        row = await _new(ConversationKind.GROUP, actor, work.now, title=title)
         await _join(row.id, [me], 0, work.now, is_owner=True)
-        await _join(row.id, sorted(others), 0, work.now)
-        await _note(actor, await _held(row.id), MessageKind.JOINED, await _named(others), work.now)
+        place = await _held(row.id)
+        await join(place, others, work.now)
+        await _note(actor, place, MessageKind.JOINED, await _named(others), work.now)
     return uuid(row.id)
 
 
@@ -199,13 +198,19 @@ async def add_members(actor: Actor, conversation_id: UUID, people: Collection[UU
 async def join(place: Place, people: Collection[UUID], now: datetime) -> None:
     """Put people into a conversation that is held: they see what is said from now on."""
     await _join(place.id, sorted(people), place.last_seq, now)
-    await _change_members(place, place.members.union(people))
+    await _change_members(place, place.members.union(people), now)
 
 
-async def _change_members(place: Place, members: Collection[UUID]) -> None:
-    """Say that a conversation that is held has these members now; one that has grown large becomes a cursor of its own."""
-    place.members, place.version = frozenset(members), place.version + 1
-    place.is_shared = place.is_shared or len(place.members) > rules.SHARED_FROM
+async def _change_members(place: Place, members: Collection[UUID], now: datetime) -> None:
+    """Say that a conversation that is held has these members now; one that has grown large becomes a cursor of its own.
+
+    Of a shared conversation nothing is on anybody's own cursor but this: that it has become one, or is theirs no more.
+    """
+    before, place.members, place.version = place.members, frozenset(members), place.version + 1
+    was_shared, place.is_shared = place.is_shared, place.is_shared or len(place.members) > rules.SHARED_FROM
+    if place.is_shared:
+        told = before ^ place.members if was_shared else before | place.members
+        await ledger.tell(told, EventKind.LIST, place.id, 0, None, now)
     await Conversation.filter(id=place.id).update(members_version=place.version, is_shared=place.is_shared)
 
 
@@ -216,15 +221,15 @@ async def remove_member(actor: Actor, conversation_id: UUID, official_id: UUID) 
         place = await _kept_by(actor, conversation_id, verb)
         if official_id not in place.members:
             raise NotFound(NOT_FOUND)
-        await leave(place, [official_id])
+        await leave(place, [official_id], work.now)
         await _note(actor, place, MessageKind.LEFT, await _named([official_id]), work.now, also=(official_id,))
 
 
-async def leave(place: Place, people: Collection[UUID]) -> None:
+async def leave(place: Place, people: Collection[UUID], now: datetime) -> None:
     """End the time of people in a conversation that is held: the message that says so is the last they see."""
     rows = Membership.filter(conversation_id=place.id, official_id__in=list(people), leave_seq=None)
     await rows.update(leave_seq=place.last_seq + 1)
-    await _change_members(place, place.members - set(people))
+    await _change_members(place, place.members - set(people), now)
 
 
 async def hand_over(actor: Actor, conversation_id: UUID, official_id: UUID) -> None:

@@ -101,12 +101,16 @@ class Sent(Frame, tag="sent"):
     dup: bool = False
 
 
-class Happened(Frame, tag="event"):
-    """One event. Apply it when `prev` is the last one that was applied; leave it when `useq` was applied already; else pull."""
+class Happened(Frame, tag="event", omit_defaults=True):
+    """One event. Apply it when `prev` is the last one that was applied; leave it when `useq` was applied already; else pull.
+
+    With `conv` the numbers are those of this shared conversation, which is a cursor of its own.
+    """
 
     useq: int
     prev: int
     event: CursorEvent
+    conv: UUID | None = None
 
 
 class Batch(Frame, tag="batch"):

@@ -223,4 +223,4 @@ class Hub:
 
 
 def _shared_frame(seq: int, event: CursorEvent) -> bytes:
-    return frames.encode(frames.Happened(seq, seq - 1, event))
+    return frames.encode(frames.Happened(seq, seq - 1, event, event.conversation_id))

@@ -217,7 +217,7 @@ async def append(places: dict[UUID, Place], entries: Sequence[Entry], now: datet
 
 
 async def tell(
-    officials: Collection[UUID], kind: EventKind, conversation_id: UUID, seq: int, by: UUID, now: datetime
+    officials: Collection[UUID], kind: EventKind, conversation_id: UUID, seq: int, by: UUID | None, now: datetime
 ) -> None:
     """Put an event that is no message on these officials' cursors, inside the transaction that is open."""
     heads = await _advance(Counter(officials))

@@ -71,7 +71,7 @@ async def _follow(place: Place, members: AbstractSet[UUID], work: Work, *, quiet
     """Give a room that is held these members."""
     come, gone = members - place.members, place.members - members
     if gone:
-        await actions.leave(place, gone)
+        await actions.leave(place, gone, work.now)
         await _note(place, MessageKind.LEFT, gone, work)
     if come:
         await actions.join(place, come, work.now)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oa_server.messaging import frames
+from oa_server.messaging import frames, rules
 from oa_server.messaging.frames import FRAME_LIMIT
 from oa_server.messaging.schemas import CursorEvent, MessageIn
 from oa_server.web.live import CLOSE_POLICY
@@ -196,3 +196,33 @@ def test_the_protocol_page_names_everything() -> None:
         tag = kind.__struct_config__.tag
         missing = [name for name in (*kind.__struct_fields__, *([tag] if tag else [])) if f"`{name}`" not in page]
         assert missing == [], kind.__name__
+
+
+async def test_a_conversation_of_very_many(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conversation that has grown large is a cursor of its own: everybody is told that it is, a message is one row for all, and
+    who comes back goes on from its number; who is taken off hears no more of it."""
+    monkeypatch.setattr(rules, "SHARED_FROM", 2)
+    wang, zhou = await city.signed_in("wang"), await city.signed_in("zhou")
+    conversation = await group(city, wang, "zhou", "feng")
+    begun = (await snapshot(zhou))["cursor"]
+    told = (await zhou.get("/api/im/events")).json()["events"]
+    assert [one["kind"] for one in told if one["conversation_id"] == conversation] == ["list"]
+    async with line(city, zhou) as theirs:
+        for number in (2, 3):
+            await say(wang, conversation, f"第{number}条")
+            frame = await heard(theirs, "event")
+            assert (frame["conv"], frame["useq"], frame["prev"]) == (conversation, number, number - 1)
+            assert frame["event"]["message"]["text"] == f"第{number}条"
+    assert (await snapshot(zhou))["cursor"] == begun, "nothing of it is on their own cursor"
+    await say(wang, conversation, "第4条")
+    async with connected(city, zhou, "/api/im/line") as theirs:
+        hello = {"t": "hello", "v": VERSION, "device": "pc", "cursor": begun, "shared": {conversation: 2}}
+        await theirs.say(hello)
+        batch = await heard(theirs, "batch")
+        assert (batch["conv"], batch["head"]) == (conversation, 4)
+        assert [one["seq"] for one in batch["events"]] == [3, 4]
+        await wang.send("DELETE", f"/api/im/conversations/{conversation}/members/{city.people['zhou']}")
+        assert (await heard(theirs, "event"))["event"]["kind"] == "list"
+        await say(wang, conversation, "第6条")
+        await theirs.say({"t": "pull", "after": 4, "conv": conversation})
+        assert [one["message"]["kind"] for one in (await heard(theirs, "batch"))["events"]] == ["left"]

@@ -109,7 +109,7 @@ export type Asked =
 export type Told =
   | { t: 'welcome'; head: number; min: number; server_time: string; limits: Record<string, number> }
   | { t: 'sent'; cid: string; conv: string; seq: number; useq: number; ts: string }
-  | { t: 'event'; useq: number; prev: number; event: CursorEvent }
+  | { t: 'event'; useq: number; prev: number; event: CursorEvent; conv?: string }
   | { t: 'batch'; after: number; events: CursorEvent[]; head: number; more: boolean; conv: string | null }
   | { t: 'pong'; head: number }
   | { t: 'reset'; min: number; head: number }

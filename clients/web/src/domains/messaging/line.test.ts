@@ -218,7 +218,8 @@ describe('the line', () => {
     world.list = [conversation(TEAM), conversation(HALL, { is_shared: true, last_seq: 40 })]
     await world.connected()
     expect(world.last('hello')?.shared).toEqual({ [HALL]: 40 })
-    const heard = (seq: number) => world.event(seq, saying(message(seq, { conversation_id: HALL })))
+    const heard = (seq: number): Told =>
+      ({ t: 'event', useq: seq, prev: seq - 1, event: saying(message(seq, { conversation_id: HALL })), conv: HALL })
     await world.tell(heard(41), heard(43))
     expect(world.texts).toEqual(['m41'])
     expect(world.last('pull')).toEqual({ t: 'pull', after: 41, conv: HALL })

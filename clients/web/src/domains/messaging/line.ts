@@ -222,10 +222,8 @@ export class Line {
     return { ...told, read_seq: seq, unread: seq >= told.last_seq ? 0 : told.unread }
   }
 
-  private async event({ useq, event }: Told & { t: 'event' }): Promise<void> {
-    const id = event.conversation_id ?? ''
-    const isShared = event.kind === 'message' && event.seq === useq && this.conversations.get(id)?.is_shared
-    if (isShared) return this.sharedEvents(id, [event])
+  private async event({ useq, event, conv }: Told & { t: 'event' }): Promise<void> {
+    if (conv) return this.sharedEvents(conv, [event])
     const cursor = this.cursor ?? 0
     if (useq <= cursor) return
     if (useq > cursor + 1) {
