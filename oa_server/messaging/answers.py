@@ -44,28 +44,13 @@ def message_out(said: Said) -> MessageOut:
     )
 
 
-def posted_out(one: Posted) -> MessageOut:
-    """A message that was kept this moment."""
-    entry = one.entry
-    return MessageOut(
-        conversation_id=entry.conversation_id,
-        seq=one.seq,
-        cid=entry.cid,
-        sender_id=entry.sender_id,
-        sender=entry.sender,
-        at=one.at,
-        kind=entry.kind,
-        text=entry.content.text,
-        mentions=list(entry.content.mentions),
-        reply_to=entry.content.reply_to,
-        files=[msgspec.convert(one, FileShown) for one in entry.content.files],
-        recalled=None,
-    )
-
-
 def told(one: Posted) -> CursorEvent:
-    """The event that tells of a message, with no numbers: each who is told has their own."""
-    return CursorEvent(EventKind.MESSAGE, one.at, 0, one.entry.conversation_id, one.seq, message=posted_out(one))
+    """The event that tells of a message that was kept this moment, with no number: each who is told has their own."""
+    entry = one.entry
+    shown = Said(
+        one.id, entry.conversation_id, one.seq, entry.cid, entry.sender_id, entry.sender, one.at, entry.kind, entry.content, None, "", ""
+    )  # fmt: skip
+    return CursorEvent(EventKind.MESSAGE, one.at, 0, entry.conversation_id, one.seq, message=message_out(shown))
 
 
 def sent_out(one: Posted) -> SentOut:
