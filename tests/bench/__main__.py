@@ -18,12 +18,15 @@ from tests import servers
 from tests.bench import attachments, certificates, documents, proposals, sittings, stories, todo, writes
 from tests.city import City
 from tests.conftest import _found, at_cluster, embedded, running
+from tests.proposals.assembly import set_up
 
 COLUMNS = os.environ.get("OA_BENCH_COLUMNS", "embedded,production").split(",")
 FIGURES = os.environ.get(
     "OA_BENCH_FIGURES",
     "pages,dispatch,certificates,tokens,import,sittings,sign_ins,writes,ocsp,attachments,todo,stories",
 ).split(",")
+
+OF_A_CONGRESS = {"import", "sittings"}  # which need one, and the same
 
 
 def measure(settings: Settings, column: str) -> None:
@@ -43,6 +46,8 @@ def measure(settings: Settings, column: str) -> None:
 
 async def _inside(settings: Settings, column: str) -> City:
     async with running(settings) as city:
+        if OF_A_CONGRESS & set(FIGURES):
+            await set_up(city)
         for name, part in (
             ("pages", documents.pages),
             ("dispatch", documents.dispatch),

@@ -11,7 +11,7 @@ from oa_server.proposals import importing
 from oa_server.storage.database import connection, is_postgres, select
 from tests.bench.report import figure
 from tests.city import City
-from tests.proposals.assembly import gathered, set_up
+from tests.proposals.assembly import gathered
 from tests.proposals.generate import archive, cases
 
 CASES = 1612  # what a city of ten million had at one sitting
@@ -24,7 +24,6 @@ ORGANS = ["市财政局", "市教育局", "市交通局"]
 
 async def imported(city: City, column: str) -> None:
     """Seconds to read the archive, to show what it would do, and to bring it in; and what of that the bare rows would cost."""
-    await set_up(city)
     assembly = await gathered(city)
     data = archive(cases(7, CASES, organs=ORGANS))
     actor, sitting_id = await actor_named("lin"), UUID(assembly.sitting)

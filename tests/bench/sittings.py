@@ -41,7 +41,7 @@ from oa_server.storage.database import connection, select
 from oa_server.storage.unit_of_work import unit_of_work
 from tests.bench.report import figure, p99, spread, timed
 from tests.city import City
-from tests.proposals.assembly import gathered, set_up
+from tests.proposals.assembly import gathered
 from tests.proposals.generate import Case, cases, deputies
 
 SITTINGS, ANSWERED, CASES = 25, 20, 2000
@@ -62,7 +62,6 @@ class Place:
 async def of_many(city: City, column: str) -> None:
     """Milliseconds for the figures of a sitting, and for what is like a text and whose business it is, each beside the plainest
     statement over the same."""
-    await set_up(city)
     assembly = await gathered(city)
     actor = await actor_named("lin")
     assert actor.official_id is not None
