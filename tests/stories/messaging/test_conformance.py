@@ -200,7 +200,7 @@ def _heard(client: Client, room: str) -> list[tuple[int, str, str]]:
     return [(one["seq"], one["message"]["cid"], one["message"]["text"]) for one in events]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_storms(founded: Founded, settings: Settings, request: pytest.FixtureRequest) -> None:
     """Whatever is lost, doubled, late or dead meanwhile: what was said is at everybody once, in order."""
     await _storms(founded, settings, request, range(5))
