@@ -30,7 +30,7 @@ WATCH_SECONDS = 4.0
 class Line:
     """One connected client: what it was told last, and what waits to be sent to it.
 
-    Until it has greeted, and while it is being caught up, `at` is None and what comes is only noted as missed.
+    Until its cursor's end is known `at` is None, and what comes is only noted as missed.
     """
 
     def __init__(self, actor: Actor, device: str) -> None:

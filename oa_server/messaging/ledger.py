@@ -105,9 +105,6 @@ class _Members:
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
 
-    def forget(self) -> None:
-        self._known.clear()
-
 
 remembered = _Members()
 

@@ -12,7 +12,7 @@ from crypto.canonical import canonical_json
 from crypto.errors import CryptoError
 from oa_server.audit.models import AuditRecord
 from oa_server.audit.verbs import Verb
-from oa_server.messaging.ledger import FIRST_CHAIN, Content, chain_of
+from oa_server.messaging.ledger import FIRST_CHAIN, Content, chain_of, uuid
 from oa_server.messaging.models import Conversation, Message
 from oa_server.storage import sealing
 from oa_server.storage.database import select
@@ -49,11 +49,12 @@ async def _chain_faults(conversation: Conversation, anchors: dict[int, str]) -> 
         .limit(PAGE)
         .only(*_COLUMNS)
     ):
+        contents = await _contents_sha256(conversation.id, seq)
         for row in rows:
             where = f"message:{row.id}"
             if row.seq != seq + 1:
                 yield Fault(f"conversation:{conversation.id}", f"第 {seq + 1} 条消息缺失")
-            if await _content_sha256(row) != row.content_sha256:
+            if contents.get(row.id) != row.content_sha256:
                 yield Fault(where, "消息内容已被改动")
             chain = chain_of(
                 chain, conversation.id, row.seq, row.sender_id, row.cid, row.kind, row.content_sha256, row.at
@@ -69,11 +70,15 @@ async def _chain_faults(conversation: Conversation, anchors: dict[int, str]) -> 
 _COLUMNS = ("id", "conversation_id", "seq", "sender_id", "cid", "kind", "content_sha256", "chain", "at")
 
 
-async def _content_sha256(row: Message) -> str | None:
-    """The digest of what a message holds; None when it cannot be opened. One by one, so that a spoilt one hides no other."""
-    (kept,) = await select("SELECT content FROM message WHERE id = ?", [row.id])
-    try:
-        content = msgspec.json.decode(sealing.opened("message", "content", row.id, kept["content"]), type=Content)
-    except (CryptoError, msgspec.DecodeError):
-        return None
-    return sha256(canonical_json(msgspec.to_builtins(content))).hexdigest()
+async def _contents_sha256(conversation_id: UUID, after: int) -> dict[UUID, str]:
+    """The digests of what a page of messages holds; those that cannot be opened are missing."""
+    sql = "SELECT id, content FROM message WHERE conversation_id = ? AND seq > ? ORDER BY seq LIMIT ?"
+    found: dict[UUID, str] = {}
+    for row in await select(sql, [conversation_id, after, PAGE]):
+        key = uuid(row["id"])
+        try:
+            content = msgspec.json.decode(sealing.opened("message", "content", key, row["content"]), type=Content)
+        except (CryptoError, msgspec.DecodeError):
+            continue
+        found[key] = sha256(canonical_json(msgspec.to_builtins(content))).hexdigest()
+    return found

@@ -1,4 +1,4 @@
-"""A client of OIM/1 by the book, over a line that drops, delays, doubles and reorders, and that crashes at any point.
+"""A client of OIM/1 by the book, over a line that drops, doubles and reorders, and that crashes at any point.
 
 What it must not lose lies on its disk: what it still has to say, what it has heard, and how far its cursor is. A message
 and the cursor behind it are written down together. Everything else is gone with a crash.
@@ -93,7 +93,7 @@ class Client:
             await asyncio.sleep(self.weather.random.uniform(0.01, 0.2))
 
     async def _one_life(self) -> None:
-        async with self._line() as line, asyncio.timeout(None):
+        async with self._line() as line:
             life = _Life(self.disk, line, self.weather, self.refused)
             await life.greet()
             async with _together(life.listen(), life.beat(), life.speak(self._unsent)):
